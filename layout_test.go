@@ -60,6 +60,7 @@ var arrows = map[string][]string{
 	"mongo/mongotest/conformance":     {"mongo", "mongo/live", "sshexec/..."},
 	"mongo/internal/casetest":         {"mongo"},
 	"internal/golden":                 {},
+	"internal/mutants":                {}, // tests only
 	"internal/papertest":              {"sshexec/..."},
 	"internal/replsim":                {},
 	"internal/pairlab":                {"internal/pairlab/...", "pacemaker/...", "sshexec/..."},

@@ -125,7 +125,7 @@ func groups(ops []backup.Operation) []backup.Group {
 	return slices.Compact(out)
 }
 
-// BAK-018, BAK-016: what is optional can be left out, what the backup lacks is left out, and the LNet file may have another name.
+// BAK-018, BAK-016, LUS-012: what is optional can be left out, what the backup lacks is left out, and the LNet file may have another name.
 func TestRestoreChoices(t *testing.T) {
 	ops := backup.RestoreServer(tree, backup.RestoreOptions{
 		Skip:      []backup.Group{backup.GroupSSH},

@@ -119,6 +119,12 @@ func TestMigrateLogSkippedUsers(t *testing.T) {
 	require.False(t, log.Succeeded(), "an excerpt without END")
 	require.False(t, log.Ended())
 	require.Equal(t, map[string]int{"CPS-118": 2, "CPS-111": 1}, rows(log.Findings()))
+
+	// A user whose group is called otherwise.
+	log, err := cps.ParseMigrateLog(text("l", "2018-07-21 02:00:12,578 WARNING [restore_vm] On Host:qns02 User/Group carol/staff is not "+
+		"being migrated and must be manually created using adduser.sh.\n"))
+	require.NoError(t, err)
+	require.Equal(t, []cps.SkippedUser{{Host: "qns02", User: "carol", Group: "staff", Line: 1}}, log.SkippedUsers())
 }
 
 // CPS-119, CPS-120, MON-035.

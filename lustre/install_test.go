@@ -18,7 +18,8 @@ import (
 
 var profiles = []lustre.Profile{lustre.BothOSDs, lustre.LDISKFSOnly, lustre.ZFSOnly}
 
-// LUS-019, LUS-020, LUS-021, LUS-024: the guide's commands for each profile and node.
+// LUS-019, LUS-020, LUS-021, LUS-024, LUS-064: the guide's commands for each profile and node, with the persistent host
+// id (LUS-027), the modules loaded (LUS-029), and what dkms says looked at on both nodes (LUS-030).
 func TestInstallGolden(t *testing.T) {
 	for _, p := range profiles {
 		var b strings.Builder
@@ -92,6 +93,7 @@ func TestInstallCommandsAreComplete(t *testing.T) {
 	require.Empty(t, lustre.Profile(7).Commands(false, ""))
 	require.Contains(t, lustre.ZFSOnly.Commands(false, "3.10.0-693")[1].Cmd().String(), "kernel-tools-libs-devel-3.10.0-693")
 	require.NotContains(t, lustre.BothOSDs.Commands(false, "3.10.0-693")[2].Cmd().String(), "693")
+	require.Equal(t, "yum -y erase kernel-tools kernel-tools-libs", lustre.BothOSDs.EraseKernelTools(false).Cmd().String(), "LUS-023")
 }
 
 // LUS-007
@@ -134,8 +136,21 @@ func TestRepoFilesAreTheGuides(t *testing.T) {
 	require.Equal(t, want, parsed.String())
 }
 
+// LUS-009, LUS-010: the form of the guide's last revision.
 func TestManagerRepoGolden(t *testing.T) {
 	golden.Check(t, "manager-for-lustre.repo.golden", lustre.ManagerRepo("iml.lfs.intl", lustre.RepoOptions{NoRepoGPGCheck: true}).String())
+}
+
+// LUS-011: the sources of the mirror, without the packages that are for debugging.
+func TestDownloadRepo(t *testing.T) {
+	var got []string
+	for _, s := range lustre.DownloadRepo("https://a/el7/", "https://b/el7") {
+		url, _ := s.Get("baseurl")
+		exclude, _ := s.Get("exclude")
+		got = append(got, s.ID+" "+url+" "+exclude)
+	}
+	require.Equal(t, []string{"lustre-server https://a/el7/server *debuginfo*", "lustre-client https://a/el7/client *debuginfo*",
+		"e2fsprogs-wc https://b/el7 *debuginfo*"}, got)
 }
 
 func TestParseRepo(t *testing.T) {

@@ -155,7 +155,7 @@ func TestTargetFileName(t *testing.T) {
 	})
 }
 
-// LUS-004, LUS-006: names of targets and of their resources.
+// LUS-004, LUS-006, LUS-061: names of targets and of their resources, whichever suffix IML gave them.
 func TestLabels(t *testing.T) {
 	for text, want := range map[string]lustre.Label{
 		"MGS": {Kind: "MGS"}, "demo-MDT0000": {"demo", "MDT", 0}, "fs-1-OST00ff": {"fs-1", "OST", 255},

@@ -26,7 +26,7 @@ func before() mongo.ShardingState {
 	}
 }
 
-// MON-025 to MON-029: the scripts as a reviewer sees them, in the guide's order.
+// MON-025, MON-026, MON-027, MON-028, MON-029: the scripts as a reviewer sees them, in the guide's order.
 func TestMON028ShardingScripts(t *testing.T) {
 	fix := mongo.ShardingFix{Set: "set06"}
 	steps := fix.Steps(before())

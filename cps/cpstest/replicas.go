@@ -109,6 +109,10 @@ func (y *system) sync(s *simhost.State) {
 		y.at = y.at.Add(step)
 		for i := range y.sets {
 			r := &y.sets[i]
+			if r.Steady() { // nothing about it changes, and all was seen
+				r.Advance(step)
+				continue
+			}
 			before, _ := r.Outage()
 			r.Advance(step)
 			after, _ := r.Outage()

@@ -92,7 +92,7 @@ func TestGeoOnPaper(t *testing.T) {
 	golden.Check(t, "geo.md", strings.Join(parts, "\n"))
 }
 
-// TestGeoStops: a site that is not where the table has it, or is watched, or has a qns_hb, is not migrated further.
+// TestGeoStops (CPS-211): a site that is not where the table has it, or is watched, or has a qns_hb, is not migrated further.
 func TestGeoStops(t *testing.T) {
 	for name, tc := range map[string]struct {
 		site, real int

@@ -90,9 +90,9 @@ func TestISSMChoicesOnTheSimulatedCluster(t *testing.T) {
 		"OpenStack, CPS-039":      {cfg: issm.Config{Platform: issm.OpenStack}},
 		"everything else": {cfg: issm.Config{SkipCarbon: true, UpgradeLogger: true, StaticRoutes: true, RestartAll: true,
 			RemoveISO: true, RemoveUdevRules: true}},
-		"from 19.5.0, CPS-150":             {cfg: issm.Config{From: "19.5.0"}, opts: cpstest.Options{From: "19.5.0"}},
-		"monit does not start, CPS-081":    {opts: cpstest.Options{MonitDown: []string{"lb01", "lb02"}}},
-		"arbitervip on the other, MON-016": {opts: cpstest.Options{ArbiterVIPOn: "pcrfclient02"}},
+		"from 19.5.0, CPS-150":                   {cfg: issm.Config{From: "19.5.0"}, opts: cpstest.Options{From: "19.5.0"}},
+		"monit does not start, CPS-081, CPS-209": {opts: cpstest.Options{MonitDown: []string{"lb01", "lb02"}}},
+		"arbitervip on the other, MON-016":       {opts: cpstest.Options{ArbiterVIPOn: "pcrfclient02"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.cfg.ArchiveDir = t.TempDir()

@@ -27,7 +27,7 @@ func TestPreflightStops(t *testing.T) {
 		"clear this first": {change: func(w simulated) { run(w, "qns03", "systemctl", "stop", "qns") }},
 		// CPS-150
 		"runs 19.5.0.release, not 19.4.0": {opts: cpstest.Options{From: "19.5.0"}},
-		// CPS-031
+		// CPS-007
 		"plan again from the file": {change: func(w simulated) { run(w, "cluman", "tee", "-a", "/etc/broadhop/mongoConfig.cfg") }},
 	} {
 		w := deploy(t, tc.opts)

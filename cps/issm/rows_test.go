@@ -41,13 +41,16 @@ func onPaper(t *testing.T, rb *evenkeel.Runbook, at string) string {
 }
 
 // Before, during and after: what a person must confirm, know or do stands in the runbook where it is due, with its line
-// in the guide. The intro stands before all steps.
+// in the guide (WF-007). The intro stands before all steps.
 func TestWhatPeopleMustKnowIsOnPaper(t *testing.T) {
 	plain := issm.Config{ArchiveDir: "/a"}
 	vcenter := issm.Config{ArchiveDir: "/a", NoSSH: true, UseCL: true}
 	skip := issm.Config{ArchiveDir: "/a", SkipCarbon: true}
 	openstack := issm.Config{ArchiveDir: "/a", Platform: issm.OpenStack, StaticRoutes: true}
 	restart := issm.Config{ArchiveDir: "/a", RestartAll: true}
+	provision := issm.Config{ArchiveDir: "/a", Provision: true}
+	corosync := issm.Config{ArchiveDir: "/a", SingleClusterCorosync: true}
+	peer := issm.Config{ArchiveDir: "/a", PeerPcrfclient: "b-pcrfclient01"}
 	for _, row := range []struct {
 		id   string
 		cfg  issm.Config
@@ -59,16 +62,19 @@ func TestWhatPeopleMustKnowIsOnPaper(t *testing.T) {
 		{"CPS-015", plain, "restore-cluman/reapply", []string{"/etc/broadhop/logback-debug.xml", "logback-netcut.xml", "logback-pb.xml",
 			"and logback.xml", "/etc/broadhop/controlcenter/logback.xml", "overwritten", "Merge", "cps:399"}},
 		{"CPS-016", plain, "restore-cluman/reapply", []string{"/var/tmp/logback_backup", "in the archive of the Cluster Manager"}},
-		{"CPS-029", openstack, "redeploy-set-1/routes", []string{"route-<interface>", "restart the network services and the monit processes",
+		{"CPS-029, CPS-082", openstack, "redeploy-set-1/routes", []string{"route-<interface>", "restart the network services and the monit processes",
 			"cps:880"}},
 		{"CPS-036", plain, "redeploy-set-1/delete", []string{"Delete the VMs pcrfclient02", "the base.vmdk of the new release", "cps:772"}},
 		{"CPS-036", plain, "redeploy-set-2/delete", []string{"the base.vmdk of the new release", "cps:1146"}},
 		{"CPS-036", issm.Config{ArchiveDir: "/a", Provision: true}, "redeploy-set-1/deploy",
 			[]string{"provisioned vmdk", "deploy_all.py --useprovision --vms", "cps:760"}},
 		{"CPS-054", plain, "backup-cluman/image", []string{"Load the image of 21.1.0", "wget", "/root/CPS_21.1.0.release.iso", "cps:346"}},
+		{"CPS-065", provision, "provision-set-1/provision",
+			[]string{"deploy_all.py --provision --vms /var/tmp/cluster-upgrade-set-1.txt"}},
 		{"CPS-071", openstack, "redeploy-set-1/deploy", []string{"nova boot", "<alias>-cloud.cfg", "cps:784"}},
 		{"CPS-072, CPS-073", openstack, "redeploy-set-1/vips", []string{"neutron port-list",
 			"neutron port-update PORT --allowed-address-pairs type=dict list=true ip_address=VIP", "compare the whole address", "cps:836"}},
+		{"CPS-074", corosync, "corosync/corosync-stop", []string{"monit stop corosync", "cps:665"}},
 		{"CPS-151", plain, "confirm/grafana-user", []string{"at least one Graphite/Grafana user and the data source credential", "cps:236"}},
 		{"CPS-152", plain, "hand-over/grafana", []string{"graphite data source in the Grafana GUI", "cps:238"}},
 		{"CPS-153", plain, "hand-over/disk", []string{"Watch the disk use of the pcrfclient VMs", "cps:246"}},
@@ -76,18 +82,27 @@ func TestWhatPeopleMustKnowIsOnPaper(t *testing.T) {
 		{"CPS-154", plain, "hand-over/freeze", []string{"End the change freeze when the cluster is validated", "cps:252"}},
 		{"CPS-155", plain, "confirm/overload", []string{"set Session Limit Overload Protection to 0", "note its value", "cps:256"}},
 		{"CPS-155", plain, "hand-over/overload", []string{"back to the value for the session capacity", "without restarting the qns", "cps:256"}},
+		{"CPS-156", plain, "snapshot", []string{"A rollback needs it (cps:1819)"}},
+		{"CPS-156", plain, "snapshot/snapshot", []string{"Make a snapshot or a clone of the Cluster Manager VM"}},
 		{"CPS-157", plain, "confirm/customizations", []string{"only those of configuration files on the Cluster Manager are backed up",
 			"reapplied by hand", "cps:261"}},
 		{"CPS-157", plain, "hand-over/customizations", []string{"made directly on VMs", "cps:261"}},
 		{"CPS-159", plain, "confirm/hypervisor", []string{"hypervisor is supported", "ovftool 4.3.0", "cps:268"}},
 		{"CPS-162", plain, "hand-over/debug", []string{"Take the ZMQInServiceUpgradeMgr logger out of logback.xml", "cps:299"}},
 		{"CPS-163", plain, "hand-over/debug", []string{"merge your own changes of the logback files"}},
+		{"CPS-166", plain, "deploy-cluman/deploy", []string{"Its first boot is into rescue mode"}},
+		{"CPS-166", plain, "redeploy-set-2", []string{"The first boot of each new VM is into rescue mode; that is normal (cps:878)"}},
+		{"CPS-167", plain, "deploy-cluman/deploy", []string{"Keep the old Cluster Manager, powered off: a rollback needs it"}},
+		{"CPS-167", openstack, "deploy-cluman/deploy", []string{"Delete the old Cluster Manager first, else the deployment fails (cps:457)"}},
 		{"CPS-169", skip, "skip-carbon", []string{"The history of Grafana and of the bulk statistics is lost", "cps:554"}},
+		{"CPS-170", provision, "provision-set-1", []string{"needs room for them (cps:635)"}},
 		{"CPS-171", vcenter, "confirm/vcenter", []string{"vCenter 6.5", "esxi-host-3, esxi-host-4 are mapped to it under these names",
 			"no two of their datastores have the same name", "cps:648"}},
 		{"CPS-172", vcenter, "confirm/content-libraries",
 			[]string{"content libraries are configured", "user of its own with the basic privileges",
 				"not as its administrator", "cps:648"}},
+		{"CPS-175", corosync, "corosync", []string{"run side by side and form no cluster (cps:576)"}},
+		{"CPS-177", peer, "peer-corosync", []string{"Never start it there again by hand", "(cps:673)"}},
 		{"CPS-178", plain, "disable-set-2", []string{"Grafana shows nothing until pcrfclient01 is deleted, and again until set 2 is enabled",
 			"cps:1052"}},
 		{"CPS-179", restart, "restart/hour", []string{"Confirm that messages may be dropped now: restartall.sh drops some"}},

@@ -21,7 +21,7 @@ func applying(t testing.TB, cfg maintenance.PatchConfig) *evenkeel.Runbook {
 	return rb
 }
 
-// TestPatch (CPS-093, CPS-096, CPS-097, CPS-098, CPS-099, CPS-214): a patch is at work everywhere at the end, with another
+// TestPatch (CPS-093, CPS-096, CPS-097, CPS-098, CPS-099, CPS-214, WF-005): a patch is at work everywhere at the end, with another
 // one before it or not, and the plug-ins stand as before.
 func TestPatch(t *testing.T) {
 	for name, old := range map[string]string{"first": "", "in the place of another": "Patch_1_19.4.0"} {
@@ -50,6 +50,9 @@ func TestUndo(t *testing.T) {
 	require.True(t, everywhere, "%+v", w.Patching())
 	require.Equal(t, "file:///var/qps/.tmp/plugin1\n", w.read("/etc/broadhop/repositories"))
 	require.NoError(t, w.Check())
+	require.Len(t, slices.DeleteFunc(w.Log(), func(e cpstest.Entry) bool {
+		return !strings.HasSuffix(strings.Join(e.Argv, " "), "patch -r Patch_1_19.4.0")
+	}), 1, "CPS-095: undone is not removed")
 }
 
 // TestPatchRehearsed (CPS-214, CPS-216): the tool crashes, loses a connection, is asked to stop or rolls back, at every point.

@@ -13,7 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// TestTheScriptKeepsThePlugins (CPS-185): the sed of the runbook does what the library does, with the real sed, and the simulated
+// TestTheScriptKeepsThePlugins (CPS-103, CPS-185): the sed of the runbook does what the library does, with the real sed, and the simulated
 // one knows the same script.
 func TestTheScriptKeepsThePlugins(t *testing.T) {
 	require.Equal(t, dropPatches, cpstest.PatchLines)

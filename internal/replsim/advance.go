@@ -8,12 +8,17 @@ import (
 
 // Advance lets time pass, with every election, step-down and synchronisation that falls into it, in order.
 func (s *Set) Advance(d time.Duration) {
+	if s.steady {
+		s.glide(d)
+		return
+	}
 	end := s.now + d
 	for {
 		next := s.nextEvent()
 		if next > end {
 			s.flow(end - s.now)
 			s.settle()
+			s.steady = s.settled()
 			return
 		}
 		s.flow(next - s.now)

@@ -104,6 +104,7 @@ func (s *Set) writeDocuments(host string, edit func(*documents) error) error {
 	if err := edit(&d); err != nil {
 		return err
 	}
+	s.steady = false
 	before := p.op
 	p.docs = d
 	p.op.At += tick

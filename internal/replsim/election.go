@@ -5,6 +5,7 @@ import "time"
 // settle brings everything that follows from the present instant up to date: what members hear from each other, who
 // steps down, who begins to wait. It does not move the time.
 func (s *Set) settle() {
+	s.steady = false
 	for s.spread() {
 	}
 	for i := range s.procs {

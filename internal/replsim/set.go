@@ -113,6 +113,7 @@ type Set struct {
 	reported time.Duration // when the members will have told the primary that they have the configuration of its term
 
 	serving  bool // a primary sees a majority
+	steady   bool // see Steady; whatever acts on the set takes it back
 	outTotal time.Duration
 	outLong  time.Duration
 	outNow   time.Duration

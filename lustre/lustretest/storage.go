@@ -219,11 +219,21 @@ func (f *shelf) fenced(s *simhost.State, by string, h *simhost.Host) {
 
 // mounted compares the disks with the mounts of the hosts, after those of one host changed.
 func (f *shelf) mounted(s *simhost.State) {
+	has := map[[2]string]bool{} // by host and device
+	for _, h := range s.Hosts() {
+		for _, m := range h.Mounts() {
+			has[[2]string{h.Name, m.Device}] = true
+		}
+	}
+	for _, w := range f.works {
+		if w.off { // it is being written to until it is off
+			has[[2]string{w.host, w.mount.Device}] = true
+		}
+	}
 	for _, t := range f.targets {
 		var on []string
 		for _, h := range s.Hosts() {
-			writing := slices.ContainsFunc(f.works, func(w work) bool { return w.off && w.host == h.Name && w.mount.Device == t.device })
-			if writing || slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Device == t.device }) {
+			if has[[2]string{h.Name, t.device}] {
 				on = append(on, h.Name)
 			}
 		}

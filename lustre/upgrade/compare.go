@@ -89,8 +89,9 @@ func (p comparison) compareMounts(ctx context.Context, at evenkeel.Site) (diff [
 	w := watching(p)
 	seen, unseen := w.mounts(ctx, at)
 	diff = append(diff, w.astray(seen)...)
+	on := seen.nodes()
 	for _, t := range p.Targets {
-		nodes := seen.at(t.Mount)
+		nodes := on[t.Mount]
 		switch {
 		case t.Disabled && len(nodes) > 0:
 			diff = append(diff, fmt.Sprintf("%s is mounted on %s: it was disabled", t.Resource, strings.Join(nodes, " and ")))

@@ -29,21 +29,27 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 	if err != nil {
 		return evenkeel.Action{}, err
 	}
-	enable := func(units ...unit) (sshexec.Cmd, error) {
-		o, err := pcs.Set(prepared, pcs.Settings{Roles: started(units...)})
+	units := p.units(p.enabled())
+	all, err := pcs.Set(prepared, pcs.Settings{Roles: started(units...)})
+	if err != nil {
+		return evenkeel.Action{}, err
+	}
+	var each []pcs.Settings
+	for _, u := range units {
+		each = append(each, pcs.Settings{Roles: started(u)})
+	}
+	if len(each) == 1 {
+		each = nil // all of them is the one
+	}
+	ones, err := pcs.SetEach(prepared, each...)
+	if err != nil {
+		return evenkeel.Action{}, err
+	}
+	var cmds []sshexec.Cmd
+	for _, o := range append([]pcs.Operation{all}, ones...) {
 		cmd := o.Cmd("")
 		cmd.Timeout = time.Minute
-		return cmd, err
-	}
-	units := p.units(p.enabled())
-	all, err := enable(units...)
-	cmds, errs := []sshexec.Cmd{all}, []error{err}
-	for _, u := range units {
-		if len(units) == 1 {
-			break // all of them is the one
-		}
-		one, err := enable(u)
-		cmds, errs = append(cmds, one), append(errs, err)
+		cmds = append(cmds, cmd)
 	}
 	h := &handOver{moving: p, left: departure{Pair: p.Pair, host: n2, node: p.old(n2), in: p.oldCluster(n2)}, cmds: cmds}
 	a := evenkeel.Action{
@@ -72,7 +78,7 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 	}
 	enabled.Paper = showsSettings(evenkeel.Action{Change: evenkeel.Change{Cmd: enabled.Cmd}}, roles...).Paper
 	a.Probe = &enabled
-	return a, errors.Join(errs...)
+	return a, nil
 }
 
 func role(cib *pacemaker.CIB, t Target) string {

@@ -50,12 +50,13 @@ func (p *Pair) well(cib *pacemaker.CIB, node string) error {
 	return nil
 }
 
-// preference is the node that a target prefers, with the score.
-func (p *Pair) preference(t Target) (string, pacemaker.Score, error) {
+// preferences tells of a target the node that it prefers, with the score.
+func (p *Pair) preferences() func(Target) (string, pacemaker.Score, error) {
 	if p.byHand {
-		return readByHand(p.CIB).preferred(t)
+		return readByHand(p.CIB).preferred
 	}
-	return p.CIB.PreferredNode(t.Resource)
+	preferences := p.CIB.Preferences()
+	return func(t Target) (string, pacemaker.Score, error) { return preferences.Node(t.Resource) }
 }
 
 // roleOf expects a role of what is moved: of groups, of what is said inside of them, and of the health clones.

@@ -62,8 +62,9 @@ func (p *Pair) movesByItself() bool {
 			sticky, _ = pacemaker.ParseScore(pair.Value)
 		}
 	}
+	preference := p.preferences()
 	return slices.ContainsFunc(p.enabled(), func(t Target) bool {
-		_, score, err := p.preference(t)
+		_, score, err := preference(t)
 		return t.Preferred == p.Config.Node2.Name && (err != nil || score >= sticky)
 	})
 }

@@ -400,11 +400,12 @@ func (p loading) targets() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	preferences := p.CIB.Preferences()
 	for _, r := range p.CIB.Wanted() {
 		if !p.isTarget(r.Resource) {
 			continue
 		}
-		t, err := p.target(r)
+		t, err := p.target(r, preferences)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -462,14 +463,14 @@ func (p loading) store(i int) (lustre.Store, error) {
 	return lustre.ParseStore(p.inside(i, lustre.TargetStoreDir), files)
 }
 
-func (p loading) target(r pacemaker.Wanted) (Target, error) {
+func (p loading) target(r pacemaker.Wanted, preferences *pacemaker.Preferences) (Target, error) {
 	uuid, _ := r.Instance.Get("target")
 	one, two := p.stores[0][uuid], p.stores[1][uuid]
 	if path.Clean(one.MountPoint) != path.Clean(two.MountPoint) || one.Source() != two.Source() {
 		return Target{}, fmt.Errorf("resource %s: %s has its target %s on %s, and %s has %s on %s", r.ID,
 			p.Config.Node1.Name, one.Source(), one.MountPoint, p.Config.Node2.Name, two.Source(), two.MountPoint)
 	}
-	node, _, err := p.CIB.PreferredNode(r.ID)
+	node, _, err := preferences.Node(r.ID)
 	if err != nil {
 		return Target{}, fmt.Errorf("resource %s: %w", r.ID, err)
 	}

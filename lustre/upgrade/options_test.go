@@ -99,7 +99,9 @@ func TestAStartThatStartsNothing(t *testing.T) {
 	require.NoError(t, p.w.Check())
 }
 
-// WF-010: what a reviewer signs.
+// WF-010: what a reviewer signs: node 1 first (LUS-008), the agent and its repositories (LUS-018, with the warning that is
+// harmless, LUS-026), what is done by hand (LUS-042) with the direct link among it (LUS-043), the mount points (LUS-031),
+// the agent started and starting at boot (LUS-035), the cluster software (PCM-048 to PCM-050), and pcsd (PCM-056, PCM-057).
 func TestMarkdown(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	var b strings.Builder

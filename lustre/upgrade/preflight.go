@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -46,9 +48,10 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 	s.Actions = append(s.Actions,
 		steps.Boot("boot-id", n2.bootSeen).On(n2.Name), past.On(n2.Name),
 		unchanged,
-		p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them",
-			"both nodes online, nothing failed", p.healthy), p.old(n1.Name), p.old(n2.Name)),
-		p.carries("carries").On(n2.Name))
+		waits(p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them",
+			"both nodes online, nothing failed; a cluster that is still starting is waited for", p.healthy),
+			p.old(n1.Name), p.old(n2.Name))).Waiting(settleLimit),
+		p.carries("carries").On(n2.Name).Waiting(settleLimit)) // a start under way counts as running in crm_mon 1.1
 	for i, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions, p.audit(i).On(n.Name), p.noneRecovers("recovered-"+n.no, n.Name))
 	}
@@ -82,15 +85,45 @@ func (p *Pair) unchanged(live *pacemaker.CIB) error {
 	return moving{p}.oldIDs(live) // else it would be found out when node 1 is rebuilt
 }
 
+// settleLimit is how long a cluster that is still starting may take: it starts its targets a few at a time.
+const settleLimit = 15 * time.Minute
+
+// starting tells of a cluster that has yet to join its nodes, or to agree on its DC.
+func starting(st *pacemaker.Status, nodes ...string) error {
+	for _, name := range nodes {
+		if n, ok := st.Node(name); ok && n.Pending {
+			return evenkeel.NotYet(settlePoll, "node %s is still joining the cluster", name)
+		}
+	}
+	if !st.DC.Present {
+		return evenkeel.NotYet(settlePoll, "the cluster has no DC yet")
+	}
+	return nil
+}
+
+const settlePoll = 5 * time.Second
+
+// healthy wants two sound nodes, and every target on one of them. What is still starting is waited for; what has failed
+// is for the operator at once, and so is a target on both nodes.
 func (p *Pair) healthy(st *pacemaker.Status) error {
-	if err := ready(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name))(st); err != nil {
+	nodes := []string{p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name)}
+	if err := starting(st, nodes...); err != nil {
+		return err
+	}
+	if err := ready(nodes...)(st); err != nil {
 		return evenkeel.NeedsOperator("%v: an upgrade begins with two sound nodes", err)
 	}
-	for _, t := range p.enabled() {
-		if on := st.RunsOn(t.Resource); len(on) != 1 {
+	targets := p.enabled()
+	var awaited []string // they run nowhere yet
+	for _, t := range targets {
+		r, _ := st.Resource(t.Resource)
+		switch on := st.RunsOn(t.Resource); {
+		case len(on) == 0 || r.Pending != "":
+			awaited = append(awaited, t.Resource)
+		case len(on) > 1:
 			return evenkeel.NeedsOperator("target %s runs on %v: it must run on exactly one node", t.Resource, on)
 		}
-		if r, _ := st.Resource(t.Resource); r.Failed || r.Blocked || !r.Managed {
+		if r.Failed || r.Blocked || !r.Managed {
 			return evenkeel.NeedsOperator("target %s is not sound (failed %v, blocked %v, managed %v)", t.Resource, r.Failed, r.Blocked, r.Managed)
 		}
 		for _, f := range st.Failures {
@@ -100,6 +133,10 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 					f.Operation, f.Node, strings.TrimSpace(f.ExitStatus+" "+f.ExitReason), t.Resource)
 			}
 		}
+	}
+	if n := len(awaited); n > 0 {
+		return evenkeel.NotYet(settlePoll, "%d of %s run on one node, and the cluster has yet to start the others, the first of them %s",
+			len(targets)-n, printable.Count(len(targets), "target"), awaited[0])
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
@@ -56,6 +57,35 @@ func TestPreflightRefuses(t *testing.T) {
 			after := strings.ReplaceAll(p.w.EndState(), " evenkeel.lease", "") // it keeps others out until the matter is settled
 			require.Equal(t, before, after, "something was changed")
 		})
+	}
+}
+
+// A cluster that is still starting its targets is waited for, with their number in words, and not for ever. The servers are
+// so busy that each starts one target after the other.
+func TestPreflightWaitsForAStartingCluster(t *testing.T) {
+	for start, want := range map[time.Duration]error{4 * time.Minute: evenkeel.ErrStopped, 14 * time.Minute: evenkeel.ErrOverdue} {
+		s := newScene(t, lustretest.Options{OSTs: 4, Load: 100, Times: func(string) (time.Duration, time.Duration) { return start, 0 }}, nil)
+		p := s.play(t)
+		p.stop = make(chan struct{})
+		var waits []string
+		p.watch = func(e evenkeel.Event) {
+			switch {
+			case e.Kind == evenkeel.EventWait:
+				waits = append(waits, e.Action.ID+": "+e.Text)
+			case e.Kind == evenkeel.EventStepDone && e.Step.ID == "preflight":
+				close(p.stop)
+			}
+		}
+		err := p.run()
+		require.ErrorIs(t, err, want)
+		require.NotEmpty(t, waits)
+		require.Contains(t, waits[0], "status: 2 of 6 targets run on one node, and the cluster has yet to start the others, the first of them ")
+		if want == evenkeel.ErrOverdue {
+			require.ErrorContains(t, err, "action status on ct6-mds1.lfs.intl: not within the time allowed of 15m0s: 4 of 6 targets run")
+			st, err := evenkeel.ReadState(p.journal.Records())
+			require.NoError(t, err)
+			require.False(t, st.Changed)
+		}
 	}
 }
 

@@ -123,12 +123,12 @@ type sighting struct {
 
 type sightings []sighting
 
-// at are the nodes that have a Lustre target at a mount point.
-func (s sightings) at(point string) []string {
-	var nodes []string
+// nodes are those that have a Lustre target mounted, by its mount point.
+func (s sightings) nodes() map[string][]string {
+	nodes := map[string][]string{}
 	for _, m := range s {
-		if m.IsTarget() && m.MountPoint == point {
-			nodes = append(nodes, m.node)
+		if m.IsTarget() {
+			nodes[m.MountPoint] = append(nodes[m.MountPoint], m.node)
 		}
 	}
 	return nodes
@@ -159,8 +159,9 @@ var ownName = regexp.MustCompile(`^/dev/(sd|vd|xvd|hd|nvme|dm-)`)
 // twice says which targets are mounted on both nodes, each at its own mount point.
 func (p watching) twice(seen sightings) []string {
 	var found []string
+	on := seen.nodes()
 	for _, t := range p.Targets {
-		if nodes := seen.at(t.Mount); len(nodes) > 1 {
+		if nodes := on[t.Mount]; len(nodes) > 1 {
 			found = append(found, fmt.Sprintf("%s is mounted on %s: stop one of them NOW", t.Resource, strings.Join(nodes, " and ")))
 		}
 	}
@@ -224,7 +225,8 @@ func (p watching) served() evenkeel.Invariant {
 		ID: "served", Title: "Every target is mounted on one of the nodes.",
 		Check: func(ctx context.Context, at evenkeel.Site) error {
 			seen, unseen := p.mounts(ctx, at)
-			down := slices.DeleteFunc(p.enabled(), func(t Target) bool { return len(seen.at(t.Mount)) > 0 })
+			on := seen.nodes()
+			down := slices.DeleteFunc(p.enabled(), func(t Target) bool { return len(on[t.Mount]) > 0 })
 			if len(down) == 0 {
 				return nil
 			}

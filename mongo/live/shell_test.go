@@ -160,6 +160,15 @@ func TestMON032CredentialsInTheShell(t *testing.T) {
 		require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err)+strings.Join(host.seen, "\n"), "canary")
 		require.Contains(t, host.seen[0], "mongo shell on sessionmgr01:27718: hello")
 	}
+	talks := func(context.Context, live.ShellCall) (live.ShellResult, error) {
+		const said = "evenkeel-reply {\"started\":true}\nevenkeel-reply {\"lost\":\"admin:canary@host is gone\"}\n"
+		return live.ShellResult{Stdout: said, Outcome: op.Exited}, nil
+	}
+	credential := &live.Credential{User: "admin", Password: "canary"}
+	rs := live.NewReplicaSet("set02", []string{sm1}, live.ShellDialer(talks, credential), live.Options{})
+	_, err := rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetReconfig", Value: 1}})
+	require.ErrorContains(t, err, "is gone")
+	require.NotContains(t, err.Error(), "canary", "a shell that repeats the password")
 }
 
 func TestPasswordShowsNowhere(t *testing.T) {

@@ -187,7 +187,7 @@ func (s *session) change(verb byte, section, xml string, allowCreate bool) error
 		return fmt.Errorf("Couldn't parse input string: %.40q", xml)
 	}
 	if verb == 'R' && section == "" && piece.Root().Tag == "cib" {
-		return s.push(xml)
+		return s.pushText(xml)
 	}
 	d, err := s.document()
 	if err != nil {
@@ -212,7 +212,6 @@ func (s *session) change(verb byte, section, xml string, allowCreate bool) error
 	if _, err := doc.WriteTo(&buf); err != nil {
 		return err
 	}
-	edited := buf.String()
 	cib, err := pacemaker.ParseCIB(&buf)
 	if err != nil {
 		return err
@@ -222,7 +221,7 @@ func (s *session) change(verb byte, section, xml string, allowCreate bool) error
 			return errSchema
 		}
 	}
-	return s.push(edited)
+	return s.push(cib)
 }
 
 // apply does one change under a section. A piece that is the section itself stands for its children.

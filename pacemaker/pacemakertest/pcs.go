@@ -591,19 +591,23 @@ func (p *pcsCommand) pushCIB() int {
 	if err != nil {
 		return p.Fail(1, "Error: unable to parse new cib: %v", err)
 	}
-	if err := p.push(text); err != nil {
+	if err := p.pushText(text); err != nil {
 		return p.fail(err, "unable to push cib")
 	}
 	p.tell("CIB updated\n")
 	return 0
 }
 
-// push replaces the configuration, and takes a version that is newer than the one in force.
-func (s *session) push(text string) error {
-	next, err := parseDocument(text)
+func (s *session) pushText(text string) error {
+	cib, err := pacemaker.ParseCIB(strings.NewReader(text))
 	if err != nil {
 		return err
 	}
+	return s.push(cib)
+}
+
+// push replaces the configuration, and takes a version that is newer than the one in force.
+func (s *session) push(cib *pacemaker.CIB) error {
 	if s.undecided() {
 		return errNoDC
 	}
@@ -611,12 +615,13 @@ func (s *session) push(text string) error {
 	if err != nil {
 		return err
 	}
-	if s.software.modern() && newer(d.version, next.version) {
+	version := cib.Version()
+	if s.software.modern() && newer(d.version, version) {
 		return errOutdated
 	}
-	cib := next.cib.Clone()
-	cib.SetAttribute("epoch", strconv.Itoa(max(d.version.Epoch, next.version.Epoch)+1))
-	if next, err = newDocument(cib); err != nil {
+	cib.SetAttribute("epoch", strconv.Itoa(max(d.version.Epoch, version.Epoch)+1))
+	next, err := newDocument(cib)
+	if err != nil {
 		return err
 	}
 	return s.replace(next)

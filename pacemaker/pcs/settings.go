@@ -39,8 +39,24 @@ func Roles(role string, resources ...string) []RoleSetting {
 // Set is the command that puts the settings in force in a running cluster. Everything else is left as it is: cibadmin
 // finds each value by its id, and that is why c must be the CIB of that cluster, or one with the same ids. A value that
 // is not there yet is made.
-func Set(c *pacemaker.CIB, s Settings) (Operation, error) {
+func Set(c *pacemaker.CIB, s Settings) (Operation, error) { return setIn(c.Clone(), s) }
+
+// SetEach is Set for several settings, each a command of its own; no two may be about the same value. The CIB is read
+// once for all of them.
+func SetEach(c *pacemaker.CIB, each ...Settings) ([]Operation, error) {
 	after := c.Clone()
+	ops := make([]Operation, len(each))
+	for i, s := range each {
+		var err error
+		if ops[i], err = setIn(after, s); err != nil {
+			return nil, err
+		}
+	}
+	return ops, nil
+}
+
+// setIn makes the settings in a CIB, and the command of what has changed.
+func setIn(after *pacemaker.CIB, s Settings) (Operation, error) {
 	for _, p := range s.Properties {
 		after.SetProperty(p.Name, p.Value)
 	}

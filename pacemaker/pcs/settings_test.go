@@ -17,6 +17,29 @@ const twoTargets = `<cib validate-with="pacemaker-2.0" epoch="5" num_updates="0"
 <group id="G"><primitive id="T2" class="ocf" provider="chroma" type="Target"/></group>
 </resources><constraints/></configuration><status/></cib>`
 
+// Each command is the one that Set makes alone, and what it was made from is not changed.
+func TestSetEach(t *testing.T) {
+	cib, err := pacemaker.ParseCIB(strings.NewReader(twoTargets))
+	require.NoError(t, err)
+	each := []Settings{
+		{Roles: Roles("Stopped", "T2")}, {Roles: Roles("Stopped", "T1")},
+		{Properties: []pacemaker.NVPair{{Name: "load-threshold", Value: "400%"}}},
+		{Properties: []pacemaker.NVPair{{Name: "node-action-limit", Value: "64"}}},
+		{Attributes: []NodeSetting{{"b", pacemaker.NVPair{Name: "standby", Value: "on"}}}},
+		{Attributes: []NodeSetting{{"a", pacemaker.NVPair{Name: "standby", Value: "on"}}}},
+	}
+	got, err := SetEach(cib, each...)
+	require.NoError(t, err)
+	require.Len(t, got, len(each))
+	for i, s := range each {
+		want, err := Set(cib, s)
+		require.NoError(t, err)
+		require.Equal(t, want, got[i])
+	}
+	_, err = SetEach(cib, Settings{Roles: Roles("Stopped", "T1")}, Settings{Roles: Roles("Stopped", "T9")})
+	require.ErrorIs(t, err, pacemaker.ErrNotFound)
+}
+
 // H25, H26: many values are one command, which names each by its id and nothing else.
 func TestSetIsOneChange(t *testing.T) {
 	cib, err := pacemaker.ParseCIB(strings.NewReader(twoTargets))

@@ -56,7 +56,7 @@ func TestRebuildGolden(t *testing.T) {
 	}
 }
 
-// The exact words of the guide, argument by argument (PCM-013, PCM-014, PCM-021 to PCM-026, PCM-030).
+// The exact words of the guide, argument by argument (PCM-011, PCM-013, PCM-014, PCM-021 to PCM-026, PCM-030).
 func TestRebuildSpeaksTheGuidesWords(t *testing.T) {
 	opts := guideOptions(t)
 	opts.PlainConstraints = true
@@ -269,7 +269,7 @@ func TestOldKeysAreDroppedAndReported(t *testing.T) {
 	}
 }
 
-// PCM-002: the times of operations are read from the CIB, not taken from the guide's script.
+// PCM-002, PCM-029: the times of operations are read from the CIB, not taken from the guide's script.
 func TestTimesComeFromTheCIB(t *testing.T) {
 	text, err := readCIB(t, imlCIB).Query()
 	require.NoError(t, err)

@@ -11,4 +11,10 @@ type rehearsal struct{ *Pair }
 
 func (r rehearsal) Clock() evenkeel.Clock { return r.World }
 func (r rehearsal) Clone() evenkeel.World { return rehearsal{r.Pair.Clone()} }
-func (r rehearsal) Hash() string          { return r.EndState() }
+
+// Hash is the state in which the pair ends by itself: a cluster that was just started is no member yet.
+func (r rehearsal) Hash() string {
+	settled := r.Pair.Clone()
+	settled.Advance(settleTime)
+	return settled.EndState()
+}

@@ -211,7 +211,7 @@ func TestTimesOfTheDayAreInOneZone(t *testing.T) {
 func TestNoRollbackWhileAStepRuns(t *testing.T) {
 	rb := timedBook(t)
 	rb.Recover = func(st *evenkeel.State) (*evenkeel.Runbook, error) {
-		if st.Step("out").Progress == evenkeel.Doing {
+		if st.Step("out").Action(evenkeel.PhaseDo, "d") == evenkeel.Doing {
 			return nil, &evenkeel.CannotRollBackError{Step: "out", Reason: "it moves"}
 		}
 		return rb.UndoPlan(st)
@@ -220,7 +220,7 @@ func TestNoRollbackWhileAStepRuns(t *testing.T) {
 	for _, back := range table.TurnBacks {
 		require.Equal(t, back.Step == "out", back.While == "it moves", back.Step)
 	}
-	require.Contains(t, text, "While step 4 runs (from 2:01:00 on; it takes: 5 m) there is no rollback, only once it is done: it moves\n")
+	require.Contains(t, text, "While step 4 runs there is no rollback, only once it is done (it begins: 2:01:00; it takes: 5 m): it moves\n")
 	_, text = timetable(t, timedBook(t), evenkeel.TimetableOptions{})
 	require.NotContains(t, text, "there is no rollback, only once")
 	require.Contains(t, text, "Not in it: the wait for a window to close")

@@ -331,7 +331,7 @@ func (p *printer) turningBack(t *Timetable) {
 			continue
 		}
 		g := t.groups[i]
-		p.line("  While step %s runs (from %s on; it takes: %s) there is no rollback, only once it is done: %s",
+		p.line("  While step %s runs there is no rollback, only once it is done (it begins: %s; it takes: %s): %s",
 			numbers(t.numbersOf(g.first, g.n)), t.when(g.begins), g.takes, plain(back.While))
 	}
 }

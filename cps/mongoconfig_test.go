@@ -160,3 +160,10 @@ func FuzzParseMongoConfig(f *testing.F) {
 		mc.Sharded()
 	})
 }
+
+// What stands in the place of a number may be a secret.
+func TestWhatIsNoOplogSizeIsNotShown(t *testing.T) {
+	_, err := cps.ParseMongoConfig(strings.NewReader("[SESSION-SET1]\nOPLOG_SIZE=hunter2\n"))
+	require.ErrorContains(t, err, "OPLOG_SIZE must be a number of megabytes")
+	require.NotContains(t, err.Error(), "hunter2")
+}

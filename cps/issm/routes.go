@@ -102,21 +102,23 @@ func (f RouteFile) copied(at string) []evenkeel.Action {
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(f.content())))
 	put := steps.Brief(sshexec.Command(sshexec.Mutating, "dd", "of="+fresh, "conv=fsync", "status=none"))
 	put.Stdin = sshexec.Text(f.content())
-	// One that is not there is no error to find, and any other trouble is.
-	is := sshexec.Command(sshexec.ReadOnly, "find", routesDir, "-mindepth", "1", "-maxdepth", "1", "-name", f.name(), "-exec", "sha256sum", "{}", "+")
+	// The copy and the file: one of the two is there, so that nothing printed is no answer.
+	is := sshexec.Command(sshexec.ReadOnly, "find", routesDir, "-mindepth", "1", "-maxdepth", "1", "-name", "*"+f.name(),
+		"-exec", "sha256sum", "{}", "+")
 	move := evenkeel.Do(id("route"), fmt.Sprintf("Let the copy be %s of %s", f.name(), f.VM), "mv", "-T", fresh, f.path()).On(f.VM).
 		From(at).Timeout(steps.Briefly).Probed(evenkeel.Probe{
-		Cmd: is, Host: f.VM, Text: "the file is there, with these routes", Paper: steps.Prints(is, "| cut -c1-64", sum),
+		Cmd: is, Host: f.VM, Text: "the file is there, with these routes", Paper: steps.Prints(is, "| grep -F '  "+f.path()+"' | cut -c1-64", sum),
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
-			if o.Succeeded() == nil && o.Text() == "" {
-				return evenkeel.NotRun, nil // it is not there
-			}
-			got, err := steps.Digest(o.Result)
+			found, err := steps.Sums(o.Result)
 			switch err = errors.Join(o.Succeeded(), err); {
 			case err != nil:
 				return evenkeel.Inconclusive, err
-			case got == sum:
+			case found[f.path()] == sum:
 				return evenkeel.Done, nil
+			case found[f.path()] == "" && found[fresh] == sum:
+				return evenkeel.NotRun, nil
+			case found[f.path()] == "":
+				return evenkeel.Inconclusive, fmt.Errorf("%s has neither %s nor a whole copy of it, %s", f.VM, f.path(), fresh)
 			}
 			return evenkeel.Inconclusive, fmt.Errorf("%s has a %s with other routes: compare it with the file of the configuration, and move "+
 				"one of them away", f.VM, f.path())

@@ -251,6 +251,7 @@ func Amend(ctx context.Context, rb *Runbook, journal Journal, opts AmendOptions)
 		return nil, err
 	}
 	info := rb.info(st.Run.ID)
+	info.Simulated = st.Run.Simulated
 	a, err := st.amendment(info)
 	if err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ func ExampleLook() {
 	}
 	// Output:
 	// <nil>
-	// Upgrade the agent: 1 steps
+	// Upgrade the agent: 1 step
 	//
 	// Points of no return:
 	//   - From step 1, Upgrade it: the agent writes its files in the new form

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // A runbook is made to be changed before it is reviewed: a site has a step of its own, or does one otherwise. What a
@@ -98,33 +100,9 @@ func (rb *Runbook) place(id string) (int, error) {
 	if i := slices.IndexFunc(rb.Steps, func(s Step) bool { return s.ID == id }); i >= 0 {
 		return i, nil
 	}
-	unknown := &UnknownStepError{ID: id}
-	best := 0
+	var known []string
 	for _, s := range rb.Steps {
-		if d := distance(id, s.ID); unknown.Nearest == "" || d < best {
-			unknown.Nearest, best = s.ID, d
-		}
+		known = append(known, s.ID)
 	}
-	return 0, unknown
-}
-
-// distance is how many letters have to be put in, left out or changed to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return 0, &UnknownStepError{ID: id, Nearest: printable.Nearest(id, known)}
 }

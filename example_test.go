@@ -41,7 +41,7 @@ func Example() {
 	report, err := evenkeel.Run(context.Background(), rb, evenkeel.HostMap{"oss1": machine}, evenkeel.Options{Journal: &evenkeel.MemJournal{}})
 	fmt.Println(report.State.Done, err)
 	// Output:
-	// Restart the agent: 1 steps
+	// Restart the agent: 1 step
 	//
 	//  1  agent                    Restart it
 	//     ! oss1: systemctl restart chroma-agent

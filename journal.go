@@ -103,7 +103,8 @@ type RunInfo struct {
 	StepDigests []string `json:"step_digests,omitempty"` // of each step, in the order of Steps
 	// of what holds for all steps: invariants, lease hosts, known facts, functions on paper
 	FrameDigest string   `json:"frame_digest,omitempty"`
-	Hosts       []string `json:"hosts,omitempty"` // that its steps work on or look at
+	Hosts       []string `json:"hosts,omitempty"`     // that its steps work on or look at
+	Simulated   bool     `json:"simulated,omitempty"` // the machines were
 
 	Closers map[string]string `json:"closers,omitempty"` // window → the step that closes it
 

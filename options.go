@@ -21,6 +21,8 @@ type Options struct {
 	// ErrStopped. EventStopping says what it waits for. The end of the context stops at once, wherever that is.
 	Stop   <-chan struct{}
 	Holder string // who runs, as others see it in the lease: user@host
+	// Simulated: the machines are simulated. A new run journals it: its times are none of real machines.
+	Simulated bool
 	// RunID names the run; random when empty. Only a new run takes it.
 	// It has no white space and does not begin with a dash: the lease on the machines begins with it.
 	RunID string

@@ -3,12 +3,14 @@ package evenkeel
 import (
 	"io"
 	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Text writes the runbook in short, a line an action, for a terminal.
 func (rb *Runbook) Text(w io.Writer) error {
 	p := &printer{w: w, redact: rb.redaction()}
-	p.line("%s: %d steps", plain(rb.Title), len(rb.Steps))
+	p.line("%s: %s", plain(rb.Title), printable.Count(len(rb.Steps), "step"))
 	if points := rb.pointsOfNoReturn(); len(points) > 0 {
 		p.line("\nPoints of no return:")
 		for _, point := range points {

@@ -56,6 +56,7 @@ func newRun(_ context.Context, rb *Runbook, hosts Hosts, opts Options) (*engine,
 		id = hex.EncodeToString(b[:])
 	}
 	first := Record{Kind: KindBegin, Run: rb.info(id), Facts: rb.Known}
+	first.Run.Simulated = opts.Simulated
 	if err := e.append(first); err != nil {
 		return nil, nil, err
 	}

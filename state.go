@@ -176,6 +176,14 @@ func (s *StepState) Action(phase Phase, id string) Progress {
 	return Pending
 }
 
+// Broke is why the step failed in the last life, be it at a look before it began; empty where it did not.
+func (s *StepState) Broke() string {
+	if s.Progress == Did || s.Progress == Undone {
+		return ""
+	}
+	return s.life.broke
+}
+
 // OpenJobs are the jobs of the step's detached actions of which nobody knows how they ended.
 func (s *StepState) OpenJobs() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Values(s.jobs)), func(job string) bool { return job == "" })

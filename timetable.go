@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // TimetableOptions say what a timetable is made for. The zero value is one of relative times.
@@ -20,6 +22,8 @@ type TimetableOptions struct {
 	Within time.Duration // how long the maintenance window is; zero where nobody says
 
 	Oplogs []Oplog // what each absence is compared with
+
+	Doubts []string // what else is doubtful, such as of a journal that Took has: a finding each
 }
 
 // Oplog is how far back the log reaches from which a part that was away catches up.
@@ -120,7 +124,7 @@ func (rb *Runbook) Timetable(o TimetableOptions) (*Timetable, error) {
 		return nil, err
 	}
 	t := &Timetable{Title: rb.Title, Digest: rb.Digest(), Unknown: took.unknown(rb), Windows: []TimedWindow{},
-		Absences: []TimedAbsence{}, Oplogs: slices.Clone(o.Oplogs), NoReturns: []TimedNoReturn{}, Findings: []string{},
+		Absences: []TimedAbsence{}, Oplogs: slices.Clone(o.Oplogs), NoReturns: []TimedNoReturn{}, Findings: append([]string{}, o.Doubts...),
 		rb: rb, took: took}
 	if err := t.place(o); err != nil {
 		return nil, err
@@ -150,7 +154,7 @@ func (t *Timetable) place(o TimetableOptions) error {
 		return fmt.Errorf("the maintenance window ends (%s) before it begins (%s)", end.Format(time.RFC3339),
 			start.Format(time.RFC3339))
 	case !start.IsZero() && !end.IsZero():
-		within = end.Sub(start)
+		within, end = end.Sub(start), end.In(start.Location()) // one zone for all times of the day
 	case !start.IsZero() && within > 0:
 		end = start.Add(within)
 	}
@@ -287,7 +291,7 @@ func (t *Timetable) find() {
 			inWords(t.Within))
 	case t.Total.AtLeast:
 		add("nobody knows whether the run fits into the maintenance window of %s: its time is %s, and of %d of its "+
-			"%d steps it is not known", inWords(t.Within), t.Total, len(t.Unknown), len(t.Steps))
+			"%s it is not known", inWords(t.Within), t.Total, len(t.Unknown), printable.Count(len(t.Steps), "step"))
 	}
 	var late, unknown []int
 	for i, back := range t.TurnBacks {

@@ -17,8 +17,10 @@ type TurnBack struct {
 	Step   string `json:"step"`
 	// To is where it leads: the beginning, the end of an earlier step, or what a rollback of its own leads to. It is
 	// empty where there is no rollback, or nobody can tell: then Why says it.
-	To      string   `json:"to,omitempty"`
-	Why     string   `json:"why,omitempty"`
+	To  string `json:"to,omitempty"`
+	Why string `json:"why,omitempty"`
+	// While is why there is no rollback while the step runs, where there is one when it is done.
+	While   string   `json:"while,omitempty"`
 	Takes   Span     `json:"takes"`             // so long before the end of the maintenance window it is turned back
 	AtMost  Span     `json:"at_most"`           // the same by the limits of the tool
 	Unknown []string `json:"unknown,omitempty"` // RUNBOOK/STEP of the rollback of which nobody knows how long they take
@@ -39,6 +41,30 @@ type TimedNoReturn struct {
 	To    string `json:"to,omitempty"` // where that rollback leads
 
 	first int // step
+}
+
+// barredIn is why there is no rollback while steps run that have begun to change something.
+func (rb *Runbook) barredIn(g timedGroup) string {
+	records := rb.upTo(g.first)
+	for i := g.first; i < g.first+g.n; i++ {
+		s := &rb.Steps[i]
+		records = append(records, Record{Kind: KindStep, Step: s.ID, Opens: s.Opens})
+		for j := range s.Actions {
+			if a := &s.Actions[j]; a.effect() != ReadOnly {
+				records = append(records, Record{Kind: KindStart, Step: s.ID, Action: a.ID, Effect: a.shownEffect()})
+				break
+			}
+		}
+	}
+	st, err := ReadState(records)
+	if err == nil {
+		_, err = rb.RollbackPlan(st)
+	}
+	var barred *CannotRollBackError
+	if errors.As(err, &barred) {
+		return barred.Reason
+	}
+	return ""
 }
 
 // upTo are the records of a run that has done its first n steps. What they found out is not known yet.
@@ -83,6 +109,7 @@ func (t *Timetable) turnBacks(says map[string]time.Duration) error {
 			back.Why = "it cannot be planned yet: " + err.Error()
 		default:
 			back.To = "the beginning"
+			back.While = t.rb.barredIn(g)
 			if plan.barrier != nil {
 				back.To = "the end of step " + plan.barrier.Step
 			}

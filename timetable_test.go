@@ -84,7 +84,7 @@ func TestTimetable(t *testing.T) {
 	require.Equal(t, exactly(3*time.Hour+5*time.Minute), table.NoReturns[0].Back)
 
 	for _, want := range []string{
-		"From 2026-11-29 22:00 UTC to 2026-11-30 04:00 UTC, which is 6 h.\n",
+		"From 2026-11-29 22:00 UTC to 2026-11-30 04:00 UTC, which is 6 h. Times of the day are in UTC, UTC+00:00.\n",
 		"   2  2026-11-29 22:01  1 h [1]  no limit  tool  left: left\n",
 		"|| in parallel: 2, 3\n",
 		"\n\n[1] from: a test\n",
@@ -187,15 +187,56 @@ func TestTimetableFindings(t *testing.T) {
 	require.Contains(t, text, "No oplog was given: nobody has compared")
 }
 
+// All times of the day are in one time zone, that of the start, and it is named.
+func TestTimesOfTheDayAreInOneZone(t *testing.T) {
+	east, west := time.FixedZone("EAST", 5*3600+1800), time.FixedZone("WEST", -3*3600)
+	start := time.Date(2026, 11, 29, 22, 0, 0, 0, east)
+	_, text := timetable(t, timedBook(t), evenkeel.TimetableOptions{Start: start, End: start.Add(6 * time.Hour).In(west)})
+	require.Contains(t, text, "From 2026-11-29 22:00 EAST to 2026-11-30 04:00 EAST, which is 6 h. Times of the day are in EAST, UTC+05:30.\n")
+	require.Contains(t, text, "Begin the run at the latest: 2026-11-29 22:53.\n")
+	_, text = timetable(t, timedBook(t), evenkeel.TimetableOptions{End: start})
+	require.Contains(t, text, "Times of the day are in EAST, UTC+05:30.\n")
+	_, text = timetable(t, timedBook(t), evenkeel.TimetableOptions{Within: time.Hour})
+	require.NotContains(t, text, "Times of the day")
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no time zones here")
+	}
+	night := time.Date(2026, 10, 24, 22, 0, 0, 0, berlin) // the clocks change in it
+	_, text = timetable(t, timedBook(t), evenkeel.TimetableOptions{Start: night, Within: 8 * time.Hour})
+	require.Contains(t, text, "Times of the day are in CEST, UTC+02:00, and after the clocks change in CET, UTC+01:00.\n")
+}
+
+// A step that bars the rollback while it runs, and allows it again when it is done, is named.
+func TestNoRollbackWhileAStepRuns(t *testing.T) {
+	rb := timedBook(t)
+	rb.Recover = func(st *evenkeel.State) (*evenkeel.Runbook, error) {
+		if st.Step("out").Action(evenkeel.PhaseDo, "d") == evenkeel.Doing {
+			return nil, &evenkeel.CannotRollBackError{Step: "out", Reason: "it moves"}
+		}
+		return rb.UndoPlan(st)
+	}
+	table, text := timetable(t, rb, evenkeel.TimetableOptions{})
+	for _, back := range table.TurnBacks {
+		require.Equal(t, back.Step == "out", back.While == "it moves", back.Step)
+	}
+	require.Contains(t, text, "While step 4 runs there is no rollback, only once it is done (it begins: 2:01:00; it takes: 5 m): it moves\n")
+	_, text = timetable(t, timedBook(t), evenkeel.TimetableOptions{})
+	require.NotContains(t, text, "there is no rollback, only once")
+	require.Contains(t, text, "Not in it: the wait for a window to close")
+	require.Contains(t, text, "Counted from the beginning of the step that opens it")
+}
+
 func TestTimetableMistakes(t *testing.T) {
 	start := time.Date(2026, 11, 29, 22, 0, 0, 0, time.UTC)
 	for want, o := range map[string]evenkeel.TimetableOptions{
 		"before it begins":         {Start: start, End: start},
 		"one of the two is enough": {End: start, Within: time.Hour},
 		"is none":                  {Within: -time.Hour},
-		"an oplog that reaches back 0s (x) is none": {Oplogs: []evenkeel.Oplog{{Name: "x"}}},
-		"there is no step \"rigth\"":                {Stated: map[string]time.Duration{"rigth": 1}},
-		"step right cannot take 0s":                 {Stated: map[string]time.Duration{"right": 0}},
+		"an oplog that reaches back 0s (x) is none":         {Oplogs: []evenkeel.Oplog{{Name: "x"}}},
+		"there is no step \"rigth\"":                        {Stated: map[string]time.Duration{"rigth": 1}},
+		"how long step right of test takes is stated twice": {Stated: map[string]time.Duration{"right": 1, "test/right": 2}},
+		"step right cannot take 0s":                         {Stated: map[string]time.Duration{"right": 0}},
 		"no rollback has the step \"test-rollback/undo-gone\"; they have: test-rollback/undo-last, test-rollback/undo-left": {
 			Stated: map[string]time.Duration{"test-rollback/undo-gone": 1}},
 	} {

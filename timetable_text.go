@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Text writes the timetable for an operator who prints it: the steps, then the totals, then how late it may be turned
@@ -40,6 +42,32 @@ func (t *Timetable) JSON(w io.Writer) error {
 // bounds says when the maintenance window is.
 func (t *Timetable) bounds() string {
 	at := func(tm *time.Time) string { return tm.Format(clockTime + " MST") }
+	return t.isFrom(at) + t.zones()
+}
+
+// zones says which time zone the times of the day are in: that of the start, where it is given. Two of them where the
+// clocks change.
+func (t *Timetable) zones() string {
+	var list []string
+	for _, at := range []*time.Time{t.Start, t.End} {
+		if at == nil {
+			continue
+		}
+		if zone := at.Format("MST, UTC-07:00"); !slices.Contains(list, zone) {
+			list = append(list, zone)
+		}
+	}
+	switch len(list) {
+	case 0:
+		return ""
+	case 1:
+		return " Times of the day are in " + list[0] + "."
+	}
+	return " Times of the day are in " + list[0] + ", and after the clocks change in " + list[1] + "."
+}
+
+// isFrom says from when to when the maintenance window is.
+func (t *Timetable) isFrom(at func(*time.Time) string) string {
 	switch {
 	case t.Start != nil && t.End != nil:
 		return "From " + at(t.Start) + " to " + at(t.End) + ", which is " + inWords(t.Within) + "."
@@ -65,7 +93,9 @@ func (t *Timetable) when(s Span) string {
 func (p *printer) steps(t *Timetable) {
 	p.line("\nOf an estimate with two numbers the longer one counts. Times with >= are then lower bounds: something " +
 		"before them is unknown, and counts as nothing.\n" +
-		"\"At most\" is what the tool's own limits allow in one life of the tool; the operator has none.\n")
+		"\"At most\" is what the tool's own limits allow for the commands of a step, and for what they wait for, in one life of the " +
+		"tool. Not in it: the wait for a window to close (no longer than the window's own limit), looks at the invariants, " +
+		"probes after a crash, and the operator, who has no limit.\n")
 	var sources []string
 	rows := [][]string{{"step", "begins", "takes", "at most", "who", ""}}
 	for i := range t.Steps {
@@ -176,9 +206,9 @@ func (p *printer) totals(t *Timetable) {
 				which = append(which, s.Number)
 			}
 		}
-		p.line("  Of %d of the %d steps nobody knows the whole time: %s. The journal of an earlier run tells it, or you "+
+		p.line("  Of %d of the %s nobody knows the whole time: %s. The journal of an earlier run tells it, or you "+
 			"state it.",
-			n, len(t.Steps), numbers(which))
+			n, printable.Count(len(t.Steps), "step"), numbers(which))
 	}
 	if end := t.latest(t.Total); t.End != nil || t.Within > 0 {
 		p.line("  Begin the run at the latest: %s.", end)
@@ -195,7 +225,7 @@ func (p *printer) totals(t *Timetable) {
 		beside = beside || s.Beside != ""
 	}
 	if len(hand) > 0 {
-		p.line("  The operator is needed in %d steps: %s.", len(hand), numbers(hand))
+		p.line("  The operator is needed in %s: %s.", printable.Count(len(hand), "step"), numbers(hand))
 	}
 	if !beside {
 		p.line("  Critical path: all steps. Nothing runs in parallel.")
@@ -225,6 +255,10 @@ func (p *printer) suspended(t *Timetable) {
 	for _, w := range t.Windows {
 		p.line("  %s, %s (step %d to %d): opens %s; open for: %s, at most %s", plain(w.ID), w.kind(), w.first+1,
 			w.last+1, t.when(w.Opens), w.Lasts, inWords(w.Limit))
+	}
+	if len(t.Windows) > 0 {
+		p.line("  Counted from the beginning of the step that opens it to the end of the step that closes it. What these steps " +
+			"verify before they change anything is in that time, so that a window is open for no longer.")
 	}
 	if len(t.Absences) > 0 {
 		p.line("\nAway")
@@ -291,5 +325,13 @@ func (p *printer) turningBack(t *Timetable) {
 				p.line("    Nobody knows the whole time of: %s", plain(strings.Join(back.Unknown, ", ")))
 			}
 		}
+	}
+	for i, back := range t.TurnBacks {
+		if back.While == "" {
+			continue
+		}
+		g := t.groups[i]
+		p.line("  While step %s runs there is no rollback, only once it is done (it begins: %s; it takes: %s): %s",
+			numbers(t.numbersOf(g.first, g.n)), t.when(g.begins), g.takes, plain(back.While))
 	}
 }

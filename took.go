@@ -12,21 +12,23 @@ import (
 // rollback is a runbook of its own.
 type Took map[string]map[string]Estimate
 
+// Told is what a journal tells beside the times.
+type Told struct {
+	// Silent are the steps of that run of which it does not tell the time: they were interrupted, failed, or were found
+	// done.
+	Silent []string
+	// Simulated: the machines of that run were simulated.
+	Simulated bool
+	// Other is what of that run is another than in the runbook: machines, and inputs of the same name.
+	Other []string
+}
+
 // Add takes in the journal of an earlier run of the runbook, which must have ended, or have been rolled back; name is
-// how an estimate calls it. Silent are the steps of that run of which the journal does not tell the time: they were
-// interrupted, failed, or were found done. Where a part was found done, the time is that of the rest: Estimate.Part.
-func (t Took) Add(rb *Runbook, name string, records []Record) (silent []string, err error) {
+// how an estimate calls it. Where a part of a step was found done, the time is that of the rest: Estimate.Part.
+func (t Took) Add(rb *Runbook, name string, records []Record) (Told, error) {
 	st, err := ReadState(records)
-	switch {
-	case rb == nil || t == nil:
-		return nil, fmt.Errorf("%s: there is no runbook to take the times for, or nothing to put them into", name)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", name, err)
-	case st.Run.Runbook != rb.Name:
-		return nil, fmt.Errorf("%s: %w: it is the journal of %s, and the plan is of %s", name,
-			ErrJournalOther, st.Run.Runbook, rb.Name)
-	case !st.Done && (st.Rollback == nil || !st.Rollback.Done):
-		return nil, fmt.Errorf("%s: its run has not ended: only one that has tells how long the steps take", name)
+	if err = t.takes(rb, name, st, err); err != nil {
+		return Told{}, err
 	}
 	w := &stopwatch{}
 	for _, r := range records {
@@ -37,12 +39,44 @@ func (t Took) Add(rb *Runbook, name string, records []Record) (silent []string, 
 		took.From = from
 		t.add(key, took)
 	}
+	told := Told{Simulated: st.Run.Simulated, Other: rb.others(&st.Run)}
 	for _, id := range st.Run.Steps {
-		if _, told := w.took[lapKey{rb.Name, id}]; !told && st.Done {
-			silent = append(silent, id)
+		if _, known := w.took[lapKey{rb.Name, id}]; !known && st.Done {
+			told.Silent = append(told.Silent, id)
 		}
 	}
-	return silent, nil
+	return told, nil
+}
+
+// takes refuses a journal that tells nothing of the runbook; err is what was wrong with its records.
+func (t Took) takes(rb *Runbook, name string, st *State, err error) error {
+	switch {
+	case rb == nil || t == nil:
+		return fmt.Errorf("%s: there is no runbook to take the times for, or nothing to put them into", name)
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case st.Run.Runbook != rb.Name:
+		return fmt.Errorf("%s: %w: it is the journal of %s, and the plan is of %s", name,
+			ErrJournalOther, st.Run.Runbook, rb.Name)
+	case !st.Done && (st.Rollback == nil || !st.Rollback.Done):
+		return fmt.Errorf("%s: its run has not ended: only one that has tells how long the steps take", name)
+	}
+	return nil
+}
+
+// others is what of a run is another than in the runbook. What one of them does not have at all tells nothing: the name
+// of an input may hold a date.
+func (rb *Runbook) others(run *RunInfo) (what []string) {
+	if is := rb.allHosts(); len(run.Hosts) > 0 && !slices.Equal(slices.Sorted(slices.Values(run.Hosts)),
+		slices.Sorted(slices.Values(is))) {
+		what = append(what, "the machines")
+	}
+	for _, was := range run.Inputs {
+		if slices.ContainsFunc(rb.Inputs, func(is Input) bool { return is.Name == was.Name && is.SHA256 != was.SHA256 }) {
+			what = append(what, was.Name)
+		}
+	}
+	return what
 }
 
 // add takes in one time: of several the shortest and the longest count.
@@ -150,7 +184,7 @@ func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Trunc
 
 // stated is what is known, and before that what the operator says: of steps, and of RUNBOOK/STEP in a rollback.
 func (t Took) stated(rb *Runbook, says map[string]time.Duration) (Took, error) {
-	all := Took{}
+	all, said := Took{}, map[lapKey]bool{}
 	for book, steps := range t {
 		all[book] = maps.Clone(steps)
 	}
@@ -165,6 +199,10 @@ func (t Took) stated(rb *Runbook, says map[string]time.Duration) (Took, error) {
 		case key.book == rb.Name && err != nil:
 			return nil, err
 		}
+		if said[key] {
+			return nil, fmt.Errorf("how long step %s of %s takes is stated twice", key.step, key.book)
+		}
+		said[key] = true
 		delete(all[key.book], key.step)
 		all.add(key, Estimate{Most: d, From: "what the operator states"})
 	}

@@ -31,9 +31,9 @@ func TestTookFromAJournal(t *testing.T) {
 	_, err := evenkeel.Run(t.Context(), rb, hosts, opts)
 	require.NoError(t, err)
 	took := evenkeel.Took{}
-	silent, err := took.Add(rb, "site.jsonl", j.Records())
+	told, err := took.Add(rb, "site.jsonl", j.Records())
 	require.NoError(t, err)
-	require.Empty(t, silent)
+	require.Empty(t, told)
 	first := took["test"]["s1"]
 	require.InDelta(t, time.Hour, first.Most, float64(time.Minute))
 	require.Equal(t, first.Least, first.Most)
@@ -77,15 +77,56 @@ func TestTookIsSilentOfWhatWasInterrupted(t *testing.T) {
 	_, err = evenkeel.Resume(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
 	require.NoError(t, err)
 	took := evenkeel.Took{}
-	silent, err := took.Add(rb, "whole.jsonl", j.Records())
+	told, err := took.Add(rb, "whole.jsonl", j.Records())
 	require.NoError(t, err)
-	require.Equal(t, []string{"s2", "s3"}, silent)
+	require.Equal(t, []string{"s2", "s3"}, told.Silent)
 	require.Contains(t, took["test"], "s1")
 	require.NotContains(t, took["test"], "s2")
 	require.True(t, took["test"]["s4"].Part, "a part of it was done before")
 	table, err := rb.Timetable(evenkeel.TimetableOptions{Took: took})
 	require.NoError(t, err)
 	require.Equal(t, []string{"s2", "s3", "s4"}, table.Unknown)
+}
+
+// A journal tells when it is that of a simulation, and when its run was made for other machines or from other inputs of
+// the same name. An input that one of both does not have tells nothing.
+func TestTookFromAnotherSystem(t *testing.T) {
+	book := func(spec string, inputs ...evenkeel.Input) *evenkeel.Runbook {
+		rb := parseRunbook(t, spec)
+		rb.Inputs = inputs
+		return rb
+	}
+	one, other := evenkeel.NewInput("Hosts.csv", []byte("a")), evenkeel.NewInput("Hosts.csv", []byte("b"))
+	dated := evenkeel.NewInput("bck-20260101.tgz", nil)
+	for name, tc := range map[string]struct {
+		was, is   *evenkeel.Runbook
+		simulated bool
+		want      evenkeel.Told
+	}{
+		"the same":     {was: book("s1[a.safe]", one), is: book("s1[a.safe]", one)},
+		"another file": {was: book("s1[a.safe]", one), is: book("s1[a.safe]", other), want: evenkeel.Told{Other: []string{"Hosts.csv"}}},
+		"a dated file": {was: book("s1[a.safe]", dated), is: book("s1[a.safe]", one)},
+		"a simulation": {was: book("s1[a.safe]"), is: book("s1[a.safe]"), simulated: true, want: evenkeel.Told{Simulated: true}},
+	} {
+		j := &evenkeel.MemJournal{}
+		opts := evenkeel.Options{Journal: j, Clock: &stepClock{}, Simulated: tc.simulated}
+		_, err := evenkeel.Run(t.Context(), tc.was, evenkeel.HostMap{"h": newMachine("-")}, opts)
+		require.NoError(t, err, name)
+		told, err := evenkeel.Took{}.Add(tc.is, "x", j.Records())
+		require.NoError(t, err, name)
+		require.Equal(t, tc.want, told, name)
+	}
+	rb := book("s1[a.safe]")
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": newMachine("-")}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	rb.Steps[0].Host = "h2"
+	told, err := evenkeel.Took{}.Add(rb, "x", j.Records())
+	require.NoError(t, err)
+	require.Equal(t, []string{"the machines"}, told.Other)
+	table, err := rb.Timetable(evenkeel.TimetableOptions{Doubts: []string{"it is of another system"}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"it is of another system"}, table.Findings)
 }
 
 func TestTookMistakes(t *testing.T) {

@@ -108,7 +108,7 @@ func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 		if n[0] == 0 || n[1] == 0 {
 			set := 1 + vm.number%2
 			errs = append(errs, srcerr.Errorf(h.File, vm.line, 0, vm.alias,
-				"every VM of class %s would be in set %d: none would serve while that set is upgraded", vm.class, set))
+				"every VM of class %s would be in set %d: none would serve while that set is upgraded%s", vm.class, set, h.otherRoles(vm.class)))
 			sides[vm.class] = [2]int{1, 1} // said once for the class
 		}
 	}
@@ -130,6 +130,25 @@ func SplitClusterSets(h *Hosts) (set1, set2 ClusterSet, err error) {
 	}
 	return set1, set2, nil
 }
+
+// otherRoles names the VMs that by their aliases would be of a class, and by the column Role are not, or the other way
+// round: the mistake may be there.
+func (h *Hosts) otherRoles(class string) string {
+	var list []string
+	for _, host := range h.Rows {
+		by, ok := splitAlias(host.Alias)
+		if is := host.Class(); ok && is != by.class && (is == class || by.class == class) && slices.Contains(classes, by.class) {
+			list = append(list, fmt.Sprintf("%s (line %d) has %q", host.Alias, host.Line, host.Role))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(". Look at the column %q: %s", columnRole, strings.Join(list, ", "))
+}
+
+// classes are those that the aliases of the guide have (cps:599-609).
+var classes = []string{"lb", "sessionmgr", "qns", "pcrfclient"}
 
 // twoNumbers is an alias with a site behind it: lb01-SITE1.
 var twoNumbers = regexp.MustCompile(`(?i)(?:lb|qns|qps|sessionmgr|sm|pcrfclient)\d+[^0-9].*\d$`)

@@ -154,3 +154,31 @@ func TestRolesTellTheClasses(t *testing.T) {
 		require.ErrorContains(t, err, "alias has two numbers")
 	}
 }
+
+// CPS-006: a wrong role is told with its column, in the row where it stands.
+func TestAWrongRoleIsNotBlamedOnTheClass(t *testing.T) {
+	const head = "Hypervisor Name,Guest Name,Role,Alias,Datastore,Networks -->,Internal,\n"
+	row := func(alias, role string, n int) string {
+		return fmt.Sprintf("h,%s,%s,%s,d,,192.0.2.%d,\n", alias, role, alias, n)
+	}
+	csv := head + row("lb01", "lb01", 1) + row("lb02", "qps", 2) + row("qns01", "qps", 3) + row("qns02", "qps", 4)
+	hosts, err := cps.ParseHosts(strings.NewReader(csv))
+	require.NoError(t, err)
+	_, _, err = cps.SplitClusterSets(hosts)
+	require.ErrorContains(t, err, `every VM of class lb would be in set 2: none would serve while that set is upgraded. `+
+		`Look at the column "Role": lb02 (line 3) has "qps"`)
+}
+
+// CPS-003: memory and vCPU that were swapped are found.
+func TestSwappedMemoryAndCPUs(t *testing.T) {
+	specs, err := cps.ParseVMSpecs(strings.NewReader("Role,Host Name Prefix,Memory,vCPU,Diskmode,Configuration Overrides\n" +
+		"lb01,dc1-,8192,4,thin,\nqps,dc1-,4,10240,thin,\nsm,dc1-,1024,,thin,\npcrfclient01,,10240000000,8,,\n"))
+	require.NoError(t, err)
+	var found []string
+	for _, f := range specs.Findings() {
+		require.Equal(t, cps.Warning, f.Severity)
+		found = append(found, f.What)
+	}
+	require.Equal(t, []string{`column "Memory" of role qps: 4 MB is no size of a VM's memory`, `column "vCPU" of role qps: 10240 is no number of CPUs of a VM`,
+		`column "Memory" of role pcrfclient01: 10240000000 MB is no size of a VM's memory`}, found)
+}

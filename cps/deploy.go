@@ -203,6 +203,7 @@ func (d *Deploy) checkSpecs(f *findings) {
 		}
 	}
 	f.file = d.Specs.File
+	f.list = append(f.list, d.Specs.Findings()...)
 	for _, spec := range d.Specs.Rows {
 		if !used[spec.Role] {
 			f.add(Info, spec.Line, "CPS-003", "no VM has the role %s", spec.Role)

@@ -216,7 +216,7 @@ func (p *mongoConfigParser) keyValue(l sourceLine, text string) {
 	case key == "OPLOG_SIZE":
 		mb, err := strconv.Atoi(value)
 		if err != nil || mb <= 0 {
-			p.src.failAt(l, text, "OPLOG_SIZE must be a number of megabytes")
+			p.src.failf(l.no, 1, "", "OPLOG_SIZE must be a number of megabytes (what stands there may be a secret, and is not shown)")
 			return
 		}
 		p.set.OplogMB = mb

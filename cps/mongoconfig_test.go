@@ -116,7 +116,7 @@ func TestParseMongoConfigErrors(t *testing.T) {
 		{"no port", set("SETNAME=s\nMEMBER1=sessionmgr01\n"), `m.cfg:3:9: MEMBER1 must be host:port: near "sessionmgr01"`},
 		{"port 0", set("SETNAME=s\nMEMBER1=a:0\n"), `must be host:port`},
 		{"port too large", set("SETNAME=s\nMEMBER1=a:65536\n"), `must be host:port`},
-		{"oplog", set(ok + "OPLOG_SIZE=5GB\n"), `m.cfg:4:1: OPLOG_SIZE must be a number of megabytes: near "OPLOG_SIZE=5GB"`},
+		{"oplog", set(ok + "OPLOG_SIZE=5GB\n"), `m.cfg:4:1: OPLOG_SIZE must be a number of megabytes (what stands there may be a secret, and is not shown)`},
 		{"site not ended", "site1_START\n" + set(ok), `site is not ended by site1_END`},
 		{"site not begun", set(ok) + "#site1_END\n", `end of a site that has not begun`},
 		{"nested site", "a_START\nb_START\n", `site b begins before site a has ended`},
@@ -159,4 +159,11 @@ func FuzzParseMongoConfig(f *testing.F) {
 		mc.Findings()
 		mc.Sharded()
 	})
+}
+
+// What stands in the place of a number may be a secret.
+func TestWhatIsNoOplogSizeIsNotShown(t *testing.T) {
+	_, err := cps.ParseMongoConfig(strings.NewReader("[SESSION-SET1]\nOPLOG_SIZE=hunter2\n"))
+	require.ErrorContains(t, err, "OPLOG_SIZE must be a number of megabytes")
+	require.NotContains(t, err.Error(), "hunter2")
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -109,7 +110,7 @@ func (t *Routes) readLine(src *source, l sourceLine) {
 	}
 	for i := 1; i < len(words); i++ {
 		switch word := words[i]; {
-		case (word == "via" || word == "dev") && i+1 == len(words), !routeOption.MatchString(word):
+		case (word == "via" || word == "dev" || word == "table") && i+1 == len(words), !routeOption.MatchString(word):
 			src.failAt(l, word, "not understood in a route")
 			return
 		case word == "via" && !route.Via.IsValid():
@@ -168,7 +169,15 @@ func (t *Routes) Findings() []Finding {
 	return f.list
 }
 
-// Shown is the beginning of the line by which "ip route show" shows a route of the file once it is in force:
+// Table is the routing table that a route is for; empty for the one that "ip route show" shows.
+func (r Route) Table() string {
+	if i := slices.Index(r.Options, "table"); i >= 0 && i+1 < len(r.Options) && r.Options[i+1] != "main" && r.Options[i+1] != "254" {
+		return r.Options[i+1]
+	}
+	return ""
+}
+
+// Shown is the beginning of the line by which "ip route show", of its table, shows a route of the file once it is in force:
 // destination, gateway and interface.
 func (t *Routes) Shown(r Route) string {
 	text := r.To.String()

@@ -228,4 +228,18 @@ func (s *VMSpecs) OfRole(role string) (VMSpec, bool) {
 	return VMSpec{}, false
 }
 
+// Findings reports memory and vCPU that no VM has: the two may be swapped, or one of them in another unit.
+func (s *VMSpecs) Findings() []Finding {
+	f := findings{file: s.File}
+	for _, spec := range s.Rows {
+		if spec.MemoryMB < 1024 || spec.MemoryMB > 4<<20 {
+			f.add(Warning, spec.Line, "CPS-003", "column %q of role %s: %d MB is no size of a VM's memory", "Memory", spec.Role, spec.MemoryMB)
+		}
+		if spec.CPUs > 512 {
+			f.add(Warning, spec.Line, "CPS-003", "column %q of role %s: %d is no number of CPUs of a VM", "vCPU", spec.Role, spec.CPUs)
+		}
+	}
+	return f.list
+}
+
 func (s VMSpec) String() string { return fmt.Sprintf("%d MB, %d vCPU", s.MemoryMB, s.CPUs) }

@@ -10,9 +10,9 @@ import (
 )
 
 // EndState describes what matters when all is done, one thing a line: releases, services, traffic, replica sets with
-// members, states and priorities, arbitervip, the sharding documents, what is mounted and left lying about. Two runs
-// that end alike have the same text, whenever and however they got there: it has no times, no terms and no counts of
-// attempts. Hash, on the other hand, names every detail.
+// members, states and priorities, arbitervip, the sharding documents, endpoints that are down, the lists of the
+// monitoring, what is mounted and left lying about. Two runs that end alike have the same text, whenever and however they
+// got there: it has no times, no terms and no counts of attempts. Hash, on the other hand, names every detail.
 func (d *Deployment) EndState() string {
 	var b strings.Builder
 	d.world.Do(func(s *simhost.State) {
@@ -41,6 +41,14 @@ func (d *Deployment) EndState() string {
 			y.sets[i].describe(&b)
 		}
 		fmt.Fprintf(&b, "SkRings built: %v\n", y.rings.built)
+		for i := range y.lbs {
+			y.lbs[i].describe(&b)
+		}
+		for _, f := range cps.SetFiles(y.hosts, manager) {
+			if text, err := s.Host(f.Host).ReadFile(f.Path); err == nil {
+				fmt.Fprintf(&b, "%s:%s: %q\n", f.Host, f.Path, text)
+			}
+		}
 		if y.opts.Alarms != nil {
 			fmt.Fprintf(&b, "alarms silenced: %v\n", y.site.silenced)
 		}
@@ -55,6 +63,15 @@ func (v *vm) describe(b *strings.Builder, s *simhost.State) {
 	}
 	fmt.Fprintf(b, "%s: exists %v, %s, %s, kept disk %v, qns %v, monit %v, corosync %v\n",
 		v.alias, v.exists, v.release, h.Power, v.keptDisk, h.Active("qns"), h.Active("monit"), h.Active("corosync"))
+}
+
+// describe names the endpoints that are down; of those that are up there is nothing to say.
+func (b *balancer) describe(text *strings.Builder) {
+	for i, end := range b.ends {
+		if end.excluded || end.stuck {
+			fmt.Fprintf(text, "%s: the endpoint on port %d is down\n", b.alias, firstEndpointPort+i)
+		}
+	}
 }
 
 func (r *replicaSet) describe(b *strings.Builder) {

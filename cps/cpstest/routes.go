@@ -33,7 +33,7 @@ func networkService() simhost.Service {
 				return err
 			}
 			for _, r := range routes.Rows {
-				list = append(list, routes.Shown(r))
+				list = append(list, tabled(r.To.Addr().Is6(), r.Table())+routes.Shown(r))
 			}
 		}
 		y.vm(h.Name).routes = list
@@ -41,29 +41,40 @@ func networkService() simhost.Service {
 	}}
 }
 
-// ip is "ip -o addr show", "ip -4 route show" and "ip -6 route show".
+// tabled is what the routes of a family in a routing table begin with, in a VM's list.
+func tabled(ipv6 bool, table string) string {
+	return map[bool]string{false: "-4", true: "-6"}[ipv6] + " " + table + "|"
+}
+
+// ip is "ip -o addr show", and "ip -4 route show" or "ip -6 route show" of a table.
 func ip(c *simhost.Call) int {
-	switch strings.Join(c.Args, " ") {
-	case "-o addr show":
+	switch args := strings.Join(c.Args, " "); {
+	case args == "-o addr show":
 		return ipAddr(c)
-	case "-4 route show", "-6 route show":
-		return ipRoute(c)
+	case args == "-4 route show", args == "-6 route show":
+		return ipRoute(c, "")
+	case len(c.Args) == 5 && (strings.HasPrefix(args, "-4 route show table ") || strings.HasPrefix(args, "-6 route show table ")):
+		return ipRoute(c, c.Args[4])
 	}
 	return c.Fail(255, "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }")
 }
 
-func ipRoute(c *simhost.Call) int {
+func ipRoute(c *simhost.Call, table string) int {
 	v := systemOf(c.State).vm(c.Host.Name)
-	if c.Args[0] == "-4" {
+	if c.Args[0] == "-4" && table == "" {
 		c.Printf("192.168.105.0/24 dev eth0 proto kernel scope link src 192.168.105.1 metric 100\n")
 	}
-	if v == nil {
-		return 0
-	}
-	for _, line := range v.routes {
-		if strings.Contains(line, ":") == (c.Args[0] == "-6") {
-			c.Printf("%s proto static metric 101\n", line)
+	found := table == ""
+	if v != nil {
+		for _, entry := range v.routes {
+			if line, in := strings.CutPrefix(entry, tabled(c.Args[0] == "-6", table)); in {
+				found = true
+				c.Printf("%s proto static metric 101\n", line)
+			}
 		}
+	}
+	if !found {
+		return c.Fail(2, "Error: ipv4: FIB table does not exist.\nDump terminated")
 	}
 	return 0
 }

@@ -167,6 +167,7 @@ func (y *system) cameUp(s *simhost.State, h *simhost.Host) {
 func (y *system) deploy(s *simhost.State, v *vm, release string) {
 	v.exists, v.release, v.rescue, v.provisioned = true, release, true, false
 	s.Host(v.alias).Install(s, y.image(v, release))
+	y.buildListsOf(s, v.alias)
 }
 
 // destroy removes a VM. What it alone held is lost.

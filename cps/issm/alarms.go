@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"al.essio.dev/pkg/shellescape"
@@ -36,6 +37,9 @@ func (a *Alarms) validate() []error {
 		if err := validArgv(c.argv); err != nil {
 			errs = append(errs, fmt.Errorf("alarms.%s: %w", c.key, err))
 		}
+	}
+	if len(a.Silence) > 0 && slices.Equal(a.Silence, a.Unsilence) {
+		errs = append(errs, errors.New("alarms.silence and alarms.unsilence are the same command: it cannot do both"))
 	}
 	for _, c := range []struct{ key, text string }{{"silenced", a.Silenced}, {"unsilenced", a.Unsilenced}} {
 		if c.text == "" || strings.TrimSpace(c.text) != c.text || strings.ContainsAny(c.text, "\r\n") {
@@ -77,16 +81,41 @@ func (m *Migration) silence() evenkeel.Action {
 	return m.alarmAction("silence", "Silence the alarms", a.Silence, a.Silenced, a.Unsilenced)
 }
 
+// factAlarms is what the alarms were before the run: what somebody else has silenced stays silenced.
+var factAlarms = evenkeel.NewFact[string]("alarms.before", "state of the alarms before the run")
+
+// unsilence lets the alarms sound again that the run has silenced.
 func (m *Migration) unsilence() evenkeel.Action {
 	a := m.cfg.Alarms
-	return m.alarmAction("unsilence", "Let the alarms sound again", a.Unsilence, a.Unsilenced, a.Silenced)
+	act := m.alarmAction("unsilence", "Let the alarms sound again, unless they were silenced before the run", a.Unsilence, a.Unsilenced,
+		a.Silenced)
+	look := *act.Probe
+	read := look.Read
+	look.Text += ", and where they were silenced before the run: whoever did that lets them sound again"
+	were := "[ " + factAlarms.Ref() + " = " + shellescape.Quote(a.Silenced) + " ]"
+	look.Paper = []evenkeel.Block{{Script: fmt.Sprintf("if %s; then echo %s; else %s; fi", were, shellescape.Quote(a.Unsilenced),
+		evenkeel.Typed(m.alarmCheck())), Shows: []string{a.Unsilenced}}}
+	act.Paper = []evenkeel.Block{{Script: "if " + were + "; then echo silenced before; else echo ours; fi"}, {Cmd: act.Cmd, If: "ours"}}
+	look.Read = func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+		result, err := read(o)
+		before, unknown := factAlarms.Get(o.Facts)
+		switch err = errors.Join(err, unknown); {
+		case err != nil:
+			return evenkeel.Inconclusive, err
+		case before == a.Silenced:
+			return evenkeel.Done, nil
+		}
+		return result, nil
+	}
+	act.Probe = &look
+	return act
 }
 
 func (m *Migration) unsilenced() []evenkeel.Action {
-	return []evenkeel.Action{steps.Proof(m.unsilence(), "unsilenced", "The alarms sound again")}
+	return []evenkeel.Action{steps.Proof(m.unsilence(), "unsilenced", "The alarms are as before the run")}
 }
 
-// alarmsReadable wants the state of the alarms to be understood before it is changed.
+// alarmsReadable wants the state of the alarms to be understood before it is changed, and notes it.
 func (m *Migration) alarmsReadable() []evenkeel.Action {
 	a := m.cfg.Alarms
 	if a == nil {
@@ -95,11 +124,21 @@ func (m *Migration) alarmsReadable() []evenkeel.Action {
 	return []evenkeel.Action{{
 		ID: "alarms", Paper: steps.Prints(m.alarmCheck(), "| grep -cxF -e "+shellescape.Quote(a.Silenced)+" -e "+
 			shellescape.Quote(a.Unsilenced), "1"),
+		Makes: []evenkeel.Make{factAlarms.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil }).
+			Typed(evenkeel.Typed(m.alarmCheck()))},
 		Change: evenkeel.Change{
 			Title: "Whether the alarms are silenced", Host: m.alarmHost(), Ref: "cps:256", Cmd: m.alarmCheck(),
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("`%s` or `%s`", a.Silenced, a.Unsilenced), Check: evenkeel.Says(a.Silenced, a.Unsilenced)},
 		},
 	}}
+}
+
+// alarmFacts is what alarmsReadable notes.
+func (m *Migration) alarmFacts() []evenkeel.FactKey {
+	if m.cfg.Alarms == nil {
+		return nil
+	}
+	return []evenkeel.FactKey{factAlarms}
 }
 
 // silenceStep silences the alarms before anything else is changed (cps:256).
@@ -110,6 +149,7 @@ func (m *Migration) silenceStep() []evenkeel.Step {
 	a := m.silence()
 	return []evenkeel.Step{{
 		ID: silenceAlarms, Title: "Silence the alarms", Host: m.alarmHost(), Ref: "cps:256",
+		Needs:   []evenkeel.FactKey{factAlarms},
 		Why:     "A migration raises alarms of its own. They stay silenced while a run is paused: watch the cluster yourself then.",
 		Actions: []evenkeel.Action{a},
 		Verify:  []evenkeel.Action{steps.Proof(a, "silenced", "The alarms are silenced")},
@@ -126,6 +166,7 @@ func (m *Migration) unsilenceStep() []evenkeel.Step {
 	}
 	return []evenkeel.Step{{
 		ID: "unsilence-alarms", Title: "Let the alarms sound again", Host: m.alarmHost(), Ref: "cps:256",
+		Needs:   []evenkeel.FactKey{factAlarms},
 		Actions: []evenkeel.Action{m.unsilence()}, Verify: m.unsilenced(),
 		Harmless: "alarms that sound are what the cluster is to have",
 	}}

@@ -68,6 +68,7 @@ func (c ArbiterConfig) validate() []error {
 	if c.ArchiveDir == "" {
 		bad("archive_dir is missing: the archive must be copied off the arbiter before it is replaced (cps:1603)")
 	}
+	errs = append(errs, c.Tools.validate()...)
 	errs = append(errs, Config{From: c.From, To: c.To, SourceOS: c.SourceOS, TargetOS: c.TargetOS}.validateReleases()...)
 	for _, iso := range []string{c.SourceISO, c.TargetISO} {
 		if iso != "" && (!path.IsAbs(iso) || path.Clean(iso) != iso || path.Ext(iso) != ".iso") {

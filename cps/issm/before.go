@@ -27,7 +27,7 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 	steps := []evenkeel.Step{
 		{
 			ID: "preflight", Title: "Look at the cluster before anything is changed", Host: m.cfg.ClusterManager, Ref: "cps:250-344",
-			Makes:   append([]evenkeel.FactKey{factReplicas, factHtpasswd}, noted...),
+			Makes:   append(slices.Concat([]evenkeel.FactKey{factReplicas, factHtpasswd}, m.alarmFacts()), noted...),
 			Actions: slices.Concat(m.fileChecks(), m.healthChecks(second, first), m.cloudChecks(), m.alarmsReadable(), kpis),
 		},
 		{

@@ -112,10 +112,11 @@ func (m *Migration) reviewCloud() []cps.Finding {
 			}
 		}
 		for n := 1; n <= 2; n++ {
-			if _, _, ok := m.port(n, v); !ok {
+			if len(m.ports(n, v)) == 0 {
 				add("CPS-040", "no %s of set %d has an address in the network %s, whose port is to allow %s", v.class, n, v.network, v.name)
 			}
 		}
+		m.cfg.reviewDeployedVIP(v.name, add)
 	}
 	return list
 }
@@ -128,16 +129,37 @@ func (c *Cloud) boot(alias string) (cps.Boot, bool) {
 	return c.Boots[i], true
 }
 
-// port is the VM of a half whose port must allow a virtual address, and the address of that port.
-func (m *halves) port(n int, v vip) (alias string, addr netip.Addr, ok bool) {
+// reviewDeployedVIP compares a virtual address with that of the deploy folder, where it has one.
+func (c Config) reviewDeployedVIP(name string, add func(row, what string, args ...any)) {
+	given, err := netip.ParseAddr(c.Cloud.VIPs[name])
+	if c.Deploy == nil || err != nil || strings.HasPrefix(name, "arbitervip") { // of that one the plan knows the address itself
+		return
+	}
+	if place, ok := c.Deploy.Place(name); ok && place.Address.IsValid() && place.Address.Unmap() != given.Unmap() {
+		add("CPS-040", "openstack.vips has %s for %s, and the deploy folder has %s", given, name, place.Address)
+	}
+}
+
+// cloudPort is a port that must allow a virtual address, by its own, and its VM.
+type cloudPort struct {
+	alias string
+	addr  netip.Addr
+	name  string // of the virtual address, and from the second port on of the VM: ends IDs and facts
+}
+
+// ports are those of every VM of a half that may come to have a virtual address.
+func (m *halves) ports(n int, v vip) (list []cloudPort) {
 	for _, alias := range m.ofClass(n, v.class) {
-		if host, known := m.hosts.ByAlias(alias); known {
-			if addr, ok := host.Address(v.network); ok {
-				return alias, addr, true
+		host, known := m.hosts.ByAlias(alias)
+		if addr, ok := host.Address(v.network); known && ok {
+			name := v.name
+			if len(list) > 0 {
+				name += "-" + alias
 			}
+			list = append(list, cloudPort{alias, addr, name})
 		}
 	}
-	return "", netip.Addr{}, false
+	return list
 }
 
 var novaList = sshexec.Command(sshexec.ReadOnly, "nova", "list")
@@ -264,8 +286,8 @@ func serverActive(alias string) func(evenkeel.Observed) (evenkeel.ProbeResult, e
 }
 
 // portFact is the port that must allow a virtual address.
-func portFact(n int, v vip) evenkeel.Fact[string] {
-	return evenkeel.NewFact[string](fmt.Sprintf("port.set-%d.%s", n, v.name), fmt.Sprintf("the port of set %d that is to allow %s", n, v.name))
+func portFact(n int, v vip, p cloudPort) evenkeel.Fact[string] {
+	return evenkeel.NewFact[string](fmt.Sprintf("port.set-%d.%s", n, p.name), fmt.Sprintf("the port of %s that is to allow %s", p.alias, v.name))
 }
 
 // portUpdate is the guide's command (cps:851).
@@ -283,45 +305,46 @@ func (m deployment) allowVIPs(n int) (actions []evenkeel.Action, makes []evenkee
 	at := ref(n, "836-873", "1209-1248")
 	for _, v := range c.vips() {
 		address := c.VIPs[v.name]
-		alias, own, ok := m.port(n, v)
-		switch {
-		case address == "":
+		if address == "" {
 			text := fmt.Sprintf("Let the port of %s in the network %s allow %s, unless the cluster has no such address.",
 				strings.Join(m.ofClass(n, v.class), ", "), cmp.Or(v.network, "Gx"), v.name)
 			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, text).From(at))
-		case !ok: // reviewCloud has refused it
-		case !c.Execute:
-			text := fmt.Sprintf("In the output of neutron port-list find the port whose whole ip_address is %s, that of %s. Type, with its "+
-				"id for PORT: %s", own, alias, evenkeel.Typed(portUpdate("PORT", address)))
-			actions = append(actions, evenkeel.ByHand("vip-"+v.name, "Assign "+v.name, text).From(at))
-		default:
-			port := portFact(n, v)
+			continue
+		}
+		for _, p := range m.ports(n, v) {
+			if !c.Execute {
+				text := fmt.Sprintf("In the output of neutron port-list find the port whose whole ip_address is %s, that of %s. Type, with its "+
+					"id for PORT: %s", p.addr, p.alias, evenkeel.Typed(portUpdate("PORT", address)))
+				actions = append(actions, evenkeel.ByHand("vip-"+p.name, "Let "+p.alias+" have "+v.name, text).From(at))
+				continue
+			}
+			port := portFact(n, v, p)
 			makes = append(makes, port)
-			actions = append(actions, portOf(port, v, alias, own, c.Host, at), allowed(port, v, alias, address, c.Host, at))
+			actions = append(actions, portOf(port, p, c.Host, at), allowed(port, v, p, address, c.Host, at))
 		}
 	}
 	return actions, makes
 }
 
 // portOf looks for the port with an address, the whole address (cps:846).
-func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, host, at string) evenkeel.Action {
+func portOf(port evenkeel.Fact[string], own cloudPort, host, at string) evenkeel.Action {
 	read := func(o evenkeel.Observed) (string, error) {
 		ports, err := cps.ParsePorts(steps.Output("neutron port-list", o.Result))
 		if err != nil {
 			return "", err
 		}
-		p, ok := cps.PortWithIP(ports, own)
+		p, ok := cps.PortWithIP(ports, own.addr)
 		if !ok {
-			return "", fmt.Errorf("no port has the address %s of %s", own, alias)
+			return "", fmt.Errorf("no port has the address %s of %s", own.addr, own.alias)
 		}
 		return p.ID, p.Check()
 	}
 	return evenkeel.Action{
-		ID: "port-" + v.name, Makes: []evenkeel.Make{port.From(read).
-			Typed(evenkeel.Typed(neutronList) + ` | grep -F '"ip_address": "` + own.String() +
+		ID: "port-" + own.name, Makes: []evenkeel.Make{port.From(read).
+			Typed(evenkeel.Typed(neutronList) + ` | grep -F '"ip_address": "` + own.addr.String() +
 				`"' | awk -F'|' '{ gsub(/ /, "", $2); print $2 }'`)},
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Find the port of %s with %s", alias, own), Host: host, Ref: at, Cmd: neutronList,
+			Title: fmt.Sprintf("Find the port of %s with %s", own.alias, own.addr), Host: host, Ref: at, Cmd: neutronList,
 			Expect: evenkeel.Expect{Text: "the id of one port, a UUID", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				_, err := read(o)
 				return err
@@ -331,13 +354,13 @@ func portOf(port evenkeel.Fact[string], v vip, alias string, own netip.Addr, hos
 }
 
 // allowed lets it have the virtual address too. Whoever does so twice has the same.
-func allowed(port evenkeel.Fact[string], v vip, alias, address, host, at string) evenkeel.Action {
+func allowed(port evenkeel.Fact[string], v vip, own cloudPort, address, host, at string) evenkeel.Action {
 	cmd := steps.Brief(portUpdate(port.Ref(), address))
 	return evenkeel.Action{
-		ID: "vip-" + v.name, Paper: []evenkeel.Block{{Cmd: cmd, Pipe: `| grep -cxF "Updated port: $` + port.Variable() + `"`,
+		ID: "vip-" + own.name, Paper: []evenkeel.Block{{Cmd: cmd, Pipe: `| grep -cxF "Updated port: $` + port.Variable() + `"`,
 			Shows: []string{"1"}}},
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Let the port of %s allow %s", alias, v.name), Host: host, Ref: at, Cmd: cmd, Repeat: evenkeel.Idempotent,
+			Title: fmt.Sprintf("Let the port of %s allow %s", own.alias, v.name), Host: host, Ref: at, Cmd: cmd, Repeat: evenkeel.Idempotent,
 			Note: "It takes the place of every address that the port allowed before.",
 			Expect: evenkeel.Expect{Text: "Updated port: " + port.Ref(), Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				want, err1 := port.Get(o.Facts)

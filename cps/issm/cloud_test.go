@@ -89,6 +89,53 @@ func TestOpenStackIsRendered(t *testing.T) {
 	require.NotContains(t, strings.Join(typed(w), "\n"), "nova")
 }
 
+// CPS-040, CPS-073: each VM that may come to have a virtual address has a port that allows it.
+func TestEveryVMOfTheClassMayHaveTheAddress(t *testing.T) {
+	csv := strings.Replace(fixture(t, "Hosts.csv.txt"), "\nesxi-host-3,sessionmgr01", "\nesxi-host-3,lb03,lb01,lb03,datastore3,,192.168.105.113,10.197.98.161,\n"+
+		"esxi-host-4,lb04,lb02,lb04,datastore4,,192.168.105.114,10.197.98.162,\nesxi-host-3,sessionmgr01", 1)
+	hosts, err := cps.ParseHosts(text("Hosts.csv", csv))
+	require.NoError(t, err)
+	require.Len(t, hosts.Rows, len(guideHosts(t).Rows)+2)
+	cfg := cloudConfig(t, false)
+	cfg.Cloud.Boots = nil
+	m, err := issm.New(cfg, hosts, guideMongo(t))
+	require.NoError(t, err)
+	rb, err := m.Runbook()
+	require.NoError(t, err)
+	for at, port := range map[string]string{
+		"redeploy-set-1/vip-lbvip01": "10.197.98.62, that of lb02", "redeploy-set-1/vip-lbvip01-lb04": "10.197.98.162, that of lb04",
+		"redeploy-set-1/vip-lbvip02-lb04": "192.168.105.114, that of lb04", "redeploy-set-2/vip-lbvip02-lb03": "192.168.105.113, that of lb03",
+	} {
+		require.Contains(t, onPaper(t, rb, at), port)
+	}
+}
+
+// CPS-040, CPS-073: the old VMs of a rollback are new servers, too: their ports are updated by the run.
+func TestARollbackOnOpenStackUpdatesThePorts(t *testing.T) {
+	rb, o := holdAt(t, cloudConfig(t, true), cpstest.Options{Cloud: "control"}, "calls")
+	updates := func() int {
+		return len(slices.DeleteFunc(typed(o.world), func(line string) bool { return !strings.HasPrefix(line, "control neutron port-update ") }))
+	}
+	before := updates()
+	require.Equal(t, 3, before)
+	require.NoError(t, rollBack(t, rb, o, "").err)
+	require.Equal(t, 2*before, updates())
+}
+
+// CPS-040: a virtual address is that of the deploy folder.
+func TestVirtualAddressesAreThoseOfTheDeployFolder(t *testing.T) {
+	for _, tc := range []struct{ name, is, not string }{{"lbvip01", "198.51.100.65", "198.51.100.66"}, {"lbvip02", "192.0.2.200", "192.0.2.201"}} {
+		for _, address := range []string{tc.is, tc.not} {
+			d := deployFolder(t)
+			_, err := issm.New(issm.Config{ArchiveDir: "/a", Platform: issm.OpenStack, Deploy: d,
+				Cloud: &issm.Cloud{VIPs: map[string]string{tc.name: address}}}, d.Hosts, guideMongo(t))
+			require.ErrorContains(t, err, "platform") // the folder is that of a cluster on VMware
+			want := fmt.Sprintf("openstack.vips has %s for %s, and the deploy folder has %s", address, tc.name, tc.is)
+			require.Equal(t, address == tc.not, strings.Contains(err.Error(), want), "%v", err)
+		}
+	}
+}
+
 // CPS-071: nothing is booted beside a server that is there, and what nova and neutron say is not taken for more than it
 // is.
 func TestOpenStackStops(t *testing.T) {

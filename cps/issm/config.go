@@ -123,6 +123,16 @@ type Tools struct {
 	Mongo       string `yaml:"mongo"`       // mongo
 }
 
+// validate wants programs, and no command lines.
+func (t Tools) validate() (errs []error) {
+	for _, tool := range [][2]string{{"diagnostics", t.Diagnostics}, {"about", t.About}, {"restartall", t.RestartAll}, {"mongo", t.Mongo}} {
+		if err := steps.CheckTool(tool[0], tool[1]); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
 // Paths of the guide on the Cluster Manager.
 const (
 	isoMount         = "/mnt/iso"
@@ -241,7 +251,7 @@ func (c Config) Validate() error {
 		bad("osgi_port %d is no port", c.OSGiPort)
 	}
 	errs = append(errs, steps.CheckEndpoints(c.EndpointsPerLB))
-	errs = append(errs, c.Geo.validate()...)
+	errs = append(append(errs, c.Tools.validate()...), c.Geo.validate()...)
 	errs = append(append(errs, c.validateKPIs()...), c.Alarms.validate()...)
 	errs = append(errs, c.Cloud.validate(c.Platform)...)
 	for i, text := range c.Attestations {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -181,7 +182,7 @@ func (m *Migration) geoBefore() []evenkeel.Step {
 	step := evenkeel.Step{ID: "gr-before", Title: "The databases are not watched, and no qns_hb runs", Host: m.manager, Ref: "cps:1435,1470"}
 	for i, f := range cps.SetFiles(m.hosts, m.manager) {
 		if !f.Script { // the script makes the lists when it is run, and is switched with them
-			step.Actions = append(step.Actions, m.unwatched(i+1, f))
+			step.Actions = append(step.Actions, m.unwatched(i+1, f, false))
 		}
 	}
 	for n := 1; n <= 2; n++ {
@@ -190,10 +191,17 @@ func (m *Migration) geoBefore() []evenkeel.Step {
 	return append([]evenkeel.Step{step}, m.geoRow(0)...)
 }
 
-// unwatched wants a list of the monitoring to name no set.
-func (m *Migration) unwatched(i int, f cps.SetFile) evenkeel.Action {
-	look := evenkeel.Look(fmt.Sprintf("unwatched-%d", i), "Verify that "+f.Path+" names no replica set", "cat", f.Path).On(f.Host).
+// unwatched wants a list of the monitoring to name no set. A new VM may have none.
+func (m *Migration) unwatched(i int, f cps.SetFile, mayLack bool) evenkeel.Action {
+	argv := []string{"cat", f.Path}
+	if mayLack {
+		argv = []string{"find", path.Dir(f.Path), "-mindepth", "1", "-maxdepth", "1", "-name", path.Base(f.Path), "-exec", "cat", "{}", "+"}
+	}
+	look := evenkeel.Look(fmt.Sprintf("unwatched-%d", i), "Verify that "+f.Path+" names no replica set", argv...).On(f.Host).
 		From("cps:1470-1475").Expecting("no replica set in force", evenkeel.Succeeding(func(o evenkeel.Observed) error {
+		if mayLack && o.Text() == "" {
+			return nil
+		}
 		list, err := cps.ParseSetList(steps.Output(f.Host+":"+f.Path, o.Result))
 		if err != nil {
 			return err
@@ -231,12 +239,25 @@ func (m *Migration) withoutHeartbeat(n int) []evenkeel.Action {
 	return list
 }
 
-// geoRecreated is the same once the load balancers of a half are new machines.
+// geoRecreated is the same once the VMs of a half are new machines: neither the monitoring nor qns_hb runs there.
 func (m *Migration) geoRecreated(n int) []evenkeel.Step {
-	if m.cfg.Geo == nil || len(m.ofClass(n, "lb")) == 0 {
+	if m.cfg.Geo == nil {
 		return nil
 	}
-	return []evenkeel.Step{{
+	lists := evenkeel.Step{
+		ID: setID("gr-lists-set", n), Title: fmt.Sprintf("The databases are not watched from the new VMs of set %d", n), Host: m.manager,
+		Ref: "cps:1470",
+		Why: "A new pcrfclient may come with lists in which the sets are in force.",
+	}
+	for i, f := range cps.SetFiles(m.hosts, m.manager) {
+		if !f.Script && m.in[n][f.Host] {
+			lists.Actions = append(lists.Actions, m.unwatched(i+1, f, true))
+		}
+	}
+	if len(m.ofClass(n, "lb")) == 0 {
+		return []evenkeel.Step{lists}
+	}
+	return []evenkeel.Step{lists, {
 		ID: setID("gr-heartbeat-set", n), Title: fmt.Sprintf("No qns_hb runs on the new load balancers of set %d", n), Host: m.manager,
 		Ref: "cps:1435", Actions: m.withoutHeartbeat(n),
 	}}

@@ -84,11 +84,11 @@ func TestGeoOnPaper(t *testing.T) {
 	require.NoError(t, rb.Markdown(&md))
 	var parts []string
 	for _, part := range strings.Split(md.String(), "\n## ") {
-		if strings.Contains(part, "cps:1435") || strings.Contains(part, "cps:1458") {
+		if strings.Contains(part, "cps:1435") || strings.Contains(part, "cps:1458") || strings.Contains(part, "guide: cps:1470") {
 			parts = append(parts, "## "+part)
 		}
 	}
-	require.Len(t, parts, 6)
+	require.Len(t, parts, 8)
 	golden.Check(t, "geo.md", strings.Join(parts, "\n"))
 }
 
@@ -117,6 +117,15 @@ func TestGeoStops(t *testing.T) {
 			require.False(t, slices.ContainsFunc(w.Report().VMs, func(v cpstest.VMReport) bool { return v.Release != "19.4.0" }))
 		})
 	}
+}
+
+// CPS-181: a new pcrfclient whose lists have a set in force stops the run before its half is enabled.
+func TestGeoWatchedFromANewVM(t *testing.T) {
+	rb, w := geoSite(t, 1, 1)
+	require.NoError(t, w.Lie(cpstest.Lie{Command: "find /etc/broadhop *", Host: "PRI-pcrfclient02", Says: prints("SESSION-SET2\n")}))
+	o := runOn(t, rb, w, "")
+	require.Regexp(t, `^gr-lists-set-1/unwatched-\d+$`, stoppedAt(o.err), "%v", o.err)
+	require.ErrorContains(t, o.err, "has SESSION-SET2 in force: stop the monitoring first")
 }
 
 func TestGeoThatCannotBePlanned(t *testing.T) {

@@ -85,6 +85,9 @@ func (c Config) validateKPIs() []error {
 		if given == 0 {
 			bad("%s: no limit is given: at_least, at_most, may_fall or may_rise", key)
 		}
+		if k.AtLeast != nil && *k.AtLeast > 100 && strings.Contains(k.Unit, "%") {
+			bad("%s.at_least %g: a rate in %% is at most 100", key, *k.AtLeast)
+		}
 		if k.AtLeast != nil && k.AtMost != nil && *k.AtLeast > *k.AtMost {
 			bad("%s: at_least %g is more than at_most %g", key, *k.AtLeast, *k.AtMost)
 		}

@@ -381,6 +381,7 @@ func rollbackLies() []lied {
 		{check: "enable-set-1/enable-again", at: "enable-set-1/enable-again", opts: cpstest.Options{AdminArbiterStops: true},
 			lies: says(enable, "", anError)},
 		{check: "rolled-back/replicas", lies: idle(enable, "")},
+		{check: "kpis-back/kpis", at: "kpis-back/kpis", lies: says(gxCommand, "", prints("99.2\n"))},
 		{check: "unsilence-alarms/unsilenced", lies: idle(unsilenceCommand, "nms")},
 		at("rolled-back/replicas", recovering("sessionmgr02")),
 		at("rolled-back/about", says("about.sh", "", replaces("(pcrf): 19.4.0", "(pcrf): 21.1.0"))),

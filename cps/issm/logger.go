@@ -39,8 +39,10 @@ func loggerEditOf(id, title string, in bool) loggerEdit {
 }
 
 var (
-	loggerIn  = loggerEditOf("logger-in", "Log the upgrade at level debug", true)
-	loggerOut = loggerEditOf("logger-out", "Take the debug logger out again", false)
+	loggerIn = loggerEditOf("logger-in", "Log the upgrade at level debug", true)
+	// loggerAgain is for the new Cluster Manager: what was restored onto it does not have the logger.
+	loggerAgain = loggerEditOf("logger-again", "Log the upgrade at level debug on the new Cluster Manager, too", true)
+	loggerOut   = loggerEditOf("logger-out", "Take the debug logger out again", false)
 )
 
 // loggerSteps are the edit where the configuration asks for it: the file is taken first, so that whatever is undone

@@ -102,6 +102,13 @@ func TestTheUpgradeLoggerComesAndGoes(t *testing.T) {
 	require.Len(t, all, 4, "both files of both edits, and nothing else")
 }
 
+// CPS-014: the new Cluster Manager logs the upgrade of the halves, too, although what is restored onto it does not have the
+// logger.
+func TestTheNewManagerHasTheUpgradeLogger(t *testing.T) {
+	_, o := holdAt(t, issm.Config{ArchiveDir: t.TempDir(), UpgradeLogger: true}, cpstest.Options{}, "calls")
+	require.Contains(t, content(t, o.world, "cluman", logbackXML), cps.UpgradeLoggerEntry)
+}
+
 // CPS-162: a rollback takes the logger out, too: step by step before set 1 is disabled, and with the guide's rollback
 // from there.
 func TestTheUpgradeLoggerIsRolledBack(t *testing.T) {

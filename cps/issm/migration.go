@@ -61,6 +61,9 @@ func New(cfg Config, hosts *cps.Hosts, mongo *cps.MongoConfig) (*Migration, erro
 	}
 	cfg, deployed := cfg.withDeploy()
 	cfg = cfg.withDefaults()
+	if err := cfg.siteSecrets(); err != nil {
+		return nil, fmt.Errorf("cannot plan the migration: %w", err)
+	}
 	h := &halves{manager: cfg.ClusterManager, tools: cfg.Tools, hosts: hosts}
 	m := &Migration{cfg: cfg, halves: h, members: &members{h, mongo, cfg.AcceptNoMajority}, balancers: &balancers{h, cfg.EndpointsPerLB}}
 	var err error
@@ -200,7 +203,8 @@ func (m *Migration) Runbook() (*evenkeel.Runbook, error) {
 		Recover:    m.recover,
 		Absences:   absences(),
 	}
-	rb.Steps = slices.Concat(m.beforeSteps(), m.geoBefore(), m.managerSteps(), m.set1Steps(), m.set2Steps(), m.afterSteps())
+	rb.Steps = slices.Concat(m.beforeSteps(), m.geoBefore(), m.managerSteps(), m.loggerSteps(loggerAgain),
+		m.set1Steps(), m.set2Steps(), m.afterSteps())
 	sayExpectations(rb)
 	rb.MarkWide(m.wide)
 	rb.MarkDetached(takesHours)

@@ -72,8 +72,10 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 		}
 		known[key.Name()] = raw
 	}
-	if raw, ok := st.Facts[factKPIs.Name()]; ok {
-		known[factKPIs.Name()] = raw
+	for _, key := range []evenkeel.FactKey{factKPIs, factAlarms} {
+		if raw, ok := st.Facts[key.Name()]; ok {
+			known[key.Name()] = raw
+		}
 	}
 	rb := &evenkeel.Runbook{
 		Functions: m.paperFunctions(),
@@ -98,6 +100,10 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 	}
 	rb.Steps = append(rb.Steps, back.stopRecoveringStep(), back.rollbackStep(), back.restoreManagerStep(), back.rollbackSetsStep(),
 		back.redeployOldStep(), back.bringArchiveStep(), back.enableOldStep(), back.rolledBackStep())
+	if _, noted := known[factKPIs.Name()]; noted {
+		rb.Steps = append(rb.Steps, m.kpiStep("kpis-back", "Watch the KPIs on the old release", "The cluster is rolled back: what is not as "+
+			"before the migration by now has another cause, and somebody has to look for it.")...)
+	}
 	if st.Step(silenceAlarms).Touched() {
 		rb.Steps = append(rb.Steps, m.unsilenceStep()...)
 	}
@@ -370,7 +376,8 @@ func (m rollback) redeployOldStep() evenkeel.Step {
 		step.Actions = append(step.Actions, m.monit(lb, at)...)
 	}
 	if m.cfg.Platform == OpenStack {
-		step.Actions = append(step.Actions, m.assignVIPs(1))
+		allow, makes := m.allowVIPs(1)
+		step.Actions, step.Makes = append(step.Actions, allow...), makes
 	}
 	step.Actions = append(step.Actions, m.routeActions(1, "cps:880")...) // these VMs are new ones, too
 	return step

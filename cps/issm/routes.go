@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,6 +57,10 @@ func (m *Migration) reviewRoutes() []cps.Finding {
 		} else {
 			seen[at] = true
 		}
+		if host, known := m.hosts.ByAlias(f.VM); known && m.cfg.Deploy != nil {
+			list = append(list, f.File.Review(host, m.cfg.Deploy)...)
+			continue
+		}
 		list = append(list, f.File.Findings()...)
 	}
 	return list
@@ -75,7 +80,7 @@ func (m deployment) routeActions(n int, at string) []evenkeel.Action {
 		}
 		for _, f := range m.cfg.Routes {
 			if f.VM == vm {
-				list = append(list, f.inForce(at))
+				list = append(list, f.inForce(at)...)
 			}
 		}
 		if len(list) > count {
@@ -97,20 +102,23 @@ func (f RouteFile) copied(at string) []evenkeel.Action {
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(f.content())))
 	put := steps.Brief(sshexec.Command(sshexec.Mutating, "dd", "of="+fresh, "conv=fsync", "status=none"))
 	put.Stdin = sshexec.Text(f.content())
-	is := sshexec.Command(sshexec.ReadOnly, "sha256sum", f.path())
+	// The copy and the file: one of the two is there, so that nothing printed is no answer.
+	is := sshexec.Command(sshexec.ReadOnly, "find", routesDir, "-mindepth", "1", "-maxdepth", "1", "-name", "*"+f.name(),
+		"-exec", "sha256sum", "{}", "+")
 	move := evenkeel.Do(id("route"), fmt.Sprintf("Let the copy be %s of %s", f.name(), f.VM), "mv", "-T", fresh, f.path()).On(f.VM).
 		From(at).Timeout(steps.Briefly).Probed(evenkeel.Probe{
-		Cmd: is, Host: f.VM, Text: "the file is there, with these routes", Paper: steps.Prints(is, "| cut -c1-64", sum),
+		Cmd: is, Host: f.VM, Text: "the file is there, with these routes", Paper: steps.Prints(is, "| grep -F '  "+f.path()+"' | cut -c1-64", sum),
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
-			if o.Outcome == sshexec.Exited && o.ExitCode == 1 && o.Text() == "" {
-				return evenkeel.NotRun, nil // sha256sum could not read it: it is not there
-			}
-			got, err := steps.Digest(o.Result)
+			found, err := steps.Sums(o.Result)
 			switch err = errors.Join(o.Succeeded(), err); {
 			case err != nil:
 				return evenkeel.Inconclusive, err
-			case got == sum:
+			case found[f.path()] == sum:
 				return evenkeel.Done, nil
+			case found[f.path()] == "" && found[fresh] == sum:
+				return evenkeel.NotRun, nil
+			case found[f.path()] == "":
+				return evenkeel.Inconclusive, fmt.Errorf("%s has neither %s nor a whole copy of it, %s", f.VM, f.path(), fresh)
 			}
 			return evenkeel.Inconclusive, fmt.Errorf("%s has a %s with other routes: compare it with the file of the configuration, and move "+
 				"one of them away", f.VM, f.path())
@@ -124,21 +132,53 @@ func (f RouteFile) copied(at string) []evenkeel.Action {
 	}
 }
 
-// inForce has the operator restart the network services until the routes of the file are in force.
-func (f RouteFile) inForce(at string) evenkeel.Action {
-	family := "-4"
-	if strings.HasPrefix(f.name(), "route6-") {
-		family = "-6"
-	}
-	show := sshexec.Command(sshexec.ReadOnly, "ip", family, "route", "show")
-	var filter string
-	var want []string
+// shown are routes that one command shows: those of a family, in a routing table.
+type shown struct {
+	family, table string
+	routes        []string
+}
+
+// shown are the routes of the file, by the commands that show them.
+func (f RouteFile) shown() (list []shown) {
 	for _, r := range f.File.Rows {
-		filter += " -e " + shellescape.Quote(routeForm(f.File.Shown(r)))
-		want = append(want, f.File.Shown(r))
+		family := "-4"
+		if r.To.Addr().Is6() {
+			family = "-6"
+		}
+		i := slices.IndexFunc(list, func(s shown) bool { return s.family == family && s.table == r.Table() })
+		if i < 0 {
+			i = len(list)
+			list = append(list, shown{family: family, table: r.Table()})
+		}
+		list[i].routes = append(list[i].routes, f.File.Shown(r))
+	}
+	return list
+}
+
+// inForce has the operator restart the network services until the routes of the file are in force.
+func (f RouteFile) inForce(at string) (list []evenkeel.Action) {
+	for _, s := range f.shown() {
+		list = append(list, f.inForceOf(s, at))
+	}
+	return list
+}
+
+// inForceOf is that for the routes that one command shows.
+func (f RouteFile) inForceOf(s shown, at string) evenkeel.Action {
+	id, argv := "network-"+f.VM+"-"+f.name(), []string{"ip", s.family, "route", "show"}
+	if of6 := strings.HasPrefix(f.name(), "route6-"); of6 != (s.family == "-6") {
+		id += s.family
+	}
+	if s.table != "" {
+		id, argv = id+"-table-"+s.table, append(argv, "table", s.table)
+	}
+	show, want := sshexec.Command(sshexec.ReadOnly, argv...), s.routes
+	var filter string
+	for _, route := range want {
+		filter += " -e " + shellescape.Quote(routeForm(route))
 	}
 	return evenkeel.Action{
-		ID: "network-" + f.VM + "-" + f.name(), Paper: steps.Again(steps.Prints(show, "| grep -cE"+filter, strconv.Itoa(len(want)))),
+		ID: id, Paper: steps.Again(steps.Prints(show, "| grep -cE"+filter, strconv.Itoa(len(want)))),
 		Manual: fmt.Sprintf("On %s, restart the network services: the guide gives no command for it.", f.VM),
 		Change: evenkeel.Change{
 			Title: fmt.Sprintf("The routes of %s are in force on %s", f.name(), f.VM), Host: f.VM, Ref: at, Cmd: show,

@@ -22,7 +22,8 @@ func routesOf(t testing.TB, vm, name, file string) issm.RouteFile {
 }
 
 const (
-	gxRoutes  = "# Gx peers\n10.1.0.0/16 via 192.0.2.1 dev eth1\n172.16.0.9 via 192.0.2.2\n"
+	gxRoutes = "# Gx peers\n10.1.0.0/16 via 192.0.2.1 dev eth1\n172.16.0.9 via 192.0.2.2\n" +
+		"10.2.0.0/16 via 192.0.2.3 table 100\n2001:db8:7::/48 via 2001:db8:1::2\n"
 	gx6Routes = "2001:db8::/32 via 2001:db8:1::1\n"
 )
 
@@ -45,6 +46,8 @@ func TestRouteFilesAreCopied(t *testing.T) {
 		{"CPS-029", `lb02 mv -T \S+/\.evenkeel-route6-eth1 /etc/sysconfig/network-scripts/route6-eth1`},
 		{"CPS-082", `lb02 systemctl restart network`},
 		{"CPS-082", `lb02 ip -4 route show`},
+		{"CPS-082", `lb02 ip -4 route show table 100`},
+		{"CPS-082", `lb02 ip -6 route show`},
 		{"CPS-082", `lb02 /bin/systemctl restart monit\.service`},
 		{"CPS-076", `cluman /mnt/iso/migrate\.sh enable set 1 .*`},
 		{"CPS-029", `lb01 mv -T \S+/\.evenkeel-route-eth1 /etc/sysconfig/network-scripts/route-eth1`},
@@ -68,11 +71,15 @@ func count(list []string, s string) int {
 func TestRouteFilesAreRefused(t *testing.T) {
 	cfg := issm.Config{ArchiveDir: t.TempDir(), Routes: []issm.RouteFile{routesOf(t, "lb02", "route-eth1", gxRoutes)}}
 	for at, lies := range map[string][]cpstest.Lie{
-		"route-lb02-route-eth1":  nil, // the VM has another file
+		"route-lb02-route-eth1": nil, // the VM has another file
+		// what cannot be read is not taken for what is not there
+		"route-lb02-route-eth1 ": says("find /etc/sysconfig/network-scripts *", "lb02", prints("find: Input/output error\n")),
 		"routed-lb02-route-eth1": idle("mv -T *", "lb02"),
 		"network-lb02-route-eth1": says("ip -4 route show", "lb02", prints("10.1.0.0/16 via 192.0.2.1 dev eth10\n"+
 			"172.16.0.9 via 192.0.2.2 dev eth1 proto static\n")),
-		"monit-runs-lb02": says("systemctl status monit.service", "lb02", prints("   Active: inactive (dead)\n")),
+		"network-lb02-route-eth1-table-100": says("ip -4 route show table 100", "lb02", prints("\n")),
+		"network-lb02-route-eth1-6":         says("ip -6 route show", "lb02", prints("2001:db8:7::/49 via 2001:db8:1::2 dev eth1\n")),
+		"monit-runs-lb02":                   says("systemctl status monit.service", "lb02", prints("   Active: inactive (dead)\n")),
 	} {
 		w := deploy(t, cpstest.Options{})
 		_, err := evenkeel.Run(t.Context(), runbook(t, cfg), w, evenkeel.Options{
@@ -87,7 +94,7 @@ func TestRouteFilesAreRefused(t *testing.T) {
 				}
 			}),
 		})
-		require.Equal(t, "redeploy-set-1/"+at, stoppedAt(err), "%v", err)
+		require.Equal(t, "redeploy-set-1/"+strings.TrimSpace(at), stoppedAt(err), "%v", err)
 		if lies == nil {
 			require.ErrorContains(t, err, "lb02 has a /etc/sysconfig/network-scripts/route-eth1 with other routes")
 		}
@@ -102,6 +109,16 @@ func TestRouteFilesAreRefused(t *testing.T) {
 		_, err := issm.New(issm.Config{ArchiveDir: "/a", Routes: files}, guideHosts(t), guideMongo(t))
 		require.ErrorContains(t, err, want)
 	}
+	// With the deploy folder a gateway that the VM does not reach is found.
+	d := deployFolder(t)
+	reach := func(via string) error {
+		file := "10.1.0.0/16 via " + via + " dev eth1\n"
+		_, err := issm.New(issm.Config{ArchiveDir: "/a", Deploy: d, Routes: []issm.RouteFile{routesOf(t, "lb01", "route-eth1", file)}}, d.Hosts,
+			guideMongo(t))
+		return err
+	}
+	require.ErrorContains(t, reach("10.99.99.99"), "10.99.99.99 is in no network of lb01")
+	require.NoError(t, reach("192.0.2.1"))
 	both := issm.Config{ArchiveDir: "/a", StaticRoutes: true, Routes: cfg.Routes}
 	require.ErrorContains(t, both.Validate(), "static_routes and route_files exclude each other")
 }

@@ -3,9 +3,11 @@ package issm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
+	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -14,7 +16,25 @@ func validArgv(argv []string) error {
 	if len(argv) == 0 {
 		return errors.New("it is missing")
 	}
-	return sshexec.Command(sshexec.ReadOnly, argv...).Validate()
+	return errors.Join(sshexec.Command(sshexec.ReadOnly, argv...).Validate(), steps.CheckNoPassword[string](argv))
+}
+
+// siteSecrets finds commands of the site with a password of the cluster in them.
+func (c Config) siteSecrets() error {
+	commands := map[string][]string{}
+	for i, k := range c.KPIs {
+		commands[fmt.Sprintf("kpis[%d].command", i)] = k.Command
+	}
+	if a := c.Alarms; a != nil {
+		commands["alarms.silence"], commands["alarms.unsilence"], commands["alarms.check"] = a.Silence, a.Unsilence, a.Check
+	}
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(commands)) {
+		if err := steps.CheckNoPassword(commands[key], c.Secrets...); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // reviewSite says what of the site's own programs is lost with its machine.

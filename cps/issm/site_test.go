@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
@@ -266,21 +267,38 @@ func TestAlarmsThatStaySilenced(t *testing.T) {
 	}
 }
 
-// Alarms that somebody has silenced already are not silenced twice.
-func TestAlarmsAreSilencedOnce(t *testing.T) {
-	w := deploy(t, siteWorld(cpstest.Options{}))
-	run(w, "world", "alarms", "silenced")
-	runOn(t, siteRunbook(t), w, "snapshot")
-	require.NotContains(t, typed(w), "nms "+silenceCommand)
+// Alarms that somebody has silenced already are not silenced twice, and stay silenced: at the end, and after both kinds
+// of rollback.
+func TestAlarmsOfSomebodyElseStaySilenced(t *testing.T) {
+	for _, hold := range []string{"", "snapshot", "calls"} {
+		w := deploy(t, siteWorld(cpstest.Options{}))
+		run(w, "world", "alarms", "silenced")
+		o := runOn(t, siteRunbook(t), w, hold)
+		if hold == "" {
+			require.NoError(t, o.err)
+		} else {
+			require.NoError(t, rollBack(t, o.rb, o, "").err)
+		}
+		require.NotContains(t, typed(w), "nms "+silenceCommand)
+		require.NotContains(t, typed(w), "nms "+unsilenceCommand)
+		require.True(t, w.Report().Silenced)
+	}
 }
 
-// TestARollbackIsNotStoppedByKPIs: they are noted for the operator, whatever they are.
+// TestARollbackIsNotStoppedByKPIs: they are noted for the operator, whatever they are, and judged when the cluster is
+// rolled back.
 func TestARollbackIsNotStoppedByKPIs(t *testing.T) {
 	w := deploy(t, siteWorld(cpstest.Options{}))
 	o := runOn(t, siteRunbook(t), w, "calls")
 	run(w, "world", "kpi", "gx-success", "40")
 	run(w, "world", "kpi", "rx.errors", "no data")
 	back := rollBack(t, o.rb, o, "")
+	require.Equal(t, "kpis-back/kpis", stoppedAt(back.err), "%v", back.err)
+	run(w, "world", "kpi", "rx.errors", "12")
+	back = rollBack(t, o.rb, back, "")
+	require.ErrorContains(t, back.err, "KPI gx-success is 40 %, and was 99.8 % before the migration")
+	run(w, "world", "kpi", "gx-success", "99.8")
+	back = rollBack(t, o.rb, back, "")
 	require.NoError(t, back.err)
 	requireRolledBack(t, w)
 	require.Equal(t, `"gx-success is 40 %, and was 99.8 %; rx.errors could not be read on pcrfclient01"`,
@@ -304,18 +322,35 @@ func TestSiteRefusals(t *testing.T) {
 		"kpi_looks.good -1: it must be at least 1":                   func(c *issm.Config) { c.KPILooks.Good = -1 },
 		"kpi_looks.every 1ms: it must be at least 1s":                func(c *issm.Config) { c.KPILooks.Every = time.Millisecond },
 		"kpi_looks.within 1m0s: 3 looks, one every 30s, take longer": func(c *issm.Config) { c.KPILooks.Within = time.Minute },
-		"alarms.silence: it is missing":                              func(c *issm.Config) { c.Alarms.Silence = nil },
-		"alarms.unsilence: it is missing":                            func(c *issm.Config) { c.Alarms.Unsilence = nil },
-		"alarms.check: it is missing":                                func(c *issm.Config) { c.Alarms.Check = nil },
-		`alarms.silenced "": it must be one line`:                    func(c *issm.Config) { c.Alarms.Silenced = "" },
-		`alarms.unsilenced "on ": it must be one line`:               func(c *issm.Config) { c.Alarms.Unsilenced = "on " },
-		"alarms.silenced and alarms.unsilenced are the same text":    func(c *issm.Config) { c.Alarms.Silenced = c.Alarms.Unsilenced },
+		"alarms.silence and alarms.unsilence are the same command":   func(c *issm.Config) { c.Alarms.Silence = c.Alarms.Unsilence },
+		"kpis[0].at_least 999: a rate in % is at most 100":           func(c *issm.Config) { c.KPIs[0].AtLeast = new(999.0) },
+		"kpis[0].command: it has a password": func(c *issm.Config) {
+			c.KPIs[0].Command = []string{"kpi", "--user", "me", "--password", "hunter2"}
+		},
+		"kpis[1].command: it has a password":                        func(c *issm.Config) { c.KPIs[1].Command = []string{"curl", "https://me:hunter2@nms/rx"} },
+		"alarms.check: it has a password":                           func(c *issm.Config) { c.Alarms.Check = []string{"sh", "-c", "alarms -phunter2 state"} },
+		"tools.mongo: it takes the name or the path of one program": func(c *issm.Config) { c.Tools.Mongo = "mongo -u admin -p hunter2" },
+		"tools.about: it takes the name or the path":                func(c *issm.Config) { c.Tools.About = "about.sh hunter2" },
+		"alarms.silence: it is missing":                             func(c *issm.Config) { c.Alarms.Silence = nil },
+		"alarms.unsilence: it is missing":                           func(c *issm.Config) { c.Alarms.Unsilence = nil },
+		"alarms.check: it is missing":                               func(c *issm.Config) { c.Alarms.Check = nil },
+		`alarms.silenced "": it must be one line`:                   func(c *issm.Config) { c.Alarms.Silenced = "" },
+		`alarms.unsilenced "on ": it must be one line`:              func(c *issm.Config) { c.Alarms.Unsilenced = "on " },
+		"alarms.silenced and alarms.unsilenced are the same text":   func(c *issm.Config) { c.Alarms.Silenced = c.Alarms.Unsilenced },
 	} {
 		cfg := watched(issm.Config{ArchiveDir: "/a"})
 		require.NoError(t, cfg.Validate())
 		change(&cfg)
 		require.ErrorContains(t, cfg.Validate(), want)
+		require.NotContains(t, cfg.Validate().Error(), "hunter2")
 	}
+	cfg := watched(issm.Config{ArchiveDir: "/a"})
+	cfg.KPIs[0].Command = []string{"kpi", "-p", "8080", "gx"} // a port
+	require.NoError(t, cfg.Validate())
+	cfg.Secrets, cfg.KPIs[1].Command = []cps.Secret{"tr0ub4dor"}, []string{"kpi", "rx", "tr0ub4dor"}
+	_, err := issm.New(cfg, guideHosts(t), guideMongo(t))
+	require.ErrorContains(t, err, "kpis[1].command: it has a password")
+	require.NotContains(t, err.Error(), "tr0ub4dor")
 }
 
 // TestTheReviewSaysWhatIsWatched: that nobody watches, and which program of the site goes with its machine.

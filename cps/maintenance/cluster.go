@@ -59,6 +59,10 @@ func newCluster(manager string, hosts *cps.Hosts, tools Tools) (*cluster, error)
 			errs = append(errs, errors.New(f.String()))
 		}
 	}
+	for _, tool := range [][2]string{{"diagnostics", tools.Diagnostics}, {"about", tools.About}, {"hosts", tools.Hosts},
+		{"restartall", tools.RestartAll}, {"mongo", tools.Mongo}} {
+		errs = append(errs, steps.CheckTool(tool[0], tool[1]))
+	}
 	c := &cluster{manager: manager, hosts: hosts, tools: tools.withDefaults(), vms: hosts.Aliases()}
 	if c.manager == "" {
 		c.manager = "cluman"

@@ -109,8 +109,8 @@ func (a *App) sure(ctx context.Context, question string) error {
 	return nil
 }
 
-// interactive tells whether an operator sits at the other end.
-func interactive(stdin any) bool {
-	f, ok := stdin.(*os.File)
+// interactive tells whether an operator sits at the other end of an input or an output.
+func interactive(end any) bool {
+	f, ok := end.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

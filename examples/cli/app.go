@@ -84,6 +84,7 @@ type App struct {
 	// Journal wraps the run's journal; tests kill the tool in it.
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
 
+	seen    bool // what is printed goes to a terminal
 	carried bool // a run was carried on: the exit code says what became of it, and the journal what was printed
 
 	tty *terminal // where the operator is asked, from the first question on
@@ -150,6 +151,7 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
+	a.seen = interactive(a.Stdout)
 	answer := &noted{w: a.Stdout}
 	a.Stdout, a.Stderr = printable.Writer(answer), printable.Writer(a.Stderr) // what is shown comes from files and machines
 	code, err := a.dispatch(args)
@@ -194,7 +196,7 @@ func (a *App) dispatch(args []string) (int, error) {
 	}
 	if len(args) > 0 && a.Jobs[args[0]] != nil {
 		job := a.Jobs[args[0]]()
-		job.Stdout, job.Stderr, job.Stdin, job.Journal = a.Stdout, a.Stderr, a.Stdin, a.Journal
+		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.seen = a.Stdout, a.Stderr, a.Stdin, a.Journal, a.seen
 		code, err := job.command(args[1:])
 		a.carried = job.carried
 		return code, err
@@ -243,12 +245,12 @@ func (a *App) usage(w io.Writer) {
 		job := a.Jobs[word]()
 		fmt.Fprintf(&b, "  %-9s %s\n            %s COMMAND, with the commands above; see %s help\n", word, job.Title, job.Name, job.Name)
 	}
-	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect: "+
-		"findings); %d bad input or usage, nothing touched; "+
+	fmt.Fprintf(&b, "\nExit status: %d done (inspect: fine); %d stopped at an error, the journal knows where (inspect, and plan "+
+		"of the maintenance window: findings); %d bad input or usage, nothing touched; "+
 		"%d the operator is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk "+
 		"ask to stop: never in the middle of an outage, nor before "+
 		"what was changed is verified, unless that waits for the operator; it says what it waits for. Ctrl-C a second time "+
-		"stops at once, and says what that leaves down.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped)
+		"stops at once, says what that leaves down, and exits with %d: it is an error, since nobody has verified what was begun.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped, ExitFailed)
 	_, _ = io.WriteString(w, b.String())
 }
 

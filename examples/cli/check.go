@@ -57,7 +57,8 @@ func (a *App) config(_ context.Context, args []string) (int, error) {
 			counted(len(missing), "confirmation is", "confirmations are"), describeUnconfirmed(missing))
 	}
 	if b.Len() == 0 {
-		fmt.Fprintf(&b, "%s: nothing is missing. %d machines, %d steps, digest %s\n", *config, len(rb.HostNames()), len(rb.Steps), rb.Digest())
+		fmt.Fprintf(&b, "%s: nothing is missing. %s, %s, digest %s\n", *config,
+			counted(len(rb.HostNames()), "machine", "machines"), counted(len(rb.Steps), "step", "steps"), rb.Digest())
 	}
 	if _, err := fmt.Fprint(a.Stdout, b.String()); err != nil {
 		return ExitFailed, err
@@ -109,14 +110,12 @@ func (c *Config) problems() (list []string) {
 	if c.SSH.Agent && os.Getenv("SSH_AUTH_SOCK") == "" {
 		add("ssh: agent: no SSH agent runs here (SSH_AUTH_SOCK is empty)")
 	}
-	for _, key := range []struct {
-		name  string
-		files []string
-	}{{"keys", c.SSH.Keys}, {"known_hosts", c.SSH.KnownHosts}} {
-		for _, f := range key.files {
-			if _, err := os.ReadFile(c.Path(f)); err != nil {
-				add("ssh: %s: %v", key.name, err)
-			}
+	if err := c.checkKeys(); err != nil {
+		add("%v", err)
+	}
+	for _, f := range c.SSH.KnownHosts {
+		if _, err := os.ReadFile(c.Path(f)); err != nil {
+			add("ssh: known_hosts: %v", err)
 		}
 	}
 	for _, host := range slices.Sorted(maps.Keys(c.Hosts)) {
@@ -141,6 +140,9 @@ func (c *Config) reach(rb *evenkeel.Runbook) (list []string) {
 	}
 	h := connect(c)
 	defer h.Close()
+	if c.checkKeys() != nil {
+		names = nil // that is said already
+	}
 	for _, host := range names {
 		if _, err := h.client(host); err != nil && !slices.Contains(list, err.Error()) {
 			list = append(list, err.Error())

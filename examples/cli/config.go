@@ -2,11 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -79,7 +83,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	dec.KnownFields(true)
 	var errs []error
 	if err := dec.Decode(&file); err != nil {
-		errs = append(errs, placed(path, err))
+		errs = append(errs, placed(path, err, keysOf(reflect.TypeOf(file))))
 		if types := (*yaml.TypeError)(nil); !errors.As(err, &types) {
 			return nil, errs[0] // it ended in the middle: nobody knows what is missing
 		}
@@ -107,7 +111,7 @@ func isMapping(path string, raw []byte) error {
 	err := dec.Decode(&doc)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		return placed(path, err)
+		return placed(path, err, nil)
 	case len(doc.Content) == 0 || doc.Content[0].Tag == "!!null":
 		return fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
 	case doc.Content[0].Kind != yaml.MappingNode:
@@ -118,7 +122,7 @@ func isMapping(path string, raw []byte) error {
 	case err == nil:
 		return srcerr.Errorf(path, more.Line, 0, "", "a second document begins here (---): a configuration is one")
 	case !errors.Is(err, io.EOF):
-		return placed(path, err)
+		return placed(path, err, nil)
 	}
 	return nil
 }
@@ -126,7 +130,7 @@ func isMapping(path string, raw []byte) error {
 // What the YAML library says: where; that a key is unknown, or there twice; and what quotes a value.
 var (
 	yamlLine  = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)`)
-	noField   = regexp.MustCompile(`^field (\S+) not found in type .*`)
+	noField   = regexp.MustCompile(`(?s)^field (\S+) not found in type (.*)$`)
 	twice     = regexp.MustCompile(`(?s)^mapping key .* already defined at line (\d+)$`)
 	twiceHere = regexp.MustCompile(`^field (\S+) already set in type .*`)
 	wrongKind = regexp.MustCompile(`(?s)^cannot unmarshal .* into (.+)$`)
@@ -137,12 +141,14 @@ var (
 )
 
 // plain is what the YAML library says, in words of the file: without a type of Go, and without a value, which may be a
-// secret that stands in the wrong place.
-func plain(m string) string {
+// secret that stands in the wrong place. Known are the keys of each type.
+func plain(m string, known map[string][]string) string {
 	if wrong := wrongKind.FindStringSubmatch(m); wrong != nil {
 		return "another kind of value is needed here" + wanted(wrong[1])
 	}
-	m = noField.ReplaceAllString(m, `there is no key "$1"`)
+	if no := noField.FindStringSubmatch(m); no != nil {
+		return fmt.Sprintf("there is no key %q", no[1]) + meant(no[1], known[no[2]])
+	}
 	m = twice.ReplaceAllString(m, "this key is there already, in line $1")
 	m = twiceHere.ReplaceAllString(m, `the key "$1" is there already`)
 	m = anchor.ReplaceAllString(m, "an alias (*) refers to an anchor (&) that is not there; a text that begins with * needs quotes")
@@ -170,8 +176,52 @@ func wanted(goType string) string {
 	return ""
 }
 
+// meant names the key that may have been meant: the nearest one, where it is near.
+func meant(key string, known []string) string {
+	near := printable.Nearest(key, known)
+	if near == "" || printable.Distance(key, near) > max(2, len(near)/3) {
+		return ""
+	}
+	return fmt.Sprintf("; the nearest is %q", near)
+}
+
+// keysOf are the keys of a type of a configuration, and of those within it, by the names of the types.
+func keysOf(t reflect.Type) map[string][]string {
+	all := map[string][]string{}
+	var visit func(t reflect.Type)
+	visit = func(t reflect.Type) {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			visit(t.Elem())
+			return
+		case reflect.Struct:
+		default:
+			return
+		}
+		if _, seen := all[t.String()]; seen {
+			return
+		}
+		all[t.String()] = []string{}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if name == "-" || !f.IsExported() {
+				continue
+			}
+			visit(f.Type)
+			if options == "inline" {
+				all[t.String()] = append(all[t.String()], all[f.Type.String()]...)
+				continue
+			}
+			all[t.String()] = append(all[t.String()], cmp.Or(name, strings.ToLower(f.Name)))
+		}
+	}
+	visit(t)
+	return all
+}
+
 // placed is a mistake in a YAML file as every other mistake in an input: file:line: what.
-func placed(path string, err error) error {
+func placed(path string, err error, known map[string][]string) error {
 	mistakes := []string{err.Error()}
 	var types *yaml.TypeError
 	if errors.As(err, &types) {
@@ -184,7 +234,7 @@ func placed(path string, err error) error {
 			line, _ = strconv.Atoi(at[1])
 			m = at[2]
 		}
-		list = append(list, srcerr.Errorf(path, line, 0, "", "%s", plain(strings.TrimPrefix(m, "yaml: "))))
+		list = append(list, srcerr.Errorf(path, line, 0, "", "%s", plain(strings.TrimPrefix(m, "yaml: "), known)))
 	}
 	return list
 }
@@ -227,5 +277,30 @@ func (c *Config) Secret(p string) (sshexec.Secret, error) {
 		return "", fmt.Errorf("password_file: %s: others can read or change it (mode %04o): chmod 600 %s", name, info.Mode().Perm(), name)
 	}
 	raw, err := infile.Read(name, infile.Secret)
-	return sshexec.Secret(bytes.TrimRight(raw, "\r\n")), err
+	if err != nil {
+		return "", unnamed("password_file", err)
+	}
+	return sshexec.Secret(bytes.TrimRight(raw, "\r\n")), nil
+}
+
+// unnamed says why a file cannot be read, and not its name: somebody may have written the secret there in its place.
+func unnamed(key string, err error) error {
+	var at *fs.PathError
+	why := errors.New("it is not what it has to be")
+	if errors.As(err, &at) {
+		why = at.Err
+	}
+	return fmt.Errorf("%s: the file cannot be read: %w (its name is not shown: it may be the secret itself)", key, why)
+}
+
+// checkKeys says which private key cannot be read, by its place in the list.
+func (c *Config) checkKeys() error {
+	for i, name := range c.SSH.Keys {
+		f, err := os.Open(c.Path(name))
+		if err != nil {
+			return unnamed(fmt.Sprintf("ssh: keys[%d]", i), err)
+		}
+		_ = f.Close()
+	}
+	return nil
 }

@@ -96,3 +96,47 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 	require.Equal(t, "me", cfg.Holder)
 	require.Nil(t, cfg.Job)
 }
+
+// A key that is misspelt is named with the one of its place that comes nearest; with none where nothing is near.
+func TestAMisspeltKeyIsNamedWithTheNearest(t *testing.T) {
+	for text, want := range map[string]string{
+		"journl: j\n":                 `c.yaml:1: there is no key "journl"; the nearest is "journal"`,
+		"job:\n  fats: true\n":        `c.yaml:2: there is no key "fats"; the nearest is "fast"`,
+		"ssh:\n  know_hosts: [a]\n":   `c.yaml:2: there is no key "know_hosts"; the nearest is "known_hosts"`,
+		"job:\n  known_hosts: [a]\n":  `c.yaml:2: there is no key "known_hosts"`,
+		"completely_different: [a]\n": `c.yaml:1: there is no key "completely_different"`,
+	} {
+		path := filepath.Join(t.TempDir(), "c.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := ReadConfig[someJob](path)
+		require.ErrorContains(t, err, want, "%q", text)
+		require.Equal(t, strings.Contains(want, "nearest"), strings.Contains(err.Error(), "nearest"), "%q: %v", text, err)
+	}
+}
+
+// Whoever writes a secret in the place of its file's name does not read it in the error.
+func TestASecretInThePlaceOfAFileIsNotShown(t *testing.T) {
+	c := &Config{dir: t.TempDir(), SSH: SSHConfig{Keys: []string{"-----BEGIN KEY-----\nhunter2"}}}
+	_, err := c.Secret("hunter2")
+	require.ErrorContains(t, err, "password_file: the file cannot be read: no such file")
+	require.NotContains(t, err.Error(), "hunter2")
+	_, err = connect(c).client("h")
+	require.ErrorContains(t, err, "ssh: keys[0]: the file cannot be read: no such file")
+	for _, text := range append(c.problems(), err.Error()) {
+		require.NotContains(t, text, "hunter2")
+	}
+}
+
+// What was found in a plan is printed once where an operator sees both outputs.
+func TestFindingsArePrintedOnceOnATerminal(t *testing.T) {
+	for _, tc := range []struct {
+		seen   bool
+		format string
+		said   string
+	}{{true, "text", ""}, {true, formatWindow, ""}, {true, "json", "f"}, {true, "markdown", "f"}, {false, "text", "f"}} {
+		var errs strings.Builder
+		a := &App{Stderr: &errs, seen: tc.seen}
+		a.find(tc.format, "f")
+		require.Equal(t, tc.said, errs.String(), "%+v", tc)
+	}
+}

@@ -51,6 +51,9 @@ func (h *hosts) client(host string) (*sshexec.Client, error) {
 	if c := h.clients[host]; c != nil {
 		return c, nil
 	}
+	if err := h.cfg.checkKeys(); err != nil {
+		return nil, err
+	}
 	cfg := sshexec.Config{Host: host, Addr: h.cfg.Hosts[host], User: h.cfg.SSH.User}
 	if cfg.Addr != "" {
 		if _, _, err := net.SplitHostPort(cfg.Addr); err != nil {

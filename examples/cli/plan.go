@@ -105,13 +105,13 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		found[i].Where = users(f.Where)
 		findings.WriteString(found[i].line())
 	}
-	_, _ = io.WriteString(a.Stderr, findings.String())
+	a.find(*format, findings.String())
 	if ofWindow {
 		banner := ""
 		if *config == "" {
 			banner = exampleBanner(*format, *dir)
 		}
-		return a.planWindow(&window, *format, banner, rb, findings.String(), users)
+		return a.planWindow(&window, *format, banner, cfg, rb, findings.String(), users)
 	}
 	switch *format {
 	case "text":
@@ -126,8 +126,6 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run -approved-digest` with this digest.\n%s",
 				title, rb.Digest(), a.Name, rest)
 		}
-	default:
-		return ExitInput, fmt.Errorf("there is no format %q", *format)
 	}
 	if err != nil {
 		return ExitFailed, err
@@ -138,6 +136,14 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 	}
 	_, err = fmt.Fprint(a.Stdout, text)
 	return exitCode(err), err
+}
+
+// find says what was found beside a plan, on the error output; but not to an operator who sees it in the plan itself.
+func (a *App) find(format, findings string) {
+	if a.seen && (format == "text" || format == formatWindow) {
+		return
+	}
+	_, _ = io.WriteString(a.Stderr, findings)
 }
 
 // planJSON prints a plan for programs: its digest, what was found, its steps, and the document to be signed.

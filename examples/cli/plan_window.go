@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	formatWindowJSON = "window-json"
 	formatWindowSVG  = "window-svg"
 )
+
+// planFormats are those of plan.
+var planFormats = []string{"text", "markdown", "json", formatWindow, formatWindowJSON, formatWindowSVG}
 
 // windowFlags are what the plan of the maintenance window is made for.
 type windowFlags struct {
@@ -68,6 +72,12 @@ func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
 			log.Name = text
 			d, err = a.Oplog(text)
 		}
+		switch _, number := strconv.ParseFloat(text, 64); {
+		case err != nil && number == nil:
+			err = fmt.Errorf("%s of what? Write it with its unit, such as %sh or 90m", text, text)
+		case err != nil:
+			err = fmt.Errorf("it is a duration, such as 24h%s: %w", file, err)
+		}
 		if err == nil && d <= 0 {
 			err = fmt.Errorf("it reaches back %s, which tells nothing", d)
 		}
@@ -86,6 +96,9 @@ func (w *windowFlags) state(text string) error {
 	}
 	if w.Stated == nil {
 		w.Stated = map[string]time.Duration{}
+	}
+	if was, twice := w.Stated[name]; twice {
+		return fmt.Errorf("step %s is stated twice: %s, and %s", name, was, d)
 	}
 	w.Stated[name] = d
 	return nil
@@ -107,6 +120,9 @@ func clockTime(text string) (time.Time, error) {
 
 // made tells whether the format is one of the maintenance window. Its flags are for no other.
 func (w *windowFlags) made(format string) (bool, error) {
+	if !slices.Contains(planFormats, format) {
+		return false, usageError{fmt.Errorf("there is no format %q: it is one of %s", format, strings.Join(planFormats, ", "))}
+	}
 	if slices.Contains([]string{formatWindow, formatWindowJSON, formatWindowSVG}, format) {
 		return true, nil
 	}
@@ -117,8 +133,9 @@ func (w *windowFlags) made(format string) (bool, error) {
 	return false, nil
 }
 
-// timetable makes the timetable of a runbook. What the journals do not tell is said to w.
-func (w *windowFlags) timetable(rb *evenkeel.Runbook, out io.Writer) (*evenkeel.Timetable, error) {
+// timetable makes the timetable of a runbook. What the journals do not tell is said to out. Simulated: the machines of
+// the plan are.
+func (w *windowFlags) timetable(rb *evenkeel.Runbook, simulated bool, out io.Writer) (*evenkeel.Timetable, error) {
 	w.Took = evenkeel.Took{}
 	for _, name := range w.journals {
 		records, err := readRecords(name)
@@ -128,11 +145,19 @@ func (w *windowFlags) timetable(rb *evenkeel.Runbook, out io.Writer) (*evenkeel.
 			}
 			return nil, err
 		}
-		silent, err := w.Took.Add(rb, filepath.Base(name), records)
+		told, err := w.Took.Add(rb, filepath.Base(name), records)
 		if err != nil {
 			return nil, err
 		}
-		if len(silent) > 0 {
+		if told.Simulated && !simulated {
+			w.Doubts = append(w.Doubts, fmt.Sprintf("journal %s is that of a simulated world: its times are not those of your "+
+				"machines", name))
+		}
+		if len(told.Other) > 0 {
+			w.Doubts = append(w.Doubts, fmt.Sprintf("journal %s may be of another system, with other times: these differ from "+
+				"those of the plan: %s", name, strings.Join(told.Other, ", ")))
+		}
+		if silent := told.Silent; len(silent) > 0 {
 			_, _ = fmt.Fprintf(out, "%s: it does not tell how long these steps take, which were interrupted, failed or were "+
 				"done before: %s\n", name, strings.Join(silent, ", "))
 		}
@@ -140,15 +165,15 @@ func (w *windowFlags) timetable(rb *evenkeel.Runbook, out io.Writer) (*evenkeel.
 	return rb.Timetable(w.TimetableOptions)
 }
 
-// planWindow prints the plan of the maintenance window.
-func (a *App) planWindow(w *windowFlags, format, banner string, rb *evenkeel.Runbook, found string,
+// planWindow prints the plan of the maintenance window. The exit code tells whether something was found in it.
+func (a *App) planWindow(w *windowFlags, format, banner string, cfg *Config, rb *evenkeel.Runbook, found string,
 	users func(string) string) (int, error) {
-	t, err := w.timetable(rb, a.Stderr)
+	t, err := w.timetable(rb, cfg.World != "", a.Stderr)
 	if err != nil {
 		return ExitInput, err
 	}
 	for _, f := range t.Findings {
-		_, _ = io.WriteString(a.Stderr, Finding{What: users(f)}.line())
+		a.find(format, Finding{What: users(f)}.line())
 	}
 	var b strings.Builder
 	switch format {
@@ -165,5 +190,8 @@ func (a *App) planWindow(w *windowFlags, format, banner string, rb *evenkeel.Run
 		return ExitFailed, err
 	}
 	_, err = io.WriteString(a.Stdout, users(b.String()))
+	if err == nil && len(t.Findings) > 0 {
+		return ExitFailed, nil
+	}
 	return exitCode(err), err
 }

@@ -182,7 +182,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	stop, ctx, done := a.interrupts(ctx, s.again(s.onward()))
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), TakeLease: s.take, ForceTakeover: s.force,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), Simulated: s.cfg.World != "", TakeLease: s.take, ForceTakeover: s.force,
 		LeasePath:      s.cfg.LeasePath,
 		ApprovedDigest: s.approved, ExtendWindow: s.extend,
 		Operator: a.operator(s.cfg, hosts, hosts.Clock(), s.noWait),
@@ -363,6 +363,8 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 		line := fmt.Sprintf("  %2d  %-20s %s", i+1, id, s.Progress)
 		if s.Progress == evenkeel.Did {
 			line += " in " + short(s.Ended.Sub(s.Begun))
+		} else if why := s.Broke(); why != "" {
+			line += ", it failed: " + printable.Line(why)
 		}
 		b.WriteString(line + "\n")
 	}

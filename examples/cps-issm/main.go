@@ -19,6 +19,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
@@ -102,7 +103,7 @@ func planned(cfg *cli.Config) (*issm.Migration, error) {
 		cloud.Boots, err4 = parse(cfg.Path(cloud.BootsFile), cps.ParseBoots)
 		options.Cloud = &cloud
 	}
-	if err := errors.Join(err1, err2, err3, err4, canHold("archive_dir", options.ArchiveDir)); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, canHold("archive_dir", options.ArchiveDir), c.machines(cfg, hosts)); err != nil {
 		return nil, errors.Join(err, options.Validate()) // all that is wrong, at once: config check promises it
 	}
 	return issm.New(options, hosts, mongo)
@@ -113,6 +114,10 @@ func (c *issmConfig) tables(cfg *cli.Config) (*cps.Hosts, *cps.Deploy, []cps.Sec
 	if c.DeployDir != "" {
 		if c.HostsCSV != "" || c.Configuration != "" {
 			return nil, nil, nil, errors.New("deploy_dir stands for hosts_csv and configuration_csv: it excludes both")
+		}
+		if info, err := os.Stat(cfg.Path(c.DeployDir)); err != nil || !info.IsDir() {
+			return nil, nil, nil, fmt.Errorf("deploy_dir: %s is no directory that can be read: a copy of /var/qps/config/deploy/csv is "+
+				"wanted, with Hosts.csv in it", cfg.Path(c.DeployDir))
 		}
 		d, err := cps.ReadDeploy(os.DirFS(cfg.Path(c.DeployDir)))
 		if err != nil {
@@ -129,6 +134,34 @@ func (c *issmConfig) tables(cfg *cli.Config) (*cps.Hosts, *cps.Deploy, []cps.Sec
 		return nil, nil, nil, errors.Join(err, err2)
 	}
 	return hosts, nil, csv.Secrets(), err
+}
+
+// machines refuses a machine of the site's own commands that is neither in the cluster nor among those of the
+// configuration, where that names some: a letter may be wrong.
+func (c *issmConfig) machines(cfg *cli.Config, hosts *cps.Hosts) error {
+	if len(cfg.Hosts) == 0 || hosts == nil {
+		return nil
+	}
+	named := map[string]string{}
+	for i, k := range c.KPIs {
+		named[fmt.Sprintf("kpis[%d].host", i)] = k.Host
+	}
+	if c.Alarms != nil {
+		named["alarms.host"] = c.Alarms.Host
+	}
+	if c.Cloud != nil {
+		named["openstack.host"] = c.Cloud.Host
+	}
+	known := append(slices.Collect(maps.Keys(cfg.Hosts)), append(hosts.Aliases(), managerOf(c.ClusterManager))...)
+	slices.Sort(known)
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(named)) {
+		if host := named[key]; host != "" && !slices.Contains(known, host) {
+			errs = append(errs, fmt.Errorf("%s: %q is no machine of the cluster, and hosts does not say how it is reached; the nearest is %q",
+				key, host, printable.Nearest(host, known)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // routes reads the static route files.

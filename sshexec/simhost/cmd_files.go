@@ -458,6 +458,7 @@ func runFind(c *Call) int {
 		name, kind, format string
 		depth, least       = -1, 0
 		remove             bool
+		run, matches       []string // -exec PROGRAM… {} +
 	)
 	for i := 0; i < len(c.Args); i++ {
 		arg, next := c.Args[i], ""
@@ -486,6 +487,14 @@ func runFind(c *Call) int {
 			continue
 		case "-printf":
 			format = next
+		case "-exec":
+			end := slices.Index(c.Args[i:], "+")
+			if end < 3 || c.Args[i+end-1] != "{}" {
+				return c.Fail(1, "find: missing argument to '-exec'")
+			}
+			run = c.Args[i+1 : i+end-1]
+			i += end
+			continue
 		case "-print", "-xdev":
 			continue
 		case "-print0":
@@ -528,10 +537,22 @@ func runFind(c *Call) int {
 				}
 				continue
 			}
+			if run != nil {
+				matches = append(matches, root+rel)
+				continue
+			}
 			if format == "" {
 				format = `%p\n`
 			}
 			c.Printf("%s", c.describe(format, root+rel, f))
+		}
+	}
+	if len(matches) > 0 {
+		exit, out, errs := c.Invoke("", slices.Concat(run, matches)...)
+		c.Printf("%s", out)
+		c.Err.WriteString(errs)
+		if exit != 0 {
+			status = 1
 		}
 	}
 	return status

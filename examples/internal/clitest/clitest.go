@@ -31,6 +31,7 @@ import (
 const (
 	asTool    = "EVENKEEL_TEST_AS_TOOL"
 	asVersion = "EVENKEEL_TEST_VERSION" // the version that the tool says it is
+	asJob     = "EVENKEEL_TEST_JOB"     // YAML, laid over the job of its example
 	// dieWhen is record:N or torn:N, counted in one life; N is new for the first record at which no life died before. Or it is in:STEP, at the
 	// first record of a step; or stop:STEP, which only interrupts it there, as Ctrl-C does; or INT, TERM, HUP or TWICE and
 	// :STEP/ACTION, which sends that signal when the action begins.
@@ -42,6 +43,7 @@ const (
 func Main(m *testing.M, app func() *cli.App) {
 	run := func() {
 		a := app()
+		varied(a)
 		a.Journal = dying
 		if v := os.Getenv(asVersion); v != "" {
 			a.Version = v
@@ -147,8 +149,15 @@ type World struct {
 // Serve starts the simulated world as a process of its own.
 func Serve(t *testing.T) *World {
 	t.Helper()
+	return serve(t, "", "simulate")
+}
+
+// serve starts the world of a simulate command, whose example is laid over with a job.
+func serve(t *testing.T, job string, args ...string) *World {
+	t.Helper()
 	dir := t.TempDir()
-	cmd := tool(context.Background(), "", "simulate", "-into", dir)
+	cmd := tool(context.Background(), "", append(args, "-into", dir)...)
+	cmd.Env = append(cmd.Env, asJob+"="+job)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	var stderr bytes.Buffer
@@ -259,7 +268,7 @@ func Kill(t *testing.T, app func() *cli.App) {
 					code, out := Tool(t, fmt.Sprintf("%s:%d", kind.name, at), "run", "-config", w.Config)
 					require.Equal(t, -1, code, "it did not die: %s", out)
 				} else {
-					killHeld(t, w, kind.name, at)
+					killHeld(t, w, kind.name, at, "run")
 				}
 				command := "resume"
 				if countRecords(t, w.Config) == 0 {
@@ -359,10 +368,10 @@ func (w *World) life(kind, command string) bool {
 }
 
 // killHeld has the world hold a command, kills the tool there with SIGKILL, and lets the command go.
-func killHeld(t *testing.T, w *World, when string, at int) {
+func killHeld(t *testing.T, w *World, when string, at int, verb ...string) {
 	t.Helper()
 	w.Ask("hold", when, strconv.Itoa(at))
-	cmd := tool(context.Background(), "", "run", "-config", w.Config)
+	cmd := tool(context.Background(), "", append(verb, "-config", w.Config)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
@@ -395,6 +404,12 @@ func countRecords(t *testing.T, config string) int {
 	t.Helper()
 	cfg, err := cli.ReadConfig[map[string]any](config)
 	require.NoError(t, err)
+	return recordsIn(t, cfg)
+}
+
+// recordsIn is how many records the journal of a configuration has.
+func recordsIn(t *testing.T, cfg *cli.Config) int {
+	t.Helper()
 	f, err := os.Open(cfg.Path(cfg.Journal))
 	if errors.Is(err, os.ErrNotExist) {
 		return 0
@@ -409,6 +424,12 @@ func countRecords(t *testing.T, config string) int {
 // checkReport holds the world's own account against what must never be: a broken invariant, and a command twice that
 // must never be repeated (SSH-010).
 func checkReport(t *testing.T, app func() *cli.App, w *World) {
+	t.Helper()
+	require.Positive(t, never(t, app, w), "there is no command that must never be repeated")
+}
+
+// never is that check; it tells how many commands of the runbook must never be repeated.
+func never(t *testing.T, app func() *cli.App, w *World) int {
 	t.Helper()
 	r := w.Report()
 	require.Empty(t, r.Violations)
@@ -440,5 +461,5 @@ func checkReport(t *testing.T, app func() *cli.App, w *World) {
 			require.LessOrEqual(t, times, 1, "%s stands %d times in the world's log", line, times)
 		}
 	}
-	require.Positive(t, checked, "there is no command that must never be repeated")
+	return checked
 }

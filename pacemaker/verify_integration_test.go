@@ -241,13 +241,13 @@ var verifyKnown = map[string]string{
 
 // TestValidateAsCrmVerify: what crm_verify 2.1.5 refuses for its configuration has a finding with a line, and what it
 // accepts has no fault. EVENKEEL_VERIFY=N makes N changes of the sample in each schema, and one of each file of the
-// corpus; the default is 30, and no file.
+// corpus; the default is 15, and no file.
 func TestValidateAsCrmVerify(t *testing.T) {
 	golden.Program(t, "crm_verify", "pacemaker-cli-utils")
 	changes, err := strconv.Atoi(os.Getenv("EVENKEEL_VERIFY"))
 	full := err == nil
 	if !full {
-		changes = 30
+		changes = 15
 	}
 	texts := make(map[string][]byte)
 	var names []string

@@ -309,13 +309,13 @@ func mutate(text []byte, seed uint64) (string, []byte) {
 
 // Mutated clusters: random ones, and where there is a corpus those of its files that are claimed.
 // EVENKEEL_PLACEMENT_MUTATIONS is how many of the first; every file is changed as often as that goes into 1000, at
-// least once. 400 by default, and no file.
+// least once. 200 by default, and no file.
 func TestPlacementAgreesOnMutations(t *testing.T) {
 	golden.Program(t, "crm_simulate", "pacemaker-cli-utils")
 	count, err := strconv.Atoi(os.Getenv("EVENKEEL_PLACEMENT_MUTATIONS"))
 	full := err == nil
 	if !full {
-		count = 400
+		count = 200
 	}
 	texts := make(map[string][]byte)
 	var names []string

@@ -37,12 +37,13 @@ func (h *Host) repos() map[string]bool {
 
 type yumCall struct {
 	*Call
-	repos map[string]bool
-	seen  []string // packages being installed, to end circles
+	repos  map[string]bool
+	seen   []string          // packages being installed, to end circles
+	pinned map[string]string // the version that was asked for, by name
 }
 
 func runYum(c *Call) int {
-	y := &yumCall{Call: c, repos: c.Host.repos()}
+	y := &yumCall{Call: c, repos: c.Host.repos(), pinned: map[string]string{}}
 	yes := strings.HasPrefix(strings.ToLower(c.Stdin), "y")
 	var words []string
 	for _, a := range c.Args {
@@ -118,15 +119,19 @@ func (y *yumCall) list(names []string) int {
 	return 0
 }
 
-// offers is the build of a package that the enabled repositories offer.
+// offers is the build of a package that the enabled repositories offer: the one that was asked for, or the newest.
 func (y *yumCall) offers(name string) *Package {
+	var best *Package
 	for i := range y.Registry.Packages {
 		p := &y.Registry.Packages[i]
-		if p.Name == name && y.repos[p.Repo] && (p.Release == 0 || p.Release == y.Host.Major()) {
-			return p
+		if p.Name != name || !y.repos[p.Repo] || p.Release != 0 && p.Release != y.Host.Major() || y.pinned[name] != "" && y.pinned[name] != p.Version {
+			continue
+		}
+		if best == nil || compareVersions(p.Version, best.Version) > 0 {
+			best = p
 		}
 	}
-	return nil
+	return best
 }
 
 // expand turns a pattern such as chroma-* into the names offered, and a name with a version into the name.
@@ -135,6 +140,9 @@ func (y *yumCall) expand(pattern string) []string {
 	for i := range y.Registry.Packages {
 		p := &y.Registry.Packages[i]
 		match, err := path.Match(pattern, p.Name)
+		if pattern == p.Name+"-"+p.Version {
+			y.pinned[p.Name] = p.Version
+		}
 		if (err == nil && match || pattern == p.Name+"-"+p.Version) && y.offers(p.Name) != nil && !slices.Contains(out, p.Name) {
 			out = append(out, p.Name)
 		}
@@ -204,6 +212,9 @@ func (y *yumCall) collect(name string, todo *[]*Package) error {
 		return nil
 	}
 	for _, need := range p.Needs {
+		if y.Host.packages[need] != "" {
+			continue // what is installed is enough
+		}
 		if err := y.collect(need, todo); err != nil {
 			return err
 		}

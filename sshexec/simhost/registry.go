@@ -13,7 +13,7 @@ const DefaultCost = time.Second
 // Registry holds what is the same in every clone: programs, services, packages, and what the network serves. Fill it
 // before the first command; never change it after.
 type Registry struct {
-	Packages []Package                            // what the repositories hold, the best candidate of a name first
+	Packages []Package                            // what the repositories hold
 	Web      map[string]string                    // what curl and yum-config-manager find, by URL
 	Services map[string]Service                   // what starting and stopping a service does beyond the flag
 	Modules  map[string]func(*State, *Host) error // checks beyond the package before a kernel module loads, by module

@@ -227,6 +227,10 @@ func (p loading) cluster() (err error) {
 		Dialect: cmp.Or(p.Config.NewPCS, pcs.V09), OldDialect: cmp.Or(p.Config.OldPCS, pcs.V09),
 		Knet: p.Config.Knet, Addresses: p.Config.Addresses, ByXML: p.byHand,
 	})
+	var unsupported *pacemaker.UnsupportedError
+	if errors.As(err, &unsupported) {
+		err = fmt.Errorf("%s: %w", p.inside(0, "cluster-cfg-"+p.archives[0].Host()+".xml"), err)
+	}
 	return err
 }
 

@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 	"sshexec/sshexectest":             {"sshexec/..."},
 	"sshexec/sshexectest/conformance": {"sshexec/..."},
 	"pacemaker/pacemakertest":         {"pacemaker/...", "sshexec/..."},
-	"lustre/lustretest":               {".", "lustre", "pacemaker/...", "sshexec/..."},
+	"lustre/lustretest":               {".", "lustre", "backup", "pacemaker/...", "sshexec/..."},
 	"cps/cpstest":                     {"cps", "mongo", "mongo/live", "mongo/mongotest", "sshexec/...", "internal/replsim"},
 	"mongo/mongodriver":               {"mongo", "mongo/live", "sshexec/..."},
 	"mongo/mongotest":                 {"mongo", "mongo/live", "sshexec/...", "internal/replsim"},

@@ -270,11 +270,18 @@ func (e *engine) lookAround(ctx context.Context) (map[string]seenHost, error) {
 		seen[host] = l
 	}
 	if len(seen) == 0 && len(e.mine.Hosts) > 0 {
-		if err := e.force(fmt.Errorf("none of %s can be reached: nobody can be kept out", strings.Join(e.mine.Hosts, ", "))); err != nil {
+		if err := e.force(&noHostError{e.mine.Hosts}); err != nil {
 			return nil, err
 		}
 	}
 	return seen, nil
+}
+
+// noHostError: no machine that holds a lease can be reached, such as while all are being reinstalled.
+type noHostError struct{ hosts []string }
+
+func (e *noHostError) Error() string {
+	return fmt.Sprintf("none of %s can be reached: nobody can be kept out. Resume when one of them is up", strings.Join(e.hosts, ", "))
 }
 
 // force passes over what keeps a life from beginning, if the operator said so. Where the life has begun already, and a host that

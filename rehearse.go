@@ -199,6 +199,13 @@ func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
 			// reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
 			opts.forcible = r.replaceable(out.report)
 		}
+		var none *noHostError
+		if errors.As(out.err, &none) { // the operator resumes when somebody has switched one of them on
+			if err := world.Clock().Sleep(ctx, away); err != nil {
+				out.err = err
+				break
+			}
+		}
 		var v *Violation
 		var hold *Pause
 		if errors.As(out.err, &v) || errors.As(out.err, &hold) || (s == Schedule{}) {

@@ -13,6 +13,7 @@ func (n *node) sourcesStep(ref string) evenkeel.Step {
 		actions = append(actions, evenkeel.Do(fmt.Sprintf("repo-%d", i+1), "Add a repository that has Lustre, or what it needs",
 			"yum-config-manager", "--add-repo", repo))
 	}
+	actions = append(actions, n.seeAddOn())
 	return evenkeel.Step{
 		ID: n.id("sources"), Title: "Add the repositories that have Lustre to " + n.Name, Host: n.Name, Ref: ref,
 		Actions: actions, Irreversible: n.gone(),

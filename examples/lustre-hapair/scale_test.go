@@ -50,7 +50,8 @@ func TestScale(t *testing.T) {
 	}
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 1, ' ', 0)
-	_, _ = fmt.Fprintln(w, "| targets\t| plan\t| growth\t| demo\t| growth\t| rehearse, each schedule\t| growth\t| memory: plan, demo, rehearse |")
+	_, _ = fmt.Fprintln(w, "| targets\t| plan\t| growth\t| demo\t| growth\t| rehearse, each schedule\t| growth\t| memory: plan, demo, rehearse |\n"+
+		"|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---|")
 	var before [3]float64
 	last := 0
 	for size := range strings.SplitSeq(sizes, ",") {

@@ -287,7 +287,8 @@ func serverActive(alias string) func(evenkeel.Observed) (evenkeel.ProbeResult, e
 
 // portFact is the port that must allow a virtual address.
 func portFact(n int, v vip, p cloudPort) evenkeel.Fact[string] {
-	return evenkeel.NewFact[string](fmt.Sprintf("port.set-%d.%s", n, p.name), fmt.Sprintf("the port of %s that is to allow %s", p.alias, v.name))
+	return evenkeel.NewFact[string](fmt.Sprintf("port.set-%d.%s", n, p.name),
+		fmt.Sprintf("the port of %s that is to allow %s", p.alias, v.name))
 }
 
 // portUpdate is the guide's command (cps:851).

@@ -107,7 +107,8 @@ func (f RouteFile) copied(at string) []evenkeel.Action {
 		"-exec", "sha256sum", "{}", "+")
 	move := evenkeel.Do(id("route"), fmt.Sprintf("Let the copy be %s of %s", f.name(), f.VM), "mv", "-T", fresh, f.path()).On(f.VM).
 		From(at).Timeout(steps.Briefly).Probed(evenkeel.Probe{
-		Cmd: is, Host: f.VM, Text: "the file is there, with these routes", Paper: steps.Prints(is, "| grep -F '  "+f.path()+"' | cut -c1-64", sum),
+		Cmd: is, Host: f.VM, Text: "the file is there, with these routes",
+		Paper: steps.Prints(is, "| grep -F '  "+f.path()+"' | cut -c1-64", sum),
 		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 			found, err := steps.Sums(o.Result)
 			switch err = errors.Join(o.Succeeded(), err); {

@@ -250,7 +250,8 @@ func (a *App) usage(w io.Writer) {
 		"%d the operator is needed; %d stopped as asked.\nCtrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk "+
 		"ask to stop: never in the middle of an outage, nor before "+
 		"what was changed is verified, unless that waits for the operator; it says what it waits for. Ctrl-C a second time "+
-		"stops at once, says what that leaves down, and exits with %d: it is an error, since nobody has verified what was begun.\n", ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped, ExitFailed)
+		"stops at once, says what that leaves down, and exits with %d: it is an error, since nobody has verified what was begun.\n",
+		ExitDone, ExitFailed, ExitInput, ExitHeld, ExitStopped, ExitFailed)
 	_, _ = io.WriteString(w, b.String())
 }
 

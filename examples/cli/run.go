@@ -182,7 +182,8 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	stop, ctx, done := a.interrupts(ctx, s.again(s.onward()))
 	defer done()
 	opts := evenkeel.Options{
-		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), Simulated: s.cfg.World != "", TakeLease: s.take, ForceTakeover: s.force,
+		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), Simulated: s.cfg.World != "",
+		TakeLease: s.take, ForceTakeover: s.force,
 		LeasePath:      s.cfg.LeasePath,
 		ApprovedDigest: s.approved, ExtendWindow: s.extend,
 		Operator: a.operator(s.cfg, hosts, hosts.Clock(), s.noWait),

@@ -35,7 +35,7 @@ func TestTheLogin(t *testing.T) {
 		{mongoLogin{PasswordFile: file}, "mongo: user: nobody is named"},
 		{mongoLogin{Source: "admin"}, "mongo: user: nobody is named"},
 		{mongoLogin{User: "admin"}, "mongo: password_file: no file is named"},
-		{mongoLogin{User: "admin", PasswordFile: filepath.Join(dir, "none")}, "none: no such file"},
+		{mongoLogin{User: "admin", PasswordFile: filepath.Join(dir, "none")}, "password_file: the file cannot be read: no such file"},
 		{mongoLogin{User: "admin", PasswordFile: open}, "others can read or change it (mode 0640): chmod 600 "},
 	} {
 		_, err := tc.login.credential(cfg)

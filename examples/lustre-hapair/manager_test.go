@@ -70,7 +70,7 @@ func TestManagerConfigCheck(t *testing.T) {
 	})
 	code, out := clitest.Here(app, "manager", "config", "check", "-config", config)
 	require.Equal(t, cli.ExitInput, code, "%s", out)
-	for _, want := range []string{"host", "repositories", "nowhere", "skip"} {
+	for _, want := range []string{"host", "repositories", "password_file: the file cannot be read", "skip"} {
 		require.Contains(t, out, want)
 	}
 }

@@ -21,9 +21,8 @@ func (p *Pair) seeHealth(id, node string) []evenkeel.Action {
 	if len(names) == 0 {
 		return nil
 	}
-	look := p.newCluster(p.Config.Node1.Name).InCIB(strings.Join(names, ", ")+" of "+node+", each greater than 0", func(cib *pacemaker.CIB) error {
-		return p.well(cib, node)
-	})
+	look := p.newCluster(p.Config.Node1.Name).InCIB(strings.Join(names, ", ")+" of "+node+", each greater than 0",
+		func(cib *pacemaker.CIB) error { return p.well(cib, node) })
 	a := evenkeel.Await(placeLimit, id, "The health agents say that "+node+" is well", look)
 	number := strconv.Itoa(1 + slices.IndexFunc(p.servers(), func(s Server) bool { return s.Name == node }))
 	var lines []string

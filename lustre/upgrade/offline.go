@@ -160,9 +160,10 @@ func (p offline) start() (evenkeel.Step, error) {
 	o, err2 := pcs.Set(prepared, pcs.Settings{Roles: started(p.units(p.enabled())...)})
 	enable, err2 := pushed("enable", "Enable the targets in the new cluster", "", o, err2)
 	s := evenkeel.Step{
-		ID: startTargets, Title: "Start the targets in the new cluster", Host: n1.Name, Ref: "lustre:1133", Irreversible: n1.gone(), Remains: onDisk,
-		Needs: []evenkeel.FactKey{n1.nidsSeen, n2.nidsSeen, n1.hostID, n2.hostID},
-		Why:   "Both nodes are there before the first target starts, so that each starts where it belongs, and none moves afterwards.",
+		ID: startTargets, Title: "Start the targets in the new cluster", Host: n1.Name, Ref: "lustre:1133", Irreversible: n1.gone(),
+		Remains: onDisk,
+		Needs:   []evenkeel.FactKey{n1.nidsSeen, n2.nidsSeen, n1.hostID, n2.hostID},
+		Why:     "Both nodes are there before the first target starts, so that each starts where it belongs, and none moves afterwards.",
 	}
 	if !p.hasHostIDs() {
 		s.Needs = s.Needs[:2]

@@ -41,8 +41,8 @@ func (p *Pair) seeNoPool(n *node) []evenkeel.Action {
 			for _, pool := range pools {
 				if slices.Contains(have, pool) {
 					return evenkeel.NeedsOperator("%s has imported the pool %s, and no resource of its cluster did: where %s has it as "+
-						"well, they destroy it. See what imported it (zfs-import-cache, zfs-import-scan), export it there (zpool export %[2]s), and see that the pool is whole", n.Name,
-						pool, n.node(1-n.index).Name)
+						"well, they destroy it. See what imported it (zfs-import-cache, zfs-import-scan), export it there (zpool export %[2]s), "+
+						"and see that the pool is whole", n.Name, pool, n.node(1-n.index).Name)
 				}
 			}
 			return nil

@@ -22,7 +22,7 @@ const (
 
 // recovers begins the recovery of a target.
 func (c *call) recovers(uuid string) error {
-	if err := os.MkdirAll(c.path(recoveryDir), 0o755); err != nil {
+	if err := os.MkdirAll(c.path(recoveryDir), 0o750); err != nil {
 		return err
 	}
 	return c.write(path.Join(recoveryDir, uuid), "")
@@ -51,7 +51,8 @@ func (c *call) recovery(uuid string, now time.Time) string {
 		back, left = labClients-1, 300
 	}
 	return fmt.Sprintf("status: RECOVERING\nrecovery_start: %d\ntime_remaining: %d\nconnected_clients: %d/%d\nreq_replay_clients: 0\n"+
-		"lock_repay_clients: 0\ncompleted_clients: %[3]d\nevicted_clients: 0\nreplayed_requests: 0\nqueued_requests: 0\nnext_transno: 4294967297\n",
+		"lock_repay_clients: 0\ncompleted_clients: %[3]d\nevicted_clients: 0\nreplayed_requests: 0\n"+
+		"queued_requests: 0\nnext_transno: 4294967297\n",
 		start, left, back, labClients)
 }
 

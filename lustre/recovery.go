@@ -98,6 +98,9 @@ func parseRecovery(file string, p param) (one Recovery, _ error) {
 			continue
 		}
 		key, value, ok := strings.Cut(line, ":")
+		if key == "error" { // lctl's own word, such as of a parameter that it cannot read
+			return one, p.at(file, i, "lctl could not read everything")
+		}
 		if !ok || !recoveryField.MatchString(key) {
 			return one, p.at(file, i, "a line of recovery_status is NAME: VALUE")
 		}

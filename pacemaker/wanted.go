@@ -51,8 +51,8 @@ type wanting struct {
 	list          []Wanted
 }
 
-// read goes into a resource; around are the meta attributes of those that hold it, the nearest first. A group that is left alone or stopped
-// takes its members with it, whatever they say themselves.
+// read goes into a resource; around are the meta attributes of those that hold it, the nearest first. A group that is left alone takes its
+// members with it, whatever they say themselves. What a member says of its role counts before what its group says; none starts without those before it.
 func (w *wanting) read(r Resource, around []metaLevel, unmanaged, disabled string) {
 	if r.Kind == Template {
 		return
@@ -83,10 +83,14 @@ func (w *wanting) read(r Resource, around []metaLevel, unmanaged, disabled strin
 		return
 	}
 	if r.Kind != Group { // a clone's members inherit, and may say otherwise
-		alone, stopped = "", ""
+		alone = ""
 	}
+	before := ""
 	for _, m := range r.Members {
-		w.read(m, levels, alone, stopped)
+		w.read(m, levels, alone, before)
+		if last := len(w.list) - 1; r.Kind == Group && before == "" && last >= 0 && w.list[last].Disabled != "" {
+			before = "after " + w.list[last].ID + ", which has " + w.list[last].Disabled
+		}
 	}
 }
 

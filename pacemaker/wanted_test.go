@@ -28,6 +28,10 @@ func TestWanted(t *testing.T) {
 			`</group>`: "a unmanaged: is-managed=false in its group g",
 		`<group id="g">` + set("m", "target-role", "Stopped") + p("a", "") +
 			`</group>`: "a disabled: target-role=Stopped in its group g",
+		// As crm_simulate 2.1 does it: a member that says Started starts in a group that is stopped.
+		`<group id="g">` + set("m", "target-role", "Stopped") + p("a", set("n", "target-role", "Started")) + `</group>`: "",
+		`<group id="g">` + p("a", set("n", "target-role", "Stopped")) + p("b", "") +
+			`</group>`: "a disabled: target-role=Stopped; b disabled: after a, which has target-role=Stopped",
 		`<clone id="c">` + set("m", "maintenance", "true") + p("a", "") +
 			`</clone>`: "a unmanaged: maintenance=true in its clone c",
 		`<clone id="c">` + set("m", "is-managed", "false") + `<group id="g">` + p("a", "") +

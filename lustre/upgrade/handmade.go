@@ -17,9 +17,8 @@ type byHand struct {
 	found   []error
 	targets []Target
 	health  []health
-	inner   map[string][]string // of each group, the members that say target-role=Started themselves
-	owner   map[string]string   // the resource that imports each pool
-	home    map[string]string   // the group or clone around each primitive; itself where there is none
+	owner   map[string]string // the resource that imports each pool
+	home    map[string]string // the group or clone around each primitive; itself where there is none
 }
 
 // AuditTargets finds what keeps the Lustre targets of a cluster from being moved, each with its place in the CIB: a
@@ -41,7 +40,7 @@ func MadeByHand(c *pacemaker.CIB) bool {
 
 // readByHand reads the targets of a cluster that people made.
 func readByHand(c *pacemaker.CIB) *byHand {
-	b := &byHand{cib: c, inner: map[string][]string{}, owner: map[string]string{}, home: map[string]string{}}
+	b := &byHand{cib: c, owner: map[string]string{}, home: map[string]string{}}
 	for _, r := range c.Resources() {
 		b.pools(r)
 	}
@@ -49,8 +48,9 @@ func readByHand(c *pacemaker.CIB) *byHand {
 		b.resource(r)
 	}
 	b.twice("mount point", func(t Target) string { return t.Mount })
-	b.twice("device", func(t Target) string { return cmp.Or(t.Device, t.dataset) })
+	b.twice("device", func(t Target) string { return cmp.Or(oneDisk(t.Device), t.dataset) })
 	b.constraints()
+	b.defaults()
 	return b
 }
 
@@ -126,16 +126,15 @@ func (b *byHand) group(g pacemaker.Resource) {
 			b.parameters(m, "pool", "importargs", "importforce")
 			if _, has := m.Instance.Get("pool"); !has {
 				b.find(m.ID, "%s has no pool: the parameter is missing", m.ID)
+			} else {
+				b.imports(m)
 			}
+			b.failing(m)
 		}
-		role, said := m.Meta.Get("target-role")
-		switch {
-		case !said:
-		case strings.EqualFold(role, "Started"):
-			b.inner[g.ID] = append(b.inner[g.ID], m.ID)
-		default:
-			b.find(m.ID, "%s in the group %s has target-role=%s of its own: disable the whole group, or none of it "+
-				"(pcs resource enable %[1]s)", m.ID, g.ID, role)
+		if role, said := m.Meta.Get("target-role"); said {
+			b.find(m.ID, "%s in the group %s has target-role=%s of its own, which counts before the group's: it would start when the "+
+				"group is disabled, or stay down when it is enabled. Take it away (crm_resource --resource %[1]s --meta "+
+				"--delete-parameter target-role), and enable or disable the group", m.ID, g.ID, role)
 		}
 	}
 	if targets == 0 {
@@ -174,11 +173,16 @@ func (b *byHand) target(r pacemaker.Resource, home string) {
 		b.find(r.ID, "%s has the mountpoint %q: it must be an absolute path of A-Z a-z 0-9 . _ / : @ + -, for the agent, and for the "+
 			"checks by hand", r.ID, mount)
 	}
-	pool, _, dataset := strings.Cut(source, "/")
+	b.options(r)
+	b.failing(r)
+	pool, _, _ := strings.Cut(source, "/")
 	switch {
-	case strings.HasPrefix(source, "/dev/"):
+	case otherDevice.MatchString(source):
+		b.find(r.ID, "%s has the target %q, which is no disk of its own: name the dataset (pool/name) of a target on ZFS, or the block "+
+			"device of one on ldiskfs", r.ID, source)
+	case plainDevice.MatchString(source):
 		t.Device = source
-	case !dataset || pool == "" || strings.HasSuffix(source, "/"):
+	case !plainDataset.MatchString(source):
 		b.find(r.ID, "%s has the target %q, which is neither a block device (/dev/…) nor a dataset (pool/name)", r.ID, source)
 	default:
 		t.Pool, t.dataset, t.Imports = pool, source, b.owner[pool]

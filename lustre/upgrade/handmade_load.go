@@ -22,7 +22,7 @@ func (p loading) maker() {
 // ownAgents reads the targets that the CIB itself describes, and wants what goes with the lack of a manager to be said.
 func (p loading) ownAgents() error {
 	b := readByHand(p.CIB)
-	p.health, p.inner, p.Targets = b.health, b.inner, b.targets
+	p.health, p.Targets = b.health, b.targets
 	errs := b.found
 	for _, r := range p.CIB.Primitives() {
 		if p.Config.Manager == "" && (r.Class == "stonith" && r.Type == "fence_chroma" || r.Provider == "chroma") {

@@ -90,28 +90,6 @@ func TestAHandMadePairRehearsed(t *testing.T) {
 	}
 }
 
-// IML 5 says target-role=Started of the group and of everything in it: what was said is said again in the end, and the
-// group is what is switched. Its own agents come from a manager.
-func TestAGroupAsIML5MakesIt(t *testing.T) {
-	site := lustretest.ZFSGroups(pcs.V09)
-	for _, id := range []string{"zfs-mgspool", "MGS"} {
-		before, after, found := strings.Cut(site.CIB, `id="`+id+`-instance_attributes-`)
-		require.True(t, found)
-		i := strings.LastIndex(before, "<instance_attributes")
-		site.CIB = before[:i] + `<meta_attributes id="` + id + `-meta_attributes"><nvpair id="` + id + `-meta_attributes-target-role" ` +
-			`name="target-role" value="Started"/></meta_attributes>` + before[i:] + `id="` + id + `-instance_attributes-` + after
-	}
-	s := newScene(t, lustretest.Options{Site: site}, ownRepos)
-	p := s.stopAt(t, "ha-node2", "install", false)
-	require.NoError(t, p.w.Check())
-	require.NoError(t, p.resume())
-	require.NoError(t, p.w.Check())
-	now := p.sh(lustretest.Node1, "cibadmin --query")
-	for _, id := range []string{"zfs-mgspool", "MGS", "group-mgs"} {
-		require.Contains(t, now, `id="`+id+`-meta_attributes-target-role" name="target-role" value="Started"`)
-	}
-}
-
 func TestAgentsOfAManagerThatIsNotGiven(t *testing.T) {
 	site := lustretest.ZFSGroups(pcs.V09)
 	w := lustretest.NewPair(lustretest.Options{Site: site})

@@ -81,10 +81,18 @@ func (p moving) handOverAction() (evenkeel.Action, error) {
 	return a, nil
 }
 
+// role is the target-role by which a target is started and stopped: its group's, unless it or its pool says another.
 func role(cib *pacemaker.CIB, t Target) string {
 	r, _ := cib.Resource(t.Switch)
-	v, _ := r.Meta.Get("target-role")
-	return v
+	role, _ := r.Meta.Get("target-role")
+	for _, id := range []string{t.Imports, t.Resource} {
+		if r, ok := cib.Resource(id); ok && t.inGroup() {
+			if own, said := r.Meta.Get("target-role"); said && own != role {
+				return own
+			}
+		}
+	}
+	return role
 }
 
 // handOver is the operation that ends the outage. It keeps nothing between two looks: whatever life of the tool it runs

@@ -58,12 +58,9 @@ func (p *Pair) preferences() func(Target) (string, pacemaker.Score, error) {
 	return func(t Target) (string, pacemaker.Score, error) { return preferences.Node(t.Resource) }
 }
 
-// roleOf expects a role of what is moved: of groups, of what is said inside of them, and of the health clones.
+// roleOf expects a role of what is moved: of targets or their groups, and of the health clones.
 func (p *Pair) roleOf(role string) pacemaker.Expectation {
 	ids := p.switches(p.Targets)
-	for _, u := range p.units(p.Targets) {
-		ids = append(ids, u.inner...)
-	}
 	for _, h := range p.health {
 		ids = append(ids, h.clone)
 	}

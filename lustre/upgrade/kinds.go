@@ -35,7 +35,6 @@ type health struct {
 type unit struct {
 	id      string // whose target-role decides
 	targets []Target
-	inner   []string // members of the group that say target-role=Started themselves
 }
 
 // inGroup tells whether a target is started and stopped with a group.
@@ -47,7 +46,7 @@ func (p *Pair) units(targets []Target) []unit {
 	for _, t := range targets {
 		i := slices.IndexFunc(out, func(u unit) bool { return u.id == t.Switch })
 		if i < 0 {
-			i, out = len(out), append(out, unit{id: t.Switch, inner: p.inner[t.Switch]})
+			i, out = len(out), append(out, unit{id: t.Switch})
 		}
 		out[i].targets = append(out[i].targets, t)
 	}
@@ -63,14 +62,13 @@ func (p *Pair) switches(targets []Target) []string {
 	return out
 }
 
-// started enables units in the new cluster: what is said inside of a group is said there again, for the rebuild has
-// taken it away.
+// started enables units in the new cluster.
 func started(units ...unit) []pcs.RoleSetting {
-	var out []pcs.RoleSetting
+	var ids []string
 	for _, u := range units {
-		out = append(out, pcs.Roles("Started", append([]string{u.id}, u.inner...)...)...)
+		ids = append(ids, u.id)
 	}
-	return out
+	return pcs.Roles("Started", ids...)
 }
 
 // watch starts the health clones that ran in the old cluster: without their attributes no target has a place.

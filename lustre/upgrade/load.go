@@ -35,9 +35,8 @@ type Pair struct {
 
 	inBackups []sshexec.Secret // the passwords and keys in the backups
 
-	byHand bool                // the facts of the targets are in the CIB, not in IML's store
-	health []health            // the clones that say how well a node is
-	inner  map[string][]string // of each group, the members that say target-role=Started themselves
+	byHand bool     // the facts of the targets are in the CIB, not in IML's store
+	health []health // the clones that say how well a node is
 
 	archives [2]*backup.Archive
 	stores   [2]lustre.Store

@@ -40,7 +40,7 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 		Name:  "lustre-hapair-offline",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s, its targets stopped", n1.Name, n2.Name),
 		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
-		Invariants: []evenkeel.Invariant{watching(p).mountedOnce()},
+		Invariants: watching(p).once(),
 		Absences: []evenkeel.Absence{{What: "every target of the pair, as announced", From: stopTargets, Until: startTargets,
 			Ref: "lustre:347", Stopped: true}},
 		Compare: comparison(p).compare, Functions: paperFunctions,
@@ -82,7 +82,8 @@ func (p offline) stop() (evenkeel.Step, error) {
 		Needs: append(n1.autostarts(), n2.autostarts()...),
 	}
 	s.Actions = []evenkeel.Action{
-		p.seeRings("rings-1", n1.Name, p.rings).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.rings).AsPrecondition(),
+		// No guards: when corosync has stopped, at the end of this step, no ring can be seen.
+		p.seeRings("rings-1", n1.Name, p.rings), p.seeRings("rings-2", n2.Name, p.rings),
 		down,
 	}
 	for _, n := range []*node{n1, n2} {
@@ -125,7 +126,9 @@ func (p offline) stop() (evenkeel.Step, error) {
 	s.Undo = append(s.Undo, up,
 		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs where it belongs, in the old cluster",
 			was.Placed(p.placed(func(t Target) string { return p.old(t.Preferred) }))),
-			p.placed(func(t Target) string { return p.old(t.Preferred) }))),
+			p.placed(func(t Target) string { return p.old(t.Preferred) }))))
+	s.Undo = append(s.Undo, p.unsaid(n1.Name)...)
+	s.Undo = append(s.Undo,
 		evenkeel.Do("release", "Let the old cluster fence as before",
 			p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: p.oldFencing()}).Argv...))
 	return s, errors.Join(err1, err2)
@@ -161,9 +164,8 @@ func (p offline) start() (evenkeel.Step, error) {
 	enable, err2 := pushed("enable", "Enable the targets in the new cluster", "", o, err2)
 	s := evenkeel.Step{
 		ID: startTargets, Title: "Start the targets in the new cluster", Host: n1.Name, Ref: "lustre:1133", Irreversible: n1.gone(),
-		Remains: onDisk,
-		Needs:   []evenkeel.FactKey{n1.nidsSeen, n2.nidsSeen, n1.hostID, n2.hostID},
-		Why:     "Both nodes are there before the first target starts, so that each starts where it belongs, and none moves afterwards.",
+		Needs: []evenkeel.FactKey{n1.nidsSeen, n2.nidsSeen, n1.hostID, n2.hostID},
+		Why:   "Both nodes are there before the first target starts, so that each starts where it belongs, and none moves afterwards.",
 	}
 	if !p.hasHostIDs() {
 		s.Needs = s.Needs[:2]
@@ -178,7 +180,7 @@ func (p offline) start() (evenkeel.Step, error) {
 			"| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
 	}, p.seeHealth("health-1", n1.Name), p.seeHealth("health-2", n2.Name), []evenkeel.Action{
 		seeFree("free-1", n1.Name), seeFree("free-2", n2.Name),
-		enable.From("lustre:1142"),
+		enable.From("lustre:1142").Noting(firstMount),
 		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs where it belongs",
 			now.Placed(p.placed(preferred))), p.placed(preferred))).From("lustre:1155"),
 	}, throttle(p).throttleAgain(n1.Name, p.Config.NewPCS))

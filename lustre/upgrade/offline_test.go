@@ -58,6 +58,55 @@ func TestOffline(t *testing.T) {
 	}
 }
 
+// Offline, a pair that people made goes there, and back as it was: its pools on one node each, no role said that was not.
+func TestOfflineByHand(t *testing.T) {
+	for name, site := range handMade {
+		t.Run(name, func(t *testing.T) {
+			goHand := func(c *upgrade.Config) {
+				goOffline(c)
+				ownRepos(c)
+			}
+			s := newScene(t, lustretest.Options{Site: site(pcs.V09)}, goHand)
+			judged(t, s.book)
+			if name == "zfs" {
+				require.True(t, slices.ContainsFunc(s.book.Invariants, func(i evenkeel.Invariant) bool { return i.ID == "imported-once" && i.Absolute }))
+			}
+			p := s.play(t)
+			require.NoError(t, p.run())
+			require.NoError(t, p.w.Check())
+
+			s = newScene(t, lustretest.Options{Site: site(pcs.V09), InstallTime: -1}, goHand)
+			roles := func(p *play) int {
+				return strings.Count(p.sh(lustretest.Node1, "cibadmin --query"), `name="target-role"`)
+			}
+			p = s.play(t)
+			before := roles(p)
+			p.stop = make(chan struct{})
+			p.watch = func(e evenkeel.Event) {
+				if e.Kind == evenkeel.EventStepDone && e.Step.ID == "stop-targets" && p.stop != nil {
+					close(p.stop)
+					p.watch = func(evenkeel.Event) {}
+				}
+			}
+			require.ErrorIs(t, p.run(), evenkeel.ErrStopped)
+			p.stop = nil
+			require.NoError(t, p.rollBack())
+			require.NoError(t, p.w.Check())
+			require.Equal(t, before, roles(p))
+		})
+	}
+}
+
+// A life that ends when corosync has stopped on one node, where no ring can be seen any more, is resumed.
+func TestOfflineResumesBetweenTheClusters(t *testing.T) {
+	s := newScene(t, lustretest.Options{}, goOffline)
+	for _, id := range []string{"pacemaker-1", "corosync-1", "corosync-2"} {
+		p := s.stopAt(t, "stop-targets", id, true)
+		require.NoError(t, p.resume(), id)
+		require.NoError(t, p.w.Check(), id)
+	}
+}
+
 // The tool may die anywhere, offline too.
 func TestOfflineRehearsal(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, goOffline)

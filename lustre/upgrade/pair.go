@@ -73,6 +73,11 @@ func (c *Config) defaults() error {
 	c.Install = cmp.Or(c.Install, 30*time.Minute)
 	c.ArchiveDir = cmp.Or(c.ArchiveDir, ".")
 	var errs []error
+	for name, d := range map[string]time.Duration{"outage": c.Outage, "recovery": c.Recovery, "install": c.Install} {
+		if d < time.Second || d > 30*24*time.Hour {
+			errs = append(errs, fmt.Errorf("%s is %s: a time from a second to thirty days is wanted", name, d))
+		}
+	}
 	for _, s := range []Server{c.Node1, c.Node2} {
 		if !strings.Contains(s.Name, ".") {
 			errs = append(errs, fmt.Errorf("node %q is not a fully qualified name", s.Name))

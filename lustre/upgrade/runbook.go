@@ -35,7 +35,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		Name:  "lustre-hapair",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
 		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
-		Invariants: []evenkeel.Invariant{watching{p}.mountedOnce(), watching{p}.served()},
+		Invariants: append(watching{p}.once(), watching{p}.served()),
 		Compare:    comparison{p}.compare, Functions: paperFunctions,
 		Steps: []evenkeel.Step{
 			first, n1.backupStep(), n2.backupStep(),
@@ -48,9 +48,6 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			n2.lustreStep("lustre:1306"), n2.haStep("lustre:1535"),
 			join, balance, fencing, p.finish(),
 		},
-	}
-	if len(p.ownPools()) > 0 {
-		rb.Invariants = append(rb.Invariants, watching{p}.importedOnce())
 	}
 	limit(rb)
 	rb.MarkWide(wide)
@@ -194,6 +191,15 @@ func (p watching) astray(seen sightings) []string {
 		}
 	}
 	return found
+}
+
+// once is what must never be: two nodes that write to one disk.
+func (p watching) once() []evenkeel.Invariant {
+	list := []evenkeel.Invariant{p.mountedOnce()}
+	if len(p.ownPools()) > 0 {
+		list = append(list, p.importedOnce())
+	}
+	return list
 }
 
 // mountedOnce is what the whole is about: data that is written from two nodes is lost.

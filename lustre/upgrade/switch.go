@@ -298,19 +298,24 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 		giveBack.Noting(backAgain),
 		waitFor(p.Config.Outage, n2.Name,
 			waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
-	// What was not said in the old cluster is not to be said again.
-	for _, id := range p.switches(p.enabled()) {
-		if r, _ := p.CIB.Resource(id); !said(r) {
-			undo = append(undo, evenkeel.Disrupt("enable-"+id, "Enable "+id+" as it was",
-				p.unsay(id).Argv...).On(n2.Name))
-		}
-	}
+	undo = append(undo, p.unsaid(n2.Name)...)
 	undo = append(undo,
 		evenkeel.Disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...).On(n2.Name),
 		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster",
 			p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
 	undo = append(undo, p.recovering(n2.Name, p.enabled()).tell("recovering"))
 	return undo, errors.Join(err1, err2)
+}
+
+// unsaid takes from the old cluster, through a node, every target-role that was not said in it before.
+func (p *Pair) unsaid(node string) []evenkeel.Action {
+	var undo []evenkeel.Action
+	for _, id := range p.switches(p.enabled()) {
+		if r, _ := p.CIB.Resource(id); !said(r) {
+			undo = append(undo, evenkeel.Disrupt("enable-"+id, "Enable "+id+" as it was", p.unsay(id).Argv...).On(node))
+		}
+	}
+	return undo
 }
 
 // idle waits until the new cluster is at rest; where it does not answer, the operator is told what to do then.

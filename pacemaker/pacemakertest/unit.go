@@ -69,8 +69,8 @@ func plainClone(r pacemaker.Resource) bool {
 	return !limited && len(r.Members) == 1 && r.Members[0].Kind == pacemaker.Primitive
 }
 
-// read is a primitive with what it inherits from the resource around it. A group that is stopped or left alone takes
-// its members with it, whatever they say.
+// read is a primitive with what it inherits from the resource around it. What it says
+// itself counts first.
 func (d *document) read(around, r pacemaker.Resource) (primitive, error) {
 	defaults := d.cib.ResourceDefaults()
 	meta := func(name string) string {
@@ -83,9 +83,6 @@ func (d *document) read(around, r pacemaker.Resource) (primitive, error) {
 	}
 	p := primitive{id: r.ID, agent: r.Agent(), role: meta("target-role"), definition: r,
 		managed: meta("is-managed") != "false" && meta("maintenance") != "true"}
-	if role, _ := around.Meta.Get("target-role"); around.Kind == pacemaker.Group && strings.EqualFold(role, "Stopped") {
-		p.role = role
-	}
 	if s := meta("resource-stickiness"); s != "" {
 		score, err := pacemaker.ParseScore(s)
 		if err != nil {

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -149,13 +150,19 @@ func (b *byHand) group(g pacemaker.Resource) {
 	}
 }
 
+// onceOnEach are the values with which an option lets a clone run on both nodes, once on each.
+var onceOnEach = func() map[string][]string {
+	no := []string{"false", "off", "no", "n", "0"}
+	return map[string][]string{"clone-max": {"2"}, "clone-node-max": {"1"}, "clone-min": {"0", "1"}, "globally-unique": no, "promotable": no}
+}()
+
 // clone reads a health clone.
 func (b *byHand) clone(c pacemaker.Resource) {
 	r := c.Members[0]
 	name, _ := r.Instance.Get("name")
 	b.health = append(b.health, health{clone: c.ID, attribute: cmp.Or(name, healthAgents[r.Agent()])})
-	for _, option := range []string{"clone-max", "clone-node-max", "clone-min", "globally-unique", "promotable"} {
-		if v, said := c.Meta.Get(option); said && pacemaker.IsTrue(v) != (option == "clone-node-max") && v != "2" {
+	for _, option := range slices.Sorted(maps.Keys(onceOnEach)) {
+		if v, said := c.Meta.Get(option); said && !slices.Contains(onceOnEach[option], strings.ToLower(v)) {
 			b.find(c.ID, "the clone %s has %s=%s: it is to run on both nodes, once on each", c.ID, option, v)
 		}
 	}

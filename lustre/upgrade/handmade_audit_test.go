@@ -128,3 +128,37 @@ func TestAuditOfIMLsPair(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, upgrade.AuditTargets(cib))
 }
+
+// A health clone that does not run on both nodes, once on each, is a finding; what says that it does is none, however it is written.
+func TestOptionsOfAHealthClone(t *testing.T) {
+	for option, bad := range map[string]bool{
+		"clone-max=2": false, "clone-max=1": true, "clone-max=0": true, "clone-max=3": true, "clone-max=": true,
+		"clone-node-max=1": false, "clone-node-max=0": true, "clone-node-max=2": true,
+		"clone-min=0": false, "clone-min=1": false, "clone-min=2": true,
+		"globally-unique=false": false, "globally-unique=No": false, "globally-unique=true": true, "globally-unique=2": true,
+		"promotable=false": false, "promotable=on": true, "promotable=maybe": true, "interleave=true": false,
+	} {
+		name, value, _ := strings.Cut(option, "=")
+		found := audit(t, `<clone id="healthLNET-clone">`, `<clone id="healthLNET-clone"><meta_attributes id="cm"><nvpair id="cmn" name="`+name+
+			`" value="`+value+`"/></meta_attributes>`)
+		if !bad {
+			require.Empty(t, found, option)
+			continue
+		}
+		require.Contains(t, found, "healthLNET-clone has "+option+": it is to run on both nodes, once on each")
+	}
+}
+
+// audit is what is found in the pair with groups, with one text in it for another.
+func audit(t *testing.T, old, text string) string {
+	t.Helper()
+	whole := lustretest.ZFSGroups(pcs.V09).CIB
+	require.Contains(t, whole, old)
+	cib, err := pacemaker.ParseCIB(srcerr.Named("cib.xml", strings.NewReader(strings.Replace(whole, old, text, 1))))
+	require.NoError(t, err)
+	all := ""
+	for _, f := range upgrade.AuditTargets(cib) {
+		all += f.Error() + "\n"
+	}
+	return all
+}

@@ -169,7 +169,7 @@ func TestEachProfileIsWhole(t *testing.T) {
 		lustre.LDISKFSOnly: "e2fsprogs erase kernel reboot kmod-lustre lustre",
 		lustre.ZFSOnly:     "erase kernel-3.10.0-862.9.1.el7 asciidoc hostid reboot lustre-dkms dkms zfs lustre",
 	} {
-		s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) {
+		s := newScene(t, worldFor(profile), func(c *upgrade.Config) {
 			if c.Profile = profile; profile == lustre.ZFSOnly {
 				c.Kernel = "3.10.0-862.9.1.el7"
 			}
@@ -267,7 +267,7 @@ func TestTheHostIDIsItsOwn(t *testing.T) {
 // LUS-064: e2fsprogs comes from its own repository alone, and no newer one is left there.
 func TestTheNewestE2fsprogs(t *testing.T) {
 	for profile, want := range map[lustre.Profile]bool{lustre.BothOSDs: true, lustre.LDISKFSOnly: true, lustre.ZFSOnly: false} {
-		s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.Profile = profile })
+		s := newScene(t, worldFor(profile), func(c *upgrade.Config) { c.Profile = profile })
 		for _, n := range both {
 			st, _ := s.book.Step("lustre-" + n)
 			require.Equal(t, want, slices.ContainsFunc(st.Actions, func(a evenkeel.Action) bool { return a.ID == "e2fsprogs" }), "%s", profile)
@@ -300,7 +300,7 @@ var python2 = regexp.MustCompile(`python[23]?(\.\d)? +-|json\.tool|print json|xa
 func TestNoPython2(t *testing.T) {
 	require.True(t, python2.MatchString(`cat $i | python -c 'import sys, json; print json.load(sys.stdin)["mntpt"]' | xargs mkdir -p`))
 	for _, profile := range []lustre.Profile{lustre.BothOSDs, lustre.LDISKFSOnly, lustre.ZFSOnly} {
-		s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.Profile, c.Atomic = profile, profile == lustre.ZFSOnly })
+		s := newScene(t, worldFor(profile), func(c *upgrade.Config) { c.Profile, c.Atomic = profile, profile == lustre.ZFSOnly })
 		for name, render := range map[string]func(*strings.Builder) error{
 			"markdown": func(b *strings.Builder) error { return s.book.Markdown(b) },
 			"text":     func(b *strings.Builder) error { return s.book.Text(b) },

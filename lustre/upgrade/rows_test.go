@@ -454,6 +454,9 @@ func TestNIDsAreCompared(t *testing.T) {
 	require.NoError(t, note.Expect.Check(seen(0, "192.168.1.11@tcp\n10.0.0.1@o2ib\n", "")))
 	require.ErrorContains(t, note.Expect.Check(seen(0, "10.42.42.11@tcp\n", "")), "192.168.1.11@tcp, which the LNet configuration")
 	require.Error(t, note.Expect.Check(seen(100, "", "Network is down\n")))
+	bare := newScene(t, lnetIn("lustre.conf", "options lnet networks=tcp(bond7)\n"), nil).action(t, "preflight", "nids-1").Expect.Check
+	require.NoError(t, bare(seen(0, "0@lo\n10.0.0.1@o2ib\n", "")))
+	require.ErrorContains(t, bare(seen(0, "0@lo\n", "")), "has no NID but that of its loopback")
 	for where, ids := range map[string][]string{"lustre-node1": {"nids", "nids-up"}, "switch-over": {"nids-1", "nids-1-up"}} {
 		had := func(o evenkeel.Observed) evenkeel.Observed {
 			o.Facts = maps.Clone(o.Facts)
@@ -471,7 +474,11 @@ func TestNIDsAreCompared(t *testing.T) {
 		require.ErrorContains(t, up(had(seen(0, net("down"), ""))), "10.0.0.1@o2ib")
 		require.Error(t, up(had(seen(0, "", ""))))
 		require.Error(t, up(had(seen(1, "", "cannot get networks\n"))))
-		require.NoError(t, up(had(seen(127, "", "lnetctl: command not found\n"))), "Lustre before 2.7 has none")
+		require.ErrorContains(t, up(had(seen(127, "", "lnetctl: command not found\n"))), "there is no lnetctl", "the new release has one")
+		nothing := seen(0, "0@lo\n", "")
+		nothing.Facts = maps.Clone(nothing.Facts)
+		nothing.Facts["node1.nids"] = []byte(`""`)
+		require.ErrorContains(t, list(nothing), "is noted")
 	}
 }
 

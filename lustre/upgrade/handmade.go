@@ -198,11 +198,10 @@ func (b *byHand) target(r pacemaker.Resource, home string) {
 				"pool first", r.ID, pool, t.Imports)
 		}
 	}
-	for _, name := range []string{r.ID, path.Base(source), path.Base(t.Mount)} {
-		if _, err := lustre.ParseLabel(name); err == nil {
-			t.Label = name
-			break
-		}
+	if t.Label = labelOf(r.ID, path.Base(source), path.Base(t.Mount)); t.Label == "" {
+		b.find(r.ID, "%s does not tell which target of Lustre it is, and so nothing could tell whether its recovery is over: rename the "+
+			"resource, or its mount point, so that it ends in FSNAME-OST0000 or FSNAME-MDT0000 as `lctl dl` names it, or in MGS (%[2]s/MGS)",
+			r.ID, path.Dir(t.Mount))
 	}
 	b.targets = append(b.targets, t)
 }

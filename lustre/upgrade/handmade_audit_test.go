@@ -149,6 +149,56 @@ func TestOptionsOfAHealthClone(t *testing.T) {
 	}
 }
 
+// A rule on health says by -INFINITY that a node is not well; one that says anything else is a finding, with its place and what to do.
+func TestRulesOnHealth(t *testing.T) {
+	const rule = `<rule boolean-op="or" id="location-group-mgs-pingd-rule" score="-INFINITY">
+          <expression attribute="pingd" id="location-group-mgs-pingd-rule-expr" operation="lte" value="0"/>
+          <expression attribute="pingd" id="location-group-mgs-pingd-rule-expr-1" operation="not_defined"/>
+        </rule>`
+	one := func(attributes string) string {
+		return `<rule id="r" score="-INFINITY"><expression id="e" attribute="pingd" ` + attributes + `/></rule>`
+	}
+	for text, bad := range map[string]bool{
+		rule: false, one(`operation="not_defined"`): false, one(`operation="lte" value="0"`): false, one(`operation="lt" value="1"`): false,
+		one(`operation="eq" value="0"`): false, one(`operation="lt" value="1" type="number"`): false, one(`operation="eq" value="0" type="string"`): false,
+		one(`operation="gt" value="0"`): true, one(`operation="gte" value="0"`): true, one(`operation="lt" value="200"`): true,
+		one(`operation="lte" value="1"`): true, one(`operation="lt" value="0"`): true, one(`operation="eq" value="1"`): true,
+		one(`operation="ne" value="0"`): true, one(`operation="defined"`): true, one(`operation="lte" value="0" type="version"`): true,
+		one(`operation="lt" value="1" type="string"`): true, one(`operation="lte" value="0" value-source="param"`): true,
+		strings.Replace(rule, `"or"`, `"and"`, 1): true, strings.Replace(rule, `boolean-op="or"`, ``, 1): true,
+		`<rule id="r" score="-INFINITY"/>`: true, strings.Replace(one(`operation="not_defined"`), `id="r"`, `id="r" role="Master"`, 1): true,
+		strings.Replace(one(`operation="not_defined"`), `id="r"`, `id="r" negate="true"`, 1):     true,
+		strings.Replace(one(`operation="not_defined"`), `score="-INFINITY"`, `score="-1000"`, 1): true,
+		strings.Replace(rule, `operation="not_defined"`, `operation="defined"`, 1):               true,
+	} {
+		found := audit(t, rule, text)
+		if !bad {
+			require.Empty(t, found, text)
+			continue
+		}
+		require.Regexp(t, `^cib\.xml:\d+:\d+: .*the rule of location-group-mgs-pingd .*pcs constraint location TARGET rule`, found, text)
+	}
+}
+
+// A target must be known to Lustre's name by one of its own, or its recovery could be waited for for ever; the MGS has none.
+func TestEveryTargetHasALustreName(t *testing.T) {
+	const mgs = `id="MGS" provider="lustre"`
+	for name, bad := range map[string]bool{"mgs": false, "MGT": false, "mgt": false, "Mgs": false, "demo-OST0000": false, "x": true, "mgs0": true} {
+		text := strings.NewReplacer(mgs, `id="`+name+`" provider="lustre"`, "mgspool/mgt", "mgspool/d", `"/lustre/MGS"`, `"/lustre/d"`).
+			Replace(lustretest.ZFSGroups(pcs.V09).CIB)
+		cib, err := pacemaker.ParseCIB(srcerr.Named("cib.xml", strings.NewReader(text)))
+		require.NoError(t, err)
+		found := upgrade.AuditTargets(cib)
+		if !bad {
+			require.Empty(t, found, name)
+			continue
+		}
+		require.Len(t, found, 1, name)
+		require.ErrorContains(t, found[0], name+" does not tell which target of Lustre it is")
+		require.ErrorContains(t, found[0], "in MGS (/lustre/MGS)")
+	}
+}
+
 // audit is what is found in the pair with groups, with one text in it for another.
 func audit(t *testing.T, old, text string) string {
 	t.Helper()

@@ -29,15 +29,15 @@ var guideAddresses = map[string][]string{lustretest.Node1: {"192.168.1.11", "10.
 // Whatever an operator's files and options are, the simulated world is made of them.
 func TestRehearseOptions(t *testing.T) {
 	const modern = "0.11.5"
-	lab, names, zfs := filepath.Join("testdata", "pairs", "knet"), filepath.Join("testdata", "pairs", "full-names"),
-		map[string]any{"profile": "zfs"}
+	lab, names := filepath.Join("testdata", "pairs", "knet"), filepath.Join("testdata", "pairs", "full-names")
+	pools := pairOf(filepath.Join("testdata", "pairs", "zfs-groups"))
+	lustreRepos := []string{"https://mirror.example.com/lustre.repo", "https://mirror.example.com/dkms.repo"}
 	clitest.RehearseOptions[pairConfig](t, app, map[string]clitest.Option{
-		"node1":     {Base: pairOf(names)},
-		"node1:lab": {Base: pairOf(lab), Job: map[string]any{"atomic": true}},
-		"node2":     {Base: pairOf(names), Job: map[string]any{"atomic": true}},
-		"manager":   {Job: map[string]any{"manager": "iml.example.com"}},
-		"manager:none": {Base: pairOf(filepath.Join("testdata", "pairs", "zfs-groups")), Job: map[string]any{
-			"agent_repos": []string{"https://mirror.example.com/lustre.repo", "https://mirror.example.com/dkms.repo"}}},
+		"node1":        {Base: pairOf(names)},
+		"node1:lab":    {Base: pairOf(lab), Job: map[string]any{"atomic": true}},
+		"node2":        {Base: pairOf(names), Job: map[string]any{"atomic": true}},
+		"manager":      {Job: map[string]any{"manager": "iml.example.com"}},
+		"manager:none": {Base: pools, Job: map[string]any{"agent_repos": lustreRepos}},
 		"manager:none, ldiskfs": {Base: pairOf(filepath.Join("testdata", "pairs", "ldiskfs-by-hand")), Job: map[string]any{
 			"profile": "ldiskfs", "atomic": true}},
 		"password_file": {Edit: func(t *testing.T, dir string, job map[string]any) {
@@ -47,8 +47,8 @@ func TestRehearseOptions(t *testing.T) {
 		}},
 		"archives":    {Job: map[string]any{"archives": "/proc/nowhere"}},
 		"profile":     {Job: map[string]any{"profile": "ldiskfs"}},
-		"profile:zfs": {Job: zfs},
-		"kernel":      {Job: map[string]any{"profile": "zfs", "kernel": "3.10.0-862.9.1.el7"}},
+		"profile:zfs": {Base: pools, Job: map[string]any{"profile": "zfs", "agent_repos": lustreRepos}},
+		"kernel":      {Base: pools, Job: map[string]any{"profile": "zfs", "kernel": "3.10.0-862.9.1.el7", "agent_repos": lustreRepos}},
 		"agent_repos": {Job: map[string]any{"agent_repos": []string{"https://mirror.example.com/deps.repo",
 			"https://mirror.example.com/dnf.repo", "https://mirror.example.com/more.repo"}}},
 		"agent_repos:one":  {Job: map[string]any{"agent_repos": []string{"https://mirror.example.com/all.repo"}}},

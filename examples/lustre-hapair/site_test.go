@@ -36,7 +36,7 @@ var anyDigest = regexp.MustCompile(`digest [0-9a-f]{64}`)
 func TestSitePlan(t *testing.T) {
 	file, manager, first, second := wholeSite(t)
 	clitest.EditJob(t, second, func(job map[string]any) {
-		job["profile"], job["kernel"], job["atomic"] = "zfs", "3.10.0-862.9.1.el7", true
+		job["profile"], job["atomic"] = "ldiskfs", true
 		job["agent_repos"] = []string{"https://mirror.example.com/deps.repo"}
 	})
 	code, out := clitest.Here(app, "site", "-config", file)

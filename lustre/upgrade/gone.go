@@ -276,18 +276,19 @@ func (d departure) processes(ctx context.Context, at evenkeel.Site) ([]claim, er
 	return claims, nil
 }
 
-// unloaded wants Lustre's modules not to be loaded.
-func (d departure) unloaded(ctx context.Context, at evenkeel.Site) error {
-	res, err := at.Run(ctx, d.host, brief("cat", "/proc/modules"))
+// unloaded wants modules of the kernel not to be loaded on a host, where the tool that tells of what they hold did not answer.
+func unloaded(ctx context.Context, at evenkeel.Site, host, tool string, modules ...string) error {
+	res, err := at.Run(ctx, host, brief("cat", "/proc/modules"))
 	if err != nil {
 		return err
 	}
 	if !bytes.HasSuffix(res.Stdout, []byte("\n")) {
-		return fmt.Errorf("/proc/modules on %s is not read whole", d.host)
+		return fmt.Errorf("/proc/modules on %s is not read whole", host)
 	}
 	for _, line := range lines(string(res.Stdout)) {
-		if name, _, _ := strings.Cut(line, " "); name == "lustre" || name == "obdclass" {
-			return fmt.Errorf("%s is loaded, and its devices cannot be seen: make that lctl is in the PATH of the login, and answers", name)
+		if name, _, _ := strings.Cut(line, " "); slices.Contains(modules, name) {
+			return fmt.Errorf("%s is loaded on %s, and what it holds cannot be seen: make that %s is in the PATH of the login, and answers",
+				name, host, tool)
 		}
 	}
 	return nil
@@ -302,7 +303,7 @@ func (d departure) devices(ctx context.Context, at evenkeel.Site) ([]claim, erro
 	case err != nil && res.Outcome != evenkeel.Exited:
 		return nil, err
 	case res.ExitCode != 0: // such as 127: there is no lctl in the PATH of the login
-		if err := d.unloaded(ctx, at); err != nil {
+		if err := unloaded(ctx, at, d.host, "lctl", "lustre", "obdclass"); err != nil {
 			return nil, fmt.Errorf("lctl dl on %s: exit status %d: %s: %w", d.host, res.ExitCode, strings.TrimSpace(string(res.Stderr)), err)
 		}
 		return nil, nil

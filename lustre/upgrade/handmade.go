@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -148,13 +149,19 @@ func (b *byHand) group(g pacemaker.Resource) {
 	}
 }
 
+// onceOnEach are the values with which an option lets a clone run on both nodes, once on each.
+var onceOnEach = func() map[string][]string {
+	no := []string{"false", "off", "no", "n", "0"}
+	return map[string][]string{"clone-max": {"2"}, "clone-node-max": {"1"}, "clone-min": {"0", "1"}, "globally-unique": no, "promotable": no}
+}()
+
 // clone reads a health clone.
 func (b *byHand) clone(c pacemaker.Resource) {
 	r := c.Members[0]
 	name, _ := r.Instance.Get("name")
 	b.health = append(b.health, health{clone: c.ID, attribute: cmp.Or(name, healthAgents[r.Agent()])})
-	for _, option := range []string{"clone-max", "clone-node-max", "clone-min", "globally-unique", "promotable"} {
-		if v, said := c.Meta.Get(option); said && pacemaker.IsTrue(v) != (option == "clone-node-max") && v != "2" {
+	for _, option := range slices.Sorted(maps.Keys(onceOnEach)) {
+		if v, said := c.Meta.Get(option); said && !slices.Contains(onceOnEach[option], strings.ToLower(v)) {
 			b.find(c.ID, "the clone %s has %s=%s: it is to run on both nodes, once on each", c.ID, option, v)
 		}
 	}
@@ -195,11 +202,10 @@ func (b *byHand) target(r pacemaker.Resource, home string) {
 				"pool first", r.ID, pool, t.Imports)
 		}
 	}
-	for _, name := range []string{r.ID, path.Base(source), path.Base(t.Mount)} {
-		if _, err := lustre.ParseLabel(name); err == nil {
-			t.Label = name
-			break
-		}
+	if t.Label = labelOf(r.ID, path.Base(source), path.Base(t.Mount)); t.Label == "" {
+		b.find(r.ID, "%s does not tell which target of Lustre it is, and so nothing could tell whether its recovery is over: rename the "+
+			"resource, or its mount point, so that it ends in FSNAME-OST0000 or FSNAME-MDT0000 as `lctl dl` names it, or in MGS (%[2]s/MGS)",
+			r.ID, path.Dir(t.Mount))
 	}
 	b.targets = append(b.targets, t)
 }

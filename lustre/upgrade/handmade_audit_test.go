@@ -146,3 +146,87 @@ func TestAuditOfIMLsPair(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, upgrade.AuditTargets(cib))
 }
+
+// A health clone that does not run on both nodes, once on each, is a finding; what says that it does is none, however it is written.
+func TestOptionsOfAHealthClone(t *testing.T) {
+	for option, bad := range map[string]bool{
+		"clone-max=2": false, "clone-max=1": true, "clone-max=0": true, "clone-max=3": true, "clone-max=": true,
+		"clone-node-max=1": false, "clone-node-max=0": true, "clone-node-max=2": true,
+		"clone-min=0": false, "clone-min=1": false, "clone-min=2": true,
+		"globally-unique=false": false, "globally-unique=No": false, "globally-unique=true": true, "globally-unique=2": true,
+		"promotable=false": false, "promotable=on": true, "promotable=maybe": true, "interleave=true": false,
+	} {
+		name, value, _ := strings.Cut(option, "=")
+		found := audit(t, `<clone id="healthLNET-clone">`, `<clone id="healthLNET-clone"><meta_attributes id="cm"><nvpair id="cmn" name="`+name+
+			`" value="`+value+`"/></meta_attributes>`)
+		if !bad {
+			require.Empty(t, found, option)
+			continue
+		}
+		require.Contains(t, found, "healthLNET-clone has "+option+": it is to run on both nodes, once on each")
+	}
+}
+
+// A rule on health says by -INFINITY that a node is not well; one that says anything else is a finding, with its place and what to do.
+func TestRulesOnHealth(t *testing.T) {
+	const rule = `<rule boolean-op="or" id="location-group-mgs-pingd-rule" score="-INFINITY">
+          <expression attribute="pingd" id="location-group-mgs-pingd-rule-expr" operation="lte" value="0"/>
+          <expression attribute="pingd" id="location-group-mgs-pingd-rule-expr-1" operation="not_defined"/>
+        </rule>`
+	one := func(attributes string) string {
+		return `<rule id="r" score="-INFINITY"><expression id="e" attribute="pingd" ` + attributes + `/></rule>`
+	}
+	for text, bad := range map[string]bool{
+		rule: false, one(`operation="not_defined"`): false, one(`operation="lte" value="0"`): false, one(`operation="lt" value="1"`): false,
+		one(`operation="eq" value="0"`): false, one(`operation="lt" value="1" type="number"`): false, one(`operation="eq" value="0" type="string"`): false,
+		one(`operation="gt" value="0"`): true, one(`operation="gte" value="0"`): true, one(`operation="lt" value="200"`): true,
+		one(`operation="lte" value="1"`): true, one(`operation="lt" value="0"`): true, one(`operation="eq" value="1"`): true,
+		one(`operation="ne" value="0"`): true, one(`operation="defined"`): true, one(`operation="lte" value="0" type="version"`): true,
+		one(`operation="lt" value="1" type="string"`): true, one(`operation="lte" value="0" value-source="param"`): true,
+		strings.Replace(rule, `"or"`, `"and"`, 1): true, strings.Replace(rule, `boolean-op="or"`, ``, 1): true,
+		`<rule id="r" score="-INFINITY"/>`: true, strings.Replace(one(`operation="not_defined"`), `id="r"`, `id="r" role="Master"`, 1): true,
+		strings.Replace(one(`operation="not_defined"`), `id="r"`, `id="r" negate="true"`, 1):     true,
+		strings.Replace(one(`operation="not_defined"`), `score="-INFINITY"`, `score="-1000"`, 1): true,
+		strings.Replace(rule, `operation="not_defined"`, `operation="defined"`, 1):               true,
+	} {
+		found := audit(t, rule, text)
+		if !bad {
+			require.Empty(t, found, text)
+			continue
+		}
+		require.Regexp(t, `^cib\.xml:\d+:\d+: .*the rule of location-group-mgs-pingd .*pcs constraint location TARGET rule`, found, text)
+	}
+}
+
+// A target must be known to Lustre's name by one of its own, or its recovery could be waited for for ever; the MGS has none.
+func TestEveryTargetHasALustreName(t *testing.T) {
+	const mgs = `id="MGS" provider="lustre"`
+	for name, bad := range map[string]bool{"mgs": false, "MGT": false, "mgt": false, "Mgs": false, "demo-OST0000": false, "x": true, "mgs0": true} {
+		text := strings.NewReplacer(mgs, `id="`+name+`" provider="lustre"`, "mgspool/mgt", "mgspool/d", `"/lustre/MGS"`, `"/lustre/d"`).
+			Replace(lustretest.ZFSGroups(pcs.V09).CIB)
+		cib, err := pacemaker.ParseCIB(srcerr.Named("cib.xml", strings.NewReader(text)))
+		require.NoError(t, err)
+		found := upgrade.AuditTargets(cib)
+		if !bad {
+			require.Empty(t, found, name)
+			continue
+		}
+		require.Len(t, found, 1, name)
+		require.ErrorContains(t, found[0], name+" does not tell which target of Lustre it is")
+		require.ErrorContains(t, found[0], "in MGS (/lustre/MGS)")
+	}
+}
+
+// audit is what is found in the pair with groups, with one text in it for another.
+func audit(t *testing.T, old, text string) string {
+	t.Helper()
+	whole := lustretest.ZFSGroups(pcs.V09).CIB
+	require.Contains(t, whole, old)
+	cib, err := pacemaker.ParseCIB(srcerr.Named("cib.xml", strings.NewReader(strings.Replace(whole, old, text, 1))))
+	require.NoError(t, err)
+	all := ""
+	for _, f := range upgrade.AuditTargets(cib) {
+		all += f.Error() + "\n"
+	}
+	return all
+}

@@ -71,9 +71,12 @@ func (b *byHand) location(l pacemaker.Location) {
 // rule wants a rule that keeps a resource away from a node that is not well.
 func (b *byHand) rule(l pacemaker.Location, r pacemaker.Rule) {
 	score, err := pacemaker.ParseScore(r.Score)
-	if err != nil || score > -pacemaker.Infinity || len(r.Dates)+len(r.Resources)+len(r.Operations)+len(r.Rules) > 0 || r.Role != "" {
+	plain := r.ScoreBy == "" && r.Role == "" && !pacemaker.IsTrue(r.Negate) && len(r.Other) == 0 &&
+		len(r.Dates)+len(r.Resources)+len(r.Operations)+len(r.Rules) == 0
+	either := len(r.Nodes) == 1 || len(r.Nodes) > 1 && strings.EqualFold(r.BooleanOp, "or")
+	if err != nil || score > -pacemaker.Infinity || !plain || !either {
 		b.find(l.ID, "the rule of %s is none that keeps a target away from a node by -INFINITY for the sake of one attribute: this runbook "+
-			"does not know what it would do on the new cluster", l.ID)
+			"does not know what it would do on the new cluster. %s", l.ID, sayNotWell)
 		return
 	}
 	for _, x := range r.Nodes {
@@ -81,7 +84,34 @@ func (b *byHand) rule(l pacemaker.Location, r pacemaker.Rule) {
 			b.find(l.ID, "the rule of %s looks at the attribute %s, which no clone of %s keeps: nothing here knows when it is defined on a "+
 				"new system", l.ID, x.Attribute, strings.Join(sortedKeys(healthAgents), ", "))
 		}
+		if !notWell(x) {
+			b.find(l.ID, "the rule of %s has the expression %s, which does not say that a node is not well: this runbook waits until the "+
+				"attribute is greater than 0, and could wait for ever, or move a target to where it may not run. %s", l.ID,
+				strings.TrimSpace(x.Attribute+" "+x.Operation+" "+x.Value), sayNotWell)
+		}
 	}
+}
+
+// sayNotWell is what is to be done about another rule on health.
+const sayNotWell = "Take it away, or say it so: pcs constraint location TARGET rule score=-INFINITY ATTRIBUTE lte 0 or not_defined ATTRIBUTE"
+
+// notWell tells whether an expression holds on nodes that are not well: their attribute is not there, or is 0.
+func notWell(x pacemaker.NodeExpression) bool {
+	number := slices.Contains([]string{"", "integer", "number"}, x.Type)
+	if len(x.Other) > 0 || x.ValueSource != "" && x.ValueSource != "literal" {
+		return false
+	}
+	switch x.Operation {
+	case "not_defined":
+		return x.Value == ""
+	case "lte":
+		return number && x.Value == "0"
+	case "lt":
+		return number && x.Value == "1"
+	case "eq":
+		return (number || x.Type == "string") && x.Value == "0"
+	}
+	return false
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -69,7 +69,8 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 			Change: evenkeel.Change{Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}}
 		switch c.Argv[0] {
 		case "yum":
-			a = installing(a, n.packagesOf(c.Argv)...)
+			names, _ := n.packagesOf(c.Argv) // Load has asked
+			a = installing(a, names...)
 		case "dkms":
 			a = shows(a.Expecting("every module is installed", evenkeel.Succeeding(n.modulesInstalled)),
 				modulesFilter(n.Config.Profile.DKMSModules()), slices.Sorted(slices.Values(n.Config.Profile.DKMSModules()))...)

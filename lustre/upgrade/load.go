@@ -93,7 +93,7 @@ func Load(cfg Config) (*Pair, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	for _, read := range []func() error{l.networks, l.covered, l.cluster, l.oneCluster, l.targets} {
+	for _, read := range []func() error{l.networks, l.covered, l.cluster, l.oneCluster, l.targets, l.profile} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -479,6 +479,9 @@ func (p loading) target(r pacemaker.Wanted, preferences *pacemaker.Preferences) 
 	}
 	t := Target{Resource: r.ID, UUID: uuid, Label: cmp.Or(one.Name, path.Base(one.MountPoint)),
 		Mount: path.Clean(one.MountPoint), Preferred: p.Names.New(node), Disabled: r.Disabled != "", Switch: r.ID}
+	if id, err := lustre.ResourceLabel(r.ID); err == nil && id.Kind == "MGS" {
+		t.Label = "MGS" // without a recovery to wait for, wherever it is mounted
+	}
 	if strings.HasPrefix(one.Source(), "/dev/") {
 		t.Device = one.Source()
 	} else {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -72,10 +73,51 @@ func TestMountedOnceLooksTwice(t *testing.T) {
 	}
 }
 
+// H27: a node whose shell finds no zpool has no pool imported only where the kernel has no ZFS.
+func TestImportedOnceWithoutZpool(t *testing.T) {
+	s := newScene(t, lustretest.Options{Site: lustretest.ZFSGroups(pcs.V09)}, ownRepos)
+	for modules, says := range map[string]string{
+		"ext4 1 0 - Live 0x0\n":                            "",
+		"ext4 1 0 - Live 0x0\nzfs 1 0 - Live 0x0\n":        "zfs is loaded on " + lustretest.Node1,
+		"ext4 1 0 - Live 0x0\nzfs_other 1 0 - Live 0x0\n":  "",
+		"ext4 1 0 - Live 0x0\nspl 1 0 - Live 0x0 (cut her": "is not read whole",
+		"": "is not read whole",
+	} {
+		node := func(name string, zpool int) sshexec.Runner {
+			return sshexec.WithSimLease(name, &sshexec.SimLease{}, sshexec.RunnerFunc(func(_ context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+				res := sshexec.Result{Outcome: sshexec.Exited}
+				switch cmd.Argv[0] {
+				case "zpool":
+					if res.ExitCode = zpool; zpool != 0 {
+						return res, sshexec.Failure(name, cmd, res, nil)
+					}
+					res.Stdout = []byte("NAME\nost0pool\n")
+				case "cat":
+					res.Stdout = []byte(modules)
+				}
+				return res, nil
+			}))
+		}
+		at := evenkeel.HostMap{lustretest.Node1: node(lustretest.Node1, 127), lustretest.Node2: node(lustretest.Node2, 0)}
+		_, err := s.watched(t, "imported-once", at[lustretest.Node1], at[lustretest.Node2])
+		if says == "" {
+			require.NoError(t, err, modules)
+			continue
+		}
+		require.ErrorContains(t, err, says, modules)
+	}
+}
+
 // mountedOnce runs a step that does nothing, watched by the invariant "mounted-once" alone, on two such nodes.
 func (s *scene) mountedOnce(t *testing.T, node1, node2 sshexec.Runner) (*evenkeel.Report, error) {
 	t.Helper()
-	i := slices.IndexFunc(s.book.Invariants, func(i evenkeel.Invariant) bool { return i.ID == "mounted-once" })
+	return s.watched(t, "mounted-once", node1, node2)
+}
+
+// watched runs a step that does nothing, watched by one invariant alone, on two such nodes.
+func (s *scene) watched(t *testing.T, id string, node1, node2 sshexec.Runner) (*evenkeel.Report, error) {
+	t.Helper()
+	i := slices.IndexFunc(s.book.Invariants, func(i evenkeel.Invariant) bool { return i.ID == id })
 	rb := &evenkeel.Runbook{
 		Name: "look", Title: "Look", Invariants: s.book.Invariants[i : i+1],
 		Steps: []evenkeel.Step{{ID: "look", Title: "Look", Host: lustretest.Node1, Harmless: "it only looks", Actions: []evenkeel.Action{

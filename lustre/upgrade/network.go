@@ -225,7 +225,7 @@ func (n *node) seeRingLinks(id string) []evenkeel.Action {
 	for _, r := range rings {
 		words = append(words, r.String())
 		shown = append(shown, fmt.Sprintf("ring %d", r.ring))
-		tests = append(tests, "grep -qE "+r.pattern()+` <<<"$addresses" && echo ring `+fmt.Sprint(r.ring))
+		tests = append(tests, r.onPaper()+` <<<"$addresses" && echo ring `+fmt.Sprint(r.ring))
 	}
 	a := evenkeel.Look(id, "The network of each ring is there, the direct link between the nodes too", "ip", "-o", "addr", "show", "up").
 		Expecting(strings.Join(words, "; "), evenkeel.Succeeding(func(o evenkeel.Observed) error {
@@ -249,15 +249,28 @@ func (n *node) seeRingLinks(id string) []evenkeel.Action {
 	return []evenkeel.Action{a.From("lustre:465").On(n.Name)}
 }
 
-// pattern finds the link in the output of ip -o addr, for the operator: by the address, or by the parts of the network
-// that are not 0.
-func (r ringLink) pattern() string {
+// onPaper is the command by which the operator finds the link in the output of ip -o addr.
+func (r ringLink) onPaper() string {
 	if r.address.IsValid() {
-		return `' ` + regexp.QuoteMeta(r.address.String()) + `/'`
+		return `grep -qE ' ` + regexp.QuoteMeta(r.address.String()) + `/'`
 	}
-	net := strings.TrimRight(r.network.String(), "0:")
-	for r.network.Is4() && strings.HasSuffix(net, ".0") {
-		net = strings.TrimSuffix(net, "0")
-	}
-	return `' ` + regexp.QuoteMeta(net) + `'`
+	return "in_network " + r.network.String()
 }
+
+// networkFunction is the function of the paper for [lustre.InNetwork].
+const networkFunction = `# in_network NETWORK: whether one of the addresses of ip -o addr has a network that holds this one
+in_network() {
+  awk -v net="$1" '
+    function binary(n, width,  s) { for (; width > 0; width--) { s = n % 2 s; n = int(n / 2) } return s }
+    function hex(text,  n, i) { n = 0; for (i = 1; i <= length(text); i++) n = n * 16 + index("123456789abcdef", tolower(substr(text, i, 1))); return n }
+    function bits(a,  f, n, i, s) {
+      if (a !~ /:/) { n = split(a, f, "."); for (i = 1; i <= n; i++) s = s binary(f[i], 8); return s }
+      sub(/^::/, "0::", a); sub(/::$/, "::0", a); n = split(a, f, ":")
+      for (i = 1; i <= n; i++) s = s (f[i] == "" ? binary(0, 16 * (9 - n)) : binary(hex(f[i]), 16))
+      return s
+    }
+    BEGIN { want = bits(net) }
+    $3 ~ /^inet6?$/ { n = split($4, p, "/"); is = bits(p[1]); if (n == 2 && length(is) == length(want) && substr(is, 1, p[2]) == substr(want, 1, p[2])) found = 1 }
+    END { exit !found }'
+}
+`

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,6 +26,11 @@ func (n *node) noteNIDs() evenkeel.Action {
 			have, err := lustre.ParseNIDs(bytes.NewReader(o.Stdout))
 			if err != nil {
 				return err
+			}
+			if nidWords(have) == "" {
+				return evenkeel.NeedsOperator("%s has no NID but that of its loopback: no client could reach a target there, and nothing "+
+					"tells what to look for on the new system. See its network and the options of LNet below %s, load LNet anew "+
+					"(lustre_rmmod, modprobe lustre) until lctl list_nids has the NIDs that clients mount from, and resume", n.Name, lustre.LNetDir)
 			}
 			if m := lustre.MissingNIDs(want, have); len(m) > 0 {
 				return evenkeel.NeedsOperator("%s has not the NID %s, which the LNet configuration and the addresses in its "+
@@ -62,6 +68,9 @@ func (n *node) seeNIDs(id string) []evenkeel.Action {
 		for _, w := range strings.Fields(text) {
 			want = append(want, lustre.NID(w))
 		}
+		if len(want) == 0 {
+			return fmt.Errorf("no NID of %s from before is noted: nothing tells what to look for", n.Name)
+		}
 		if m := lustre.MissingNIDs(want, have); len(m) > 0 {
 			return evenkeel.NeedsOperator("%s has not the NID %s any more, by which clients and servers look for its targets: "+
 				"see that its network and %s are as they were, load LNet anew (lustre_rmmod, modprobe lustre), and resume",
@@ -78,11 +87,13 @@ func (n *node) seeNIDs(id string) []evenkeel.Action {
 			return missing(o, have)
 		}))
 	all.Paper = []evenkeel.Block{{Shows: []string{"none is missing"}, Script: "nids=" + n.nidsSeen.Ref() +
-		` && for nid in $nids; do lctl list_nids | grep -qxF "$nid" || echo "$nid is missing"; done && echo none is missing`}}
+		` && test -n "$nids" && for nid in $nids; do lctl list_nids | grep -qxF "$nid" || echo "$nid is missing"; done && echo none is missing`}}
 	up := evenkeel.Look(id+"-up", "and each of them is up", "lnetctl", "net", "show").
-		Expecting("status up; a release without lnetctl has none to show", func(o evenkeel.Observed) error {
+		Expecting("status up", func(o evenkeel.Observed) error {
 			if o.Outcome == sshexec.Exited && o.ExitCode == 127 {
-				return nil // Lustre before 2.7
+				// Lustre has it from 2.7 on, and what the profiles install is later.
+				return evenkeel.NeedsOperator("there is no lnetctl on %s, which comes with Lustre: see that the package lustre is whole "+
+					"(rpm -V lustre) and that /usr/sbin is in the PATH of the login, and resume", n.Name)
 			}
 			if err := o.Succeeded(); err != nil {
 				return err
@@ -99,8 +110,8 @@ func (n *node) seeNIDs(id string) []evenkeel.Action {
 			}
 			return missing(o, have)
 		})
-	up.Paper = []evenkeel.Block{{Shows: []string{"none is down"}, Script: `net=$(lnetctl net show 2>/dev/null); case $? in 127) echo none is down ;; ` +
-		`0) grep -q 'status: up' <<<"$net" && ! grep 'status: down' <<<"$net" && echo none is down ;; esac`}}
+	up.Paper = []evenkeel.Block{{Shows: []string{"none is down"}, Script: `net=$(lnetctl net show) && ` +
+		`grep -q 'status: up' <<<"$net" && ! grep 'status: down' <<<"$net" && echo none is down`}}
 	return []evenkeel.Action{all.On(n.Name), up.On(n.Name)}
 }
 

@@ -61,7 +61,7 @@ func TestOptions(t *testing.T) {
 		"LDISKFS only": {mend: func(c *upgrade.Config) { c.Profile = lustre.LDISKFSOnly }, check: func(t *testing.T, p *play) {
 			require.NotContains(t, p.sh(n1, "lsmod"), "zfs")
 		}},
-		"ZFS only": {mend: func(c *upgrade.Config) { c.Profile, c.Kernel = lustre.ZFSOnly, "3.10.0-862.2.3.el7_lustre" },
+		"ZFS only": {world: onZFS(), mend: func(c *upgrade.Config) { c.Profile, c.Kernel = lustre.ZFSOnly, "3.10.0-862.2.3.el7_lustre" },
 			check: func(t *testing.T, p *play) {
 				require.Contains(t, p.sh(n2, "lsmod"), "zfs")
 			}},

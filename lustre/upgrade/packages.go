@@ -54,13 +54,16 @@ func installing(a evenkeel.Action, packages ...string) evenkeel.Action {
 }
 
 // packagesOf are the packages that a command of an installation names, without the version of a pinned kernel.
-func (n *node) packagesOf(argv []string) []string {
+func (n *node) packagesOf(argv []string) ([]string, error) {
 	i := slices.IndexFunc(argv, func(w string) bool { return w == "install" || w == "erase" })
+	if i < 0 || i+1 == len(argv) {
+		return nil, fmt.Errorf("%s names no package to install or to erase", shellescape.QuoteCommand(argv))
+	}
 	names := slices.Clone(argv[i+1:])
 	for j := range names {
 		names[j] = strings.TrimSuffix(names[j], "-"+n.Config.Kernel)
 	}
-	return names
+	return names, nil
 }
 
 // seeAddOn wants the new system to offer the cluster software: with RHEL the High Availability add-on has to be enabled

@@ -101,7 +101,7 @@ gone() {
       for (i = 1; i <= n; i++) { split(t[i], f, "="); print f[1], (f[5] != "" ? f[5] : f[1]) in held ? "is NOT proven gone" : "is gone, another is not" }
     }'
 }
-` + recoveryFunction + `# xmltext: a value as it stands in an attribute of XML
+` + recoveryFunction + networkFunction + `# xmltext: a value as it stands in an attribute of XML
 xmltext() { sed 's/&/\&amp;/g; s/</\&lt;/g; s/"/\&quot;/g'; }`
 
 // secretOnPaper are the names of settings whose values settings does not print: as pacemaker.SecretName, and better once too often.

@@ -82,8 +82,8 @@ func (w watching) importedTwice(ctx context.Context, at evenkeel.Site) (twice []
 		var have []string
 		switch {
 		case err != nil && res.Outcome != evenkeel.Exited:
-		case res.ExitCode == 127: // a system that has no ZFS yet
-			err = nil
+		case res.ExitCode == 127: // right for a system that has no ZFS yet
+			err = unloaded(ctx, at, s.Name, "zpool", "zfs")
 		default:
 			have, err = poolsIn(s.Name, res)
 		}

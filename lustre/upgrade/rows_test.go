@@ -169,7 +169,7 @@ func TestEachProfileIsWhole(t *testing.T) {
 		lustre.LDISKFSOnly: "e2fsprogs erase kernel reboot kmod-lustre lustre",
 		lustre.ZFSOnly:     "erase kernel-3.10.0-862.9.1.el7 asciidoc hostid reboot lustre-dkms dkms zfs lustre",
 	} {
-		s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) {
+		s := newScene(t, worldFor(profile), func(c *upgrade.Config) {
 			if c.Profile = profile; profile == lustre.ZFSOnly {
 				c.Kernel = "3.10.0-862.9.1.el7"
 			}
@@ -267,7 +267,7 @@ func TestTheHostIDIsItsOwn(t *testing.T) {
 // LUS-064: e2fsprogs comes from its own repository alone, and no newer one is left there.
 func TestTheNewestE2fsprogs(t *testing.T) {
 	for profile, want := range map[lustre.Profile]bool{lustre.BothOSDs: true, lustre.LDISKFSOnly: true, lustre.ZFSOnly: false} {
-		s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.Profile = profile })
+		s := newScene(t, worldFor(profile), func(c *upgrade.Config) { c.Profile = profile })
 		for _, n := range both {
 			st, _ := s.book.Step("lustre-" + n)
 			require.Equal(t, want, slices.ContainsFunc(st.Actions, func(a evenkeel.Action) bool { return a.ID == "e2fsprogs" }), "%s", profile)
@@ -300,7 +300,7 @@ var python2 = regexp.MustCompile(`python[23]?(\.\d)? +-|json\.tool|print json|xa
 func TestNoPython2(t *testing.T) {
 	require.True(t, python2.MatchString(`cat $i | python -c 'import sys, json; print json.load(sys.stdin)["mntpt"]' | xargs mkdir -p`))
 	for _, profile := range []lustre.Profile{lustre.BothOSDs, lustre.LDISKFSOnly, lustre.ZFSOnly} {
-		s := newScene(t, lustretest.Options{}, func(c *upgrade.Config) { c.Profile, c.Atomic = profile, profile == lustre.ZFSOnly })
+		s := newScene(t, worldFor(profile), func(c *upgrade.Config) { c.Profile, c.Atomic = profile, profile == lustre.ZFSOnly })
 		for name, render := range map[string]func(*strings.Builder) error{
 			"markdown": func(b *strings.Builder) error { return s.book.Markdown(b) },
 			"text":     func(b *strings.Builder) error { return s.book.Text(b) },
@@ -454,6 +454,9 @@ func TestNIDsAreCompared(t *testing.T) {
 	require.NoError(t, note.Expect.Check(seen(0, "192.168.1.11@tcp\n10.0.0.1@o2ib\n", "")))
 	require.ErrorContains(t, note.Expect.Check(seen(0, "10.42.42.11@tcp\n", "")), "192.168.1.11@tcp, which the LNet configuration")
 	require.Error(t, note.Expect.Check(seen(100, "", "Network is down\n")))
+	bare := newScene(t, lnetIn("lustre.conf", "options lnet networks=tcp(bond7)\n"), nil).action(t, "preflight", "nids-1").Expect.Check
+	require.NoError(t, bare(seen(0, "0@lo\n10.0.0.1@o2ib\n", "")))
+	require.ErrorContains(t, bare(seen(0, "0@lo\n", "")), "has no NID but that of its loopback")
 	for where, ids := range map[string][]string{"lustre-node1": {"nids", "nids-up"}, "switch-over": {"nids-1", "nids-1-up"}} {
 		had := func(o evenkeel.Observed) evenkeel.Observed {
 			o.Facts = maps.Clone(o.Facts)
@@ -471,7 +474,11 @@ func TestNIDsAreCompared(t *testing.T) {
 		require.ErrorContains(t, up(had(seen(0, net("down"), ""))), "10.0.0.1@o2ib")
 		require.Error(t, up(had(seen(0, "", ""))))
 		require.Error(t, up(had(seen(1, "", "cannot get networks\n"))))
-		require.NoError(t, up(had(seen(127, "", "lnetctl: command not found\n"))), "Lustre before 2.7 has none")
+		require.ErrorContains(t, up(had(seen(127, "", "lnetctl: command not found\n"))), "there is no lnetctl", "the new release has one")
+		nothing := seen(0, "0@lo\n", "")
+		nothing.Facts = maps.Clone(nothing.Facts)
+		nothing.Facts["node1.nids"] = []byte(`""`)
+		require.ErrorContains(t, list(nothing), "is noted")
 	}
 }
 

@@ -24,7 +24,7 @@ var recoveryStatus = []string{"lctl", "get_param", "*.*.recovery_status"}
 const recoveryLook = 2 * time.Second
 
 // recovering are the targets whose recovery is waited for on a node. The MGS has none. The name of a target that only
-// Lustre knows is in none of our files: that one is counted.
+// Lustre knows is in none of IML's files: that one is counted. A target that people made has a name, or is refused.
 type recovering struct {
 	*Pair
 	node  string

@@ -156,12 +156,12 @@ func (s *site) roles(file string) (errs []error) {
 				bad("pair %s: %s is in %s as well: a server has one place in a site", p.name, server, other)
 			}
 			owner[strings.ToLower(server)] = "pair " + p.name
-			if server != "" && len(m.Servers) > 0 && !slices.Contains(m.Servers, server) {
+			if server != "" && job.Manager != "" && len(m.Servers) > 0 && !slices.Contains(m.Servers, server) {
 				bad("pair %s: %s is not among the servers of %s: whether it reaches the manager's packages would not be looked at",
 					p.name, server, s.manager.file)
 			}
 		}
-		if job.Manager != m.Host {
+		if job.Manager != "" && job.Manager != m.Host { // a pair that people made may have none
 			bad("pair %s: its manager is %q, and the site's is %q: the addresses of the packages have that name (lustre:343)",
 				p.name, job.Manager, m.Host)
 		}

@@ -270,7 +270,11 @@ in_network() {
       return s
     }
     BEGIN { want = bits(net) }
-    $3 ~ /^inet6?$/ { n = split($4, p, "/"); is = bits(p[1]); if (n == 2 && length(is) == length(want) && substr(is, 1, p[2]) == substr(want, 1, p[2])) found = 1 }
+    $3 ~ /^inet6?$/ {
+      a = $4; if ($5 == "peer" && a !~ "/") a = a substr($6, index($6, "/"))
+      n = split(a, p, "/"); is = bits(p[1])
+      if (n == 2 && length(is) == length(want) && substr(is, 1, p[2]) == substr(want, 1, p[2])) found = 1
+    }
     END { exit !found }'
 }
 `

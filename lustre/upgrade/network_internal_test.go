@@ -14,7 +14,8 @@ import (
 // LUS-043: the operator finds the network of a ring where the tool does, and nowhere else.
 func TestANetworkIsFoundOnPaperAsByTheTool(t *testing.T) {
 	for network, of := range map[string]map[string]bool{
-		"10.10.0.0":    {"10.10.5.3/16": true, "10.10.0.3/24": true, "10.11.0.3/16": false, "10.10.5.3/24": false, "10.100.0.1/16": false},
+		"10.10.0.0": {"10.10.5.3/16": true, "10.10.0.3/24": true, "10.11.0.3/16": false, "10.10.5.3/24": false, "10.100.0.1/16": false,
+			"10.10.5.3 peer 10.10.9.9/16": true, "10.10.5.3 peer 10.10.9.9/32": false},
 		"192.168.1.0":  {"192.168.1.11/24": true, "192.168.10.1/24": false, "192.168.1.11/32": false},
 		"10.0.0.128":   {"10.0.0.200/25": true, "10.0.0.100/25": false},
 		"172.16.0.0":   {"172.31.0.1/12": true, "fd00::1/12": false},

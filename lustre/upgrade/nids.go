@@ -41,7 +41,7 @@ func (n *node) noteNIDs() evenkeel.Action {
 	a.Makes = []evenkeel.Make{n.nidsSeen.From(func(o evenkeel.Observed) (string, error) {
 		have, err := lustre.ParseNIDs(bytes.NewReader(o.Stdout))
 		return nidWords(have), err
-	}).Typed("lctl list_nids | sort | tr '\\n' ' ' | sed 's, $,,'")}
+	}).Typed("lctl list_nids | grep -v '@lo$' | sort | tr '\\n' ' ' | sed 's, $,,'")}
 	return a.On(n.Name)
 }
 
@@ -87,7 +87,7 @@ func (n *node) seeNIDs(id string) []evenkeel.Action {
 			return missing(o, have)
 		}))
 	all.Paper = []evenkeel.Block{{Shows: []string{"none is missing"}, Script: "nids=" + n.nidsSeen.Ref() +
-		` && test -n "$nids" && for nid in $nids; do lctl list_nids | grep -qxF "$nid" || echo "$nid is missing"; done && echo none is missing`}}
+		` && for nid in $nids; do lctl list_nids | grep -qxF "$nid" || echo "$nid is missing"; done && echo none is missing`}}
 	up := evenkeel.Look(id+"-up", "and each of them is up", "lnetctl", "net", "show").
 		Expecting("status up", func(o evenkeel.Observed) error {
 			if o.Outcome == sshexec.Exited && o.ExitCode == 127 {

@@ -89,7 +89,7 @@ func TestParseRecoveryErrors(t *testing.T) {
 		"obdfilter.demo-MDT0000.recovery_status=status: INACTIVE\n":                            "is not the recovery_status of an MDT",
 		"mds.demo-MDT0000.recovery_status=status: INACTIVE\n":                                  "is not the recovery_status of an MDT",
 		"obdfilter.demo.recovery_status=status: INACTIVE\n":                                    "is not the name of a Lustre target",
-		"error: get_param: param_path '*/*/recovery_status': No such file or directory\n":      "begins with its status",
+		"error: get_param: param_path '*/*/recovery_status': No such file or directory\n":      "could not read everything",
 		"status: INACTIVE\n" + name + "status: INACTIVE\nstatus: INACTIVE\n":                   "begins with its status",
 		"obdfilter.demo-OST0000.recovery_status\nstatus: COMPLETE\ncompleted_clients: 9/9\n":   "NAME: VALUE",
 		"<html>status: COMPLETE</html>\n":                                                      "NAME: VALUE",

@@ -51,8 +51,9 @@ type wanting struct {
 	list          []Wanted
 }
 
-// read goes into a resource; around are the meta attributes of those that hold it, the nearest first. A group that is left alone takes its
-// members with it, whatever they say themselves. What a member says of its role counts before what its group says; none starts without those before it.
+// read goes into a resource; around are the meta attributes of those that hold it, the nearest first. A group
+// that is left alone takes its members with it, whatever they say themselves. What a member says of its role counts before
+// what its group says; none starts without those before it.
 func (w *wanting) read(r Resource, around []metaLevel, unmanaged, disabled string) {
 	if r.Kind == Template {
 		return

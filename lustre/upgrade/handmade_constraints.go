@@ -93,7 +93,8 @@ func (b *byHand) rule(l pacemaker.Location, r pacemaker.Rule) {
 }
 
 // sayNotWell is what is to be done about another rule on health.
-const sayNotWell = "Take it away, or say it so: pcs constraint location TARGET rule score=-INFINITY ATTRIBUTE lte 0 or not_defined ATTRIBUTE"
+const sayNotWell = "Take it away, or say it so: pcs constraint location TARGET rule score=-INFINITY " +
+	"ATTRIBUTE lte 0 or not_defined ATTRIBUTE"
 
 // notWell tells whether an expression holds on nodes that are not well: their attribute is not there, or is 0.
 func notWell(x pacemaker.NodeExpression) bool {

@@ -60,7 +60,8 @@ func (b *byHand) imports(r pacemaker.Resource) {
 			return
 		}
 	}
-	if force, said := r.Instance.Get("importforce"); said && !pacemaker.IsTrue(force) && !slices.Contains([]string{"false", "no", "off", "0"}, force) {
+	no := []string{"false", "no", "off", "0"}
+	if force, said := r.Instance.Get("importforce"); said && !pacemaker.IsTrue(force) && !slices.Contains(no, force) {
 		b.find(r.ID, "%s has importforce=%q, which is neither true nor false", r.ID, force)
 	}
 }

@@ -262,7 +262,10 @@ const networkFunction = `# in_network NETWORK: whether one of the addresses of i
 in_network() {
   awk -v net="$1" '
     function binary(n, width,  s) { for (; width > 0; width--) { s = n % 2 s; n = int(n / 2) } return s }
-    function hex(text,  n, i) { n = 0; for (i = 1; i <= length(text); i++) n = n * 16 + index("123456789abcdef", tolower(substr(text, i, 1))); return n }
+    function hex(text,  n, i) {
+      n = 0; for (i = 1; i <= length(text); i++) n = n * 16 + index("123456789abcdef", tolower(substr(text, i, 1)))
+      return n
+    }
     function bits(a,  f, n, i, s) {
       if (a !~ /:/) { n = split(a, f, "."); for (i = 1; i <= n; i++) s = s binary(f[i], 8); return s }
       sub(/^::/, "0::", a); sub(/::$/, "::0", a); n = split(a, f, ":")

@@ -15,7 +15,8 @@
 //
 // Placement by target-role, is-managed, maintenance, standby, location scores, rules on node attributes, stickiness and
 // failures, for primitives, groups of them, and anonymous clones of one; transient attributes of nodes; the probe of what
-// runs already; starts and stops that take virtual time, as many at once as the throttle allows (H26); the wait of a first start, and a CIB put in place before it, which must belong to hacluster (H5); pcs's
+// runs already; starts and stops that take virtual time, as many at once as the throttle allows (H26); the wait
+// of a first start, and a CIB put in place before it, which must belong to hacluster (H5); pcs's
 // refusal of leftovers (H6); attributes of an absent node (H7); start-up fencing (H1), and two_node's wait for all
 // nodes; fencing after an unclean loss, and IML's rule that a node in standby is never fenced; a firewall that keeps
 // corosync apart (H16); stickiness (H17); rings that fail (H18); exit statuses (H19); an init system that pcs does not

@@ -24,7 +24,7 @@ func TestEveryFaultEverywhere(t *testing.T) {
 	require.NoError(t, straight.run())
 	last := straight.w.Report().Commands
 	ends := map[string]int{}
-	thin := every(t, 89)
+	thin := every(t, 179)
 	for i, kind := range simhost.FaultKinds {
 		for at := first + 1 + i*thin/len(simhost.FaultKinds); at <= last; at += thin {
 			end, err := s.struck(t, at, kind)

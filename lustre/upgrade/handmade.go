@@ -107,6 +107,7 @@ func (b *byHand) resource(r pacemaker.Resource) {
 // group reads a group: pools first, then targets.
 func (b *byHand) group(g pacemaker.Resource) {
 	targets := 0
+	b.failing(g)
 	for _, name := range []string{"ordered", "collocated"} {
 		if v, said := g.Meta.Get(name); said && !pacemaker.IsTrue(v) {
 			b.find(g.ID, "the group %s has %s=%s: its pool could be exported under its targets. Take that away", g.ID, name, v)

@@ -55,7 +55,7 @@ func TestAHandMadePairIsUpgraded(t *testing.T) {
 func TestAHandMadePairIsRolledBack(t *testing.T) {
 	for name, site := range handMade {
 		s := newScene(t, lustretest.Options{Site: site(pcs.V09), InstallTime: -1}, ownRepos)
-		where, nth, thin := s.reversible(), 0, every(t, 5)
+		where, nth, thin := s.reversible(), 0, every(t, 23)
 		for i := range s.book.Steps {
 			step := &s.book.Steps[i]
 			for _, a := range step.Actions {
@@ -80,7 +80,7 @@ func TestAHandMadePairRehearsed(t *testing.T) {
 	for name, site := range handMade {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, lustretest.Options{Site: site(pcs.V09)}, ownRepos)
-			report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 211)))
+			report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 401)))
 			require.NoError(t, err)
 			for _, f := range report.Failures[:min(len(report.Failures), 10)] {
 				t.Error(f)

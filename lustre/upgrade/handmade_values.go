@@ -80,13 +80,21 @@ func (b *byHand) failing(r pacemaker.Resource) {
 			}
 		}
 	}
-	if v, said := r.Meta.Get("requires"); said && v != "fencing" && v != "unfencing" {
-		b.find(r.ID, "%s has requires=%s: it would start before a node that was lost is fenced. Take that away", r.ID, v)
+	b.requires(r.ID, r.ID+" has", r.Meta)
+}
+
+// requires wants nothing to start before a node that was lost is fenced.
+func (b *byHand) requires(id, who string, meta pacemaker.AttributeSets) {
+	if v, said := meta.Get("requires"); said && v != "fencing" && v != "unfencing" {
+		b.find(id, "%s requires=%s: a target would start before a node that was lost is fenced. Take that away", who, v)
 	}
 }
 
-// defaults wants the defaults of operations to say nothing of a stop that fails.
+// defaults wants the defaults of resources and operations, and the properties, to say the same.
 func (b *byHand) defaults() {
+	for _, set := range b.cib.ResourceDefaults() {
+		b.requires(set.ID, "the defaults of all resources have", pacemaker.AttributeSets{set})
+	}
 	for _, set := range b.cib.OperationDefaults() {
 		for _, p := range set.Pairs {
 			if p.Name == "on-fail" && p.Value != "fence" && p.Value != "block" {

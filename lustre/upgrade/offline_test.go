@@ -110,7 +110,7 @@ func TestOfflineResumesBetweenTheClusters(t *testing.T) {
 // The tool may die anywhere, offline too.
 func TestOfflineRehearsal(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, goOffline)
-	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 61)))
+	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 151)))
 	require.NoError(t, err)
 	for _, f := range report.Failures[:min(len(report.Failures), 20)] {
 		t.Error(f)
@@ -184,7 +184,7 @@ func TestOfflineFaults(t *testing.T) {
 	require.NoError(t, straight.run())
 	last := straight.w.Report().Commands
 	ends := map[string]int{}
-	thin := every(t, 300)
+	thin := every(t, 500)
 	for i, kind := range simhost.FaultKinds {
 		for at := first + 1 + i*thin/len(simhost.FaultKinds); at <= last; at += thin {
 			end, err := s.struck(t, at, kind)

@@ -199,7 +199,7 @@ func TestThePairIsUpgraded(t *testing.T) {
 // WF-006, SSH-010: the tool may die anywhere.
 func TestRehearsal(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
-	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 41)))
+	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 67)))
 	require.NoError(t, err)
 	for _, f := range report.Failures[:min(len(report.Failures), 20)] {
 		t.Error(f)

@@ -88,7 +88,7 @@ func (s *scene) reversible() map[string]string {
 func TestRollback(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	where := s.reversible()
-	nth, thin, tried := 0, every(t, 2), 0
+	nth, thin, tried := 0, every(t, 4), 0
 	for i := range s.book.Steps {
 		step := &s.book.Steps[i]
 		for _, a := range slices.Concat(step.Actions, step.Verify) {
@@ -180,7 +180,7 @@ func (s *scene) asBefore(t *testing.T, p *play, to string) {
 // A rollback from every point, and crashes within it: nothing is mounted twice, and it comes to its end.
 func TestRollbackRehearsed(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
-	plan := s.rehearsal(every(t, 23))
+	plan := s.rehearsal(every(t, 47))
 	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.RollbackFrom}
 	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), plan)
 	require.NoError(t, err)

@@ -31,7 +31,7 @@ func TestAStopFreezesNoOutage(t *testing.T) {
 	want := straight.w.Report()
 	require.Greater(t, len(outage), 10)
 	stops, longest := 0, time.Duration(0)
-	thin := 3 * every(t, 29)
+	thin := 3 * every(t, 59)
 	points := []int{outage[0], outage[len(outage)/2]}
 	for at := 0; at < len(outage); at += 1 + thin/10 {
 		points = append(points, outage[at])

@@ -18,13 +18,17 @@ import (
 // for the operator, and nothing is ever mounted twice or fenced while it is rebuilt; when the cause is gone, it
 // finishes or waits for the operator.
 func TestEveryFaultEverywhere(t *testing.T) {
-	s := newScene(t, lustretest.Options{}, nil)
+	newScene(t, lustretest.Options{}, nil).struckThroughout(t, every(t, 179))
+}
+
+// struckThroughout plays with each kind of fault at every thin-th command.
+func (s *scene) struckThroughout(t *testing.T, thin int) {
+	t.Helper()
 	straight := s.play(t)
 	first := straight.w.Report().Commands
 	require.NoError(t, straight.run())
 	last := straight.w.Report().Commands
 	ends := map[string]int{}
-	thin := every(t, 179)
 	for i, kind := range simhost.FaultKinds {
 		for at := first + 1 + i*thin/len(simhost.FaultKinds); at <= last; at += thin {
 			end, err := s.struck(t, at, kind)

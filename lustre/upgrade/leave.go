@@ -130,6 +130,17 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 // shutDownStep shuts a node down. It is a step of its own, because up to the installation that follows the node can be
 // switched on again as it was.
 func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step {
+	other := n.node(1 - n.index)
+	return n.shutDown(ref, []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, append([]evenkeel.Action{
+		// No guard: once it is down, nobody can look there.
+		seeFree("free", n.Name),
+		showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())),
+			n.enabled()).On(other.Name).AsPrecondition(),
+	}, before...)...)
+}
+
+// shutDown shuts the node down after looks of the caller's. Up to the installation it can be switched on again as it was.
+func (n *node) shutDown(ref string, needs []evenkeel.FactKey, before ...evenkeel.Action) evenkeel.Step {
 	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").
 		Probed(steps.BootProbe(n.bootOld, evenkeel.Done)).From(ref)
 	down.DropsConnection, down.Limit = true, n.Config.Install
@@ -137,18 +148,10 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)
 	on = waits(showsText(on.Expecting("the release is the old one: "+n.Config.OldRelease,
 		evenkeel.Contains(n.Config.OldRelease)), n.Config.OldRelease))
-	other := n.node(1 - n.index)
 	return evenkeel.Step{
 		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref, Reinstalls: []string{n.Name},
-		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, Makes: []evenkeel.FactKey{n.bootOld},
-		Actions: append(append([]evenkeel.Action{
-			steps.Boot("boot-id", n.bootOld),
-			n.stillSafe(),
-			// No guard: once it is down, nobody can look there.
-			seeFree("free", n.Name),
-			showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())),
-				n.enabled()).On(other.Name).AsPrecondition(),
-		}, before...), down),
-		Undo: []evenkeel.Action{on},
+		Needs: needs, Makes: []evenkeel.FactKey{n.bootOld},
+		Actions: append(append([]evenkeel.Action{steps.Boot("boot-id", n.bootOld), n.stillSafe()}, before...), down),
+		Undo:    []evenkeel.Action{on},
 	}
 }

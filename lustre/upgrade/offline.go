@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
@@ -136,19 +135,7 @@ func (p offline) stop() (evenkeel.Step, error) {
 
 // shutDown shuts a node down whose cluster has stopped. Up to the installation it can be switched on again as it was.
 func (p offline) shutDown(n *node, ref string) evenkeel.Step {
-	down := evenkeel.Disrupt("shutdown", "Shut "+n.Name+" down", "shutdown", "-h", "now").
-		Probed(steps.BootProbe(n.bootOld, evenkeel.Done)).From(ref)
-	down.DropsConnection, down.Limit = true, n.Config.Install
-	on := evenkeel.Look("switch-on", "Switch "+n.Name+" on again, as it was", "cat", "/etc/redhat-release")
-	on.Manual = fmt.Sprintf("Switch %s on again if it is off, without installing anything, and wait until its old system is up.", n.Name)
-	on = waits(showsText(on.Expecting("the release is the old one: "+n.Config.OldRelease,
-		evenkeel.Contains(n.Config.OldRelease)), n.Config.OldRelease))
-	return evenkeel.Step{
-		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Ref: ref, Reinstalls: []string{n.Name},
-		Needs: []evenkeel.FactKey{n.archivePath, n.archiveSum}, Makes: []evenkeel.FactKey{n.bootOld},
-		Actions: []evenkeel.Action{steps.Boot("boot-id", n.bootOld), n.stillSafe(), seeFree("free", n.Name), down},
-		Undo:    []evenkeel.Action{on},
-	}
+	return n.shutDown(ref, []evenkeel.FactKey{n.archivePath, n.archiveSum}, seeFree("free", n.Name))
 }
 
 // start starts the targets in the new cluster, each on the node that it prefers, and ends the outage.

@@ -13,7 +13,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
-	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 func goOffline(c *upgrade.Config) { c.Offline = true }
@@ -178,23 +177,7 @@ func TestOfflineFindsWhatIsMounted(t *testing.T) {
 // Each command goes wrong, here and there and in each way: nothing is ever mounted twice, and when the cause is gone the run
 // finishes or waits for the operator.
 func TestOfflineFaults(t *testing.T) {
-	s := newScene(t, lustretest.Options{}, goOffline)
-	straight := s.play(t)
-	first := straight.w.Report().Commands
-	require.NoError(t, straight.run())
-	last := straight.w.Report().Commands
-	ends := map[string]int{}
-	thin := every(t, 500)
-	for i, kind := range simhost.FaultKinds {
-		for at := first + 1 + i*thin/len(simhost.FaultKinds); at <= last; at += thin {
-			end, err := s.struck(t, at, kind)
-			ends[end]++
-			if err != nil {
-				t.Errorf("%s at command %d: %v", kind, at-first, err)
-			}
-		}
-	}
-	t.Logf("%d commands: %v", last-first, ends)
+	newScene(t, lustretest.Options{}, goOffline).struckThroughout(t, every(t, 500))
 }
 
 // LUS-045: it is shorter, since both nodes are rebuilt at the same time, and it costs an outage as long as that; the

@@ -132,7 +132,7 @@ func (p *Pair) leftCleanly(st *pacemaker.Status) error {
 func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step {
 	other := n.node(1 - n.index)
 	return n.shutDown(ref, []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, append([]evenkeel.Action{
-		// No guard: once it is down, nobody can look there.
+		// No precondition: once it is down, nobody can look there.
 		seeFree("free", n.Name),
 		showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())),
 			n.enabled()).On(other.Name).AsPrecondition(),

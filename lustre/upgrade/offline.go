@@ -81,7 +81,7 @@ func (p offline) stop() (evenkeel.Step, error) {
 		Needs: append(n1.autostarts(), n2.autostarts()...),
 	}
 	s.Actions = []evenkeel.Action{
-		// No guards: when corosync has stopped, at the end of this step, no ring can be seen.
+		// No preconditions: when corosync has stopped, at the end of this step, no ring can be seen.
 		p.seeRings("rings-1", n1.Name, p.rings), p.seeRings("rings-2", n2.Name, p.rings),
 		down,
 	}

@@ -26,7 +26,7 @@ func (p *Pair) ownPools() []string {
 }
 
 // seeNoPool wants a node that is about to take targets to have imported none of their pools by itself, at its boot say:
-// the other node has them. It is no guard: once the targets are enabled, this is no longer so.
+// the other node has them. It is no precondition: once the targets are enabled, this is no longer so.
 func (p *Pair) seeNoPool(n *node) []evenkeel.Action {
 	pools := p.ownPools()
 	if len(pools) == 0 {

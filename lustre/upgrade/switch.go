@@ -60,7 +60,7 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do",
 			"no maintenance, and nothing is being started or stopped", p.settled),
 			"| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
-		// No guard: once the targets are enabled, this is no longer so.
+		// No precondition: once the targets are enabled, this is no longer so.
 		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance",
 			"target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
 	}, p.seeHealth("health", n1.Name), []evenkeel.Action{

@@ -21,8 +21,10 @@ type Action struct {
 
 	// Precondition marks a read-only action that must hold immediately before what follows it in its step: it is read
 	// again whenever the step is taken up anew and something that follows it is left to change. What may have run in the
-	// life before is probed first.
+	// life before is probed first. Through is the ID of the last action that relies on it, for one that later actions make
+	// untrue: none that follows that one does. Empty: all that follow.
 	Precondition bool
+	Through      string
 
 	// Detached runs the command as a job of its machine ([sshexec.Supervise]): neither a lost connection nor the end of
 	// the tool ends it. The life that comes next waits for it, and takes its end for the end of the action: a job is never

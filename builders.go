@@ -132,6 +132,13 @@ func (a Action) AsPrecondition() Action {
 	return a
 }
 
+// AsPreconditionThrough is the action as a precondition of what follows it in its step, to the action with the ID last. See
+// Action.Through.
+func (a Action) AsPreconditionThrough(last string) Action {
+	a.Precondition, a.Through = true, last
+	return a
+}
+
 // Probed is the action with a probe that looks every time before it runs.
 func (a Action) Probed(p Probe) Action {
 	a.Repeat, a.Probe = ProbeFirst, &p

@@ -112,6 +112,12 @@ func TestValidate(t *testing.T) {
 		{"verification that changes",
 			func(rb *evenkeel.Runbook) { rb.Steps[0].Verify = []evenkeel.Action{parseActionT("v", "safe")} }, "is not read-only"},
 		{"guard that changes", func(rb *evenkeel.Runbook) { rb.Steps[1].Actions[0].Precondition = true }, "a precondition must be read-only"},
+		{"guard through what stands before it", from("s1[a.safe g.guard b.safe]", func(s *evenkeel.Step) { s.Actions[1].Through = "a" }),
+			"which is for a precondition and an action that follows it"},
+		{"guard of an undo through nothing", from("s1[a.safe undo:g.guard undo:u.safe]", func(s *evenkeel.Step) { s.Undo[0].Through = "a" }),
+			"which is for a precondition and an action that follows it"},
+		{"reach of what is no guard", from("s1[a.safe b.safe]", func(s *evenkeel.Step) { s.Actions[0].Through = "b" }),
+			"which is for a precondition and an action that follows it"},
 		{"window without invariant", func(rb *evenkeel.Runbook) {
 			rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "x", Reason: "r", Limit: 1, Stop: evenkeel.StopAtClose}}
 		}, "which does not exist"},

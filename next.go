@@ -236,9 +236,18 @@ func (s *StepState) looksAnew(a *Action) bool {
 // stalePrecondition tells whether an action is a precondition that was read in an earlier life, and that something which is left to
 // do relies on.
 func (s *StepState) stalePrecondition(step *Step, i int) bool {
-	return step.Actions[i].Precondition && slices.ContainsFunc(step.Actions[i+1:], func(a Action) bool {
+	return step.Actions[i].Precondition && slices.ContainsFunc(relying(step.Actions, i), func(a Action) bool {
 		return a.effect() != ReadOnly && s.Action(PhaseDo, a.ID) != Did
 	})
+}
+
+// relying are the actions that rely on the precondition at i.
+func relying(list []Action, i int) []Action {
+	rest := list[i+1:]
+	if last := slices.IndexFunc(rest, func(a Action) bool { return a.ID == list[i].Through }); last >= 0 {
+		return rest[:last+1]
+	}
+	return rest
 }
 
 // unsettled is the first action that may have run, and of which nobody has asked in this life what became of it. That

@@ -166,6 +166,9 @@ func (rb *Runbook) Digest() string {
 				if a.Detached {
 					put("detached")
 				}
+				if a.Through != "" {
+					put("through", a.Through)
+				}
 				if a.Op != nil {
 					put("op", a.Op.Text)
 					for _, d := range a.Op.Docs {
@@ -319,6 +322,8 @@ func (v *validator) step(s *Step, before map[string]string) {
 		v.variable(s, k.Name())
 	}
 	makes := map[string]bool{}
+	v.reach(s, s.Actions)
+	v.reach(s, s.Undo)
 	ids := map[string]bool{}
 	for i := range s.Actions {
 		v.action(s, &s.Actions[i], ids)
@@ -416,6 +421,15 @@ func (v *validator) variable(s *Step, fact string) {
 		v.add("step %s: facts %s and %s are both $%s on paper", s.ID, other, fact, name)
 	}
 	v.variables[name] = fact
+}
+
+// reach holds what a precondition reaches to against the actions that follow it, one of which it must be.
+func (v *validator) reach(s *Step, list []Action) {
+	for i, a := range list {
+		if a.Through != "" && (!a.Precondition || !slices.ContainsFunc(list[i+1:], func(b Action) bool { return b.ID == a.Through })) {
+			v.add("step %s, action %s: reaches through %s, which is for a precondition and an action that follows it", s.ID, a.ID, a.Through)
+		}
+	}
 }
 
 func (v *validator) action(s *Step, a *Action, ids map[string]bool) {

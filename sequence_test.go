@@ -19,7 +19,7 @@ import (
 // The sequence tests are the specification of resume and undo. A line says what a runbook is, what goes wrong in each
 // life of the tool, and then, word by word, what the machine saw.
 //
-//	runbook   s1[a.safe b.never] s2[c.probe] — steps with their actions; kinds: read, guard, safe, probe, never, manual. In a step "undo:x.safe" is an undo action
+//	runbook   s1[a.safe b.never] s2[c.probe] — steps with their actions; kinds: read, guard (guard>a: through a), safe, probe, never, manual. In a step "undo:x.safe" is an undo action
 //	          and "auto" undoes on failure; "verify:v.read" is a verification.
 //	faults    one entry a life of the tool, separated by "; ". A fault is CRASH@before:a (the tool crashes, the command never arrives), CRASH@after:a (it dies, the command
 //	          took effect), CRASH@record:7 (it dies right after journal record 7 of that life), fail:a (exit status 1, no effect), half:a (exit status 1, half an effect), lost:a (connection lost,
@@ -57,6 +57,10 @@ var sequenceTests = []struct{ name, runbook, faults, want string }{
 		"CRASH@before:b; fail:g; -", "read:g a read:h =died | read:g! =failed | read:g read:h b =done"},
 	{"a guard of what is done already is left alone", "s1[g.guard a.never r.read]", "CRASH@after:a; -",
 		"read:g a =died | look:a read:r =done"},
+	{"a guard that reaches to an action is read again for it", "s1[g.guard>a a.safe b.safe]", "CRASH@before:a; -",
+		"read:g =died | read:g a b =done"},
+	{"a guard that reaches to an action is left alone behind it", "s1[g.guard>a a.safe h.guard b.safe]", "CRASH@before:b; -",
+		"read:g a read:h =died | read:h b =done"},
 	{"what may have run is probed before a guard that it may have broken", "s1[g.guard a.never b.safe]",
 		"CRASH@after:a; -", "read:g a =died | look:a read:g b =done"},
 	{"half of it ran: the operator, whatever the guard says", "s1[g.guard a.never b.safe]", "half:a; -", "read:g a~ =failed | look:a =held"},
@@ -413,13 +417,14 @@ func parseRunbook(t *testing.T, text string) *evenkeel.Runbook {
 func parseAction(t *testing.T, word string) evenkeel.Action {
 	t.Helper()
 	id, kind, _ := strings.Cut(word, ".")
+	kind, through, _ := strings.Cut(kind, ">")
 	a := evenkeel.Action{ID: id, Change: evenkeel.Change{Title: id, Cmd: sshexec.Command(sshexec.Mutating, "do", id)}}
 	switch kind {
 	case "read":
 		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
 	case "guard":
 		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
-		a.Precondition = true
+		a.Precondition, a.Through = true, through
 	case "manual":
 		a.Cmd = sshexec.Command(sshexec.ReadOnly, "read", id)
 		a.Manual = "do " + id + " by hand"

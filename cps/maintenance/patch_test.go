@@ -1,6 +1,7 @@
 package maintenance_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +78,47 @@ func TestPatchRehearsed(t *testing.T) {
 			for _, f := range report.Failures {
 				t.Error(f)
 			}
+		})
+	}
+}
+
+// dying is a journal whose tool dies behind the first record of an action.
+type dying struct {
+	*evenkeel.MemJournal
+	action string
+}
+
+func (j dying) Append(r evenkeel.Record) error {
+	if err := j.MemJournal.Append(r); err != nil || r.Action != j.action {
+		return err
+	}
+	return errors.New("the tool died")
+}
+
+// TestRollbackDiesInARestart: a rollback restarts both sides in one step. One that died while the second side was stopped does not
+// wait, in its next life, for that side before it goes on.
+func TestRollbackDiesInARestart(t *testing.T) {
+	rb, start := applying(t, maintenance.PatchConfig{}), deploy(t, cpstest.Options{})
+	journal := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(t.Context(), rb, start, options(start, journal))
+	require.NoError(t, err)
+	for _, action := range []string{
+		"odd-stop-qns-lb01", "odd-stopped-lb01", "odd-start-qns-lb01", "odd-health",
+		"even-other-lb01", "even-stop-monit-lb02", "even-stop-qns-lb02", "even-stopped-lb02", "even-start-qns-lb02", "even-health",
+	} {
+		t.Run(action, func(t *testing.T) {
+			w, kept := start.Clone().(simulated), &evenkeel.MemJournal{}
+			for _, r := range journal.Records() {
+				require.NoError(t, kept.Append(r))
+			}
+			_, err := evenkeel.Rollback(t.Context(), rb, w, options(w, dying{kept, action}))
+			require.ErrorContains(t, err, "the tool died")
+			_, err = evenkeel.Rollback(t.Context(), rb, w, options(w, kept))
+			require.NoError(t, err)
+			require.NoError(t, w.Check())
+			patch, everywhere := w.Patching().Everywhere()
+			require.True(t, everywhere)
+			require.Empty(t, patch)
 		})
 	}
 }

@@ -40,12 +40,15 @@ func (c *cluster) sides() ([2]side, error) {
 // after them.
 func (c *cluster) restart(s side) []evenkeel.Action {
 	var list []evenkeel.Action
-	for _, vm := range s.other {
-		list = append(list, runs(s.id+"-other", vm, true).AsPrecondition())
-	}
+	var stops []evenkeel.Action
 	for _, vm := range s.vms {
-		list = append(list, service(s.id, vm, "monit", "stop", "cps:2134"), service(s.id, vm, "qns", "stop", "cps:2135"))
+		stops = append(stops, service(s.id, vm, "monit", "stop", "cps:2134"), service(s.id, vm, "qns", "stop", "cps:2135"))
 	}
+	for _, vm := range s.other {
+		// Where both sides are restarted in one step, the other side is stopped later.
+		list = append(list, runs(s.id+"-other", vm, true).AsPreconditionThrough(stops[len(stops)-1].ID))
+	}
+	list = append(list, stops...)
 	for _, vm := range s.vms {
 		list = append(list, runs(s.id+"-stopped", vm, false).From("cps:2141"))
 	}

@@ -62,6 +62,13 @@ func TestLNetConfForms(t *testing.T) {
 	}
 }
 
+// Whatever a file configures, it is restored: routes, peers, and what is not known here.
+func TestLNetConfWithoutNetworks(t *testing.T) {
+	for _, text := range []string{"route:\n - {net: o2ib, gateway: 1@tcp}\n", "peer:\n - primary nid: 1@tcp\n", "ip2nets:\n - net-spec: tcp\n", "global: {discovery: 0}\n"} {
+		require.False(t, lnetConf(t, text).Empty(), text)
+	}
+}
+
 // What is of no known form is an error with its place, and never an empty list.
 func TestLNetConfErrors(t *testing.T) {
 	const ni, tcp = "net:\n - net type: tcp\n   local NI(s):\n", "net:\n - net type: tcp\n"

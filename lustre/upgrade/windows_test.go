@@ -45,7 +45,7 @@ func TestWindowsOutlastWhatTheyWaitFor(t *testing.T) {
 		for i := range s.book.Steps {
 			for _, w := range s.book.Steps[i].Opens {
 				windows[w.ID] = true
-				var waits time.Duration
+				var waits, back time.Duration
 				recoveries := 0
 				open, began := true, false
 				for _, step := range s.book.Steps[i:] {
@@ -58,12 +58,16 @@ func TestWindowsOutlastWhatTheyWaitFor(t *testing.T) {
 							recoveries++
 						}
 					}
+					for _, a := range slices.Concat(step.Undo, step.UndoVerify) {
+						back += a.Limit
+					}
 					if open = !slices.Contains(step.Closes, w.ID); !open {
 						break
 					}
 				}
 				require.False(t, open, "%s: %s is never closed", name, w.ID)
 				require.GreaterOrEqual(t, w.Limit, waits, "%s: %s", name, w.ID)
+				require.GreaterOrEqual(t, w.Limit, back, "%s: %s, in a rollback", name, w.ID)
 				require.Positive(t, recoveries, "%s: %s", name, w.ID)
 				require.GreaterOrEqual(t, w.Limit, cfg.Outage+time.Duration(recoveries)*cfg.Recovery, "%s: %s", name, w.ID)
 			}

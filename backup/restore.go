@@ -53,7 +53,7 @@ type RestoreOptions struct {
 	Position Position // which of the pair; without meaning for the manager
 	Skip     []Group  // parts to leave out; restoring SSH is optional (lustre:499)
 	SELinux  bool     // whether SELinux is enabled on the new system: labels are then set (lustre:493)
-	// the LNet configuration under /etc/modprobe.d, where it is called otherwise than the guide has it (lustre:515)
+	// the LNet configuration, where it is in other files than the guide has it: under /etc/modprobe.d (lustre:515), or /etc/lnet.conf
 	LNetFiles []string
 	// users and groups as MergeAccounts made them; the guide's way, the backup's files in place of the system's, when nil
 	Merged *Merge

@@ -42,7 +42,13 @@ type Recovery struct {
 	Imperative bool              // clients were told that it is back (IR)
 	Versions   bool              // gaps in the replay were bridged by the versions of objects (VBR)
 	Other      map[string]string // every other field, as it stands
+
+	total *int // the number of clients, as soon as a field has told it
 }
+
+// ErrCounts says that the numbers of clients of a recovery contradict one another, or are below zero. The kernel reads its counters one
+// after the other, so that this can be so for a moment: who waits may look again, and nobody may take it for an answer.
+var ErrCounts = errors.New("the numbers of clients contradict one another")
 
 // recoveryName is the name of the parameter. An MDT has it as mdt.X, an OST as obdfilter.X; the MGS has none.
 var recoveryName = regexp.MustCompile(`^[a-z0-9_-]+\.[^ =.]+\.recovery_status=`)
@@ -152,19 +158,15 @@ func (r *Recovery) take(key, value string) (err error) {
 	case "time_waited":
 		r.Waited, err = seconds(value)
 	case "connected_clients":
-		r.Connected, r.Clients, err = ofAll(value)
+		r.Connected, err = r.ofAll(value)
 	case "completed_clients":
-		if r.Status == RecoveryComplete {
-			r.Completed, r.Clients, err = ofAll(value)
-			r.Evicted = r.Clients - r.Completed
+		if r.Status == RecoveryComplete || strings.Contains(value, "/") {
+			r.Completed, err = r.ofAll(value)
 			break
 		}
-		some, _, _ := strings.Cut(value, "/")
-		r.Completed, err = number(some)
+		r.Completed, err = number(value)
 	case "evicted_clients":
-		var n int
-		n, err = number(value)
-		r.Evicted = max(r.Evicted, n)
+		r.Evicted, err = number(value)
 	case "non-ready MDTs":
 		r.MDTs = strings.Fields(value)
 	case "IR":
@@ -215,33 +217,54 @@ func (r *Recovery) whole(has map[string]bool) error {
 			return fmt.Errorf("%s without %s: the output was cut off, or is of a release that is not known here", r.Status, key)
 		}
 	}
+	return r.counts(has)
+}
+
+// counts wants the numbers of clients to fit together. Who is missing where the recovery is complete was evicted.
+func (r *Recovery) counts(has map[string]bool) error {
+	if r.total != nil && max(r.Connected, r.Completed, r.Evicted) > r.Clients {
+		return fmt.Errorf("%w: %d connected, %d completed and %d evicted, of %d", ErrCounts, r.Connected, r.Completed, r.Evicted, r.Clients)
+	}
+	if r.Status == RecoveryComplete {
+		missing := r.Clients - r.Completed
+		if has["evicted_clients"] && r.Evicted != missing {
+			return fmt.Errorf("%w: %d of %d completed, and %d were evicted", ErrCounts, r.Completed, r.Clients, r.Evicted)
+		}
+		r.Evicted = missing
+	}
 	return nil
 }
 
-// ofAll reads "3/7".
-func ofAll(text string) (some, all int, err error) {
+// ofAll reads "3/7", with as many in all as any other field has told.
+func (r *Recovery) ofAll(text string) (some int, err error) {
 	one, other, ok := strings.Cut(text, "/")
 	if !ok {
-		return 0, 0, fmt.Errorf("%q does not say of how many", text)
+		return 0, fmt.Errorf("%q does not say of how many", text)
 	}
 	if some, err = number(one); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	if all, err = number(other); err != nil {
-		return 0, 0, err
+	all, err := number(other)
+	switch {
+	case err != nil:
+		return 0, err
+	case some > all:
+		return 0, fmt.Errorf("%q: more than there are: %w", text, ErrCounts)
+	case r.total != nil && *r.total != all:
+		return 0, fmt.Errorf("%q: another field tells of %d: %w", text, *r.total, ErrCounts)
 	}
-	if some < 0 || some > all {
-		return 0, 0, fmt.Errorf("%q: more than there are", text)
-	}
-	return some, all, nil
+	r.total, r.Clients = &all, all
+	return some, nil
 }
 
-// number reads a count. The kernel reads the counters one after the other, so that a difference of two can be below zero
-// for a moment.
+// number reads a count.
 func number(text string) (int, error) {
 	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || text[0] == '+' {
+	switch {
+	case err != nil || text[0] == '+' || text == "-0":
 		return 0, fmt.Errorf("%q is not a number of clients", text)
+	case n < 0:
+		return 0, fmt.Errorf("%q: below zero: %w", text, ErrCounts)
 	}
 	return int(n), nil
 }
@@ -274,7 +297,7 @@ func (r Recovery) String() string {
 	switch r.Status {
 	case RecoveryRuns:
 		text += fmt.Sprintf(", %d of %d clients are back, %d have completed, %d are evicted, %s left",
-			r.Connected, r.Clients, max(0, r.Completed), r.Evicted, r.Left)
+			r.Connected, r.Clients, r.Completed, r.Evicted, r.Left)
 	case RecoveryComplete:
 		text += fmt.Sprintf(", %d of %d clients in %s", r.Completed, r.Clients, r.Took)
 	case RecoveryForMDTs:

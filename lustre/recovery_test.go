@@ -46,11 +46,43 @@ func TestWhoIsMissingWasEvicted(t *testing.T) {
 	list, err := lustre.ParseRecovery(strings.NewReader("status: COMPLETE\ncompleted_clients: 4/8\n"))
 	require.NoError(t, err)
 	require.Equal(t, []int{8, 4, 4}, []int{list[0].Clients, list[0].Completed, list[0].Evicted})
-	list, err = lustre.ParseRecovery(strings.NewReader("status: RECOVERING\nconnected_clients: 2/8\ncompleted_clients: -1\n" +
+	list, err = lustre.ParseRecovery(strings.NewReader("status: RECOVERING\nconnected_clients: 2/8\ncompleted_clients: 0\n" +
 		"evicted_clients: 1\ntime_remaining: 0\n"))
-	require.NoError(t, err, "counters that are read one after the other")
+	require.NoError(t, err)
 	require.Equal(t, "RECOVERING, 2 of 8 clients are back, 0 have completed, 1 are evicted, 0s left", list[0].String())
 	require.False(t, list[0].Over())
+}
+
+// Numbers of clients that are below zero, or contradict one another, are no answer; they are told apart, since the kernel reads its
+// counters one after the other.
+func TestCountsContradict(t *testing.T) {
+	running := func(lines ...string) string {
+		return "status: RECOVERING\ntime_remaining: 9\n" + strings.Join(lines, "\n") + "\n"
+	}
+	for _, bad := range []string{
+		"status: COMPLETE\ncompleted_clients: -1/9\n", "status: COMPLETE\ncompleted_clients: 1/-9\n",
+		"status: COMPLETE\ncompleted_clients: 9/1\n",
+		"status: COMPLETE\ncompleted_clients: 4/8\nevicted_clients: 3\n",
+		"status: COMPLETE\ncompleted_clients: 8/8\nevicted_clients: 1\n",
+		"status: COMPLETE\nevicted_clients: 9\ncompleted_clients: 8/8\n",
+		"status: COMPLETE\nconnected_clients: 8/9\ncompleted_clients: 8/8\n",
+		"status: COMPLETE\nconnected_clients: 0/0\ncompleted_clients: 8/8\n",
+		running("connected_clients: -2/8", "completed_clients: 0"), running("connected_clients: 2/8", "completed_clients: -1"),
+		running("connected_clients: 2/8", "completed_clients: 0", "evicted_clients: -1"),
+		running("connected_clients: 2/8", "completed_clients: 9"), running("connected_clients: 2/8", "completed_clients: 1/9"),
+		running("completed_clients: 9", "connected_clients: 2/8"), running("connected_clients: 2/8", "completed_clients: 0", "evicted_clients: 9"),
+	} {
+		_, err := lustre.ParseRecovery(strings.NewReader(bad))
+		require.ErrorIs(t, err, lustre.ErrCounts, bad)
+	}
+	for _, good := range []string{
+		"status: COMPLETE\ncompleted_clients: 4/8\nevicted_clients: 4\n", "status: COMPLETE\ncompleted_clients: 0/0\n",
+		running("connected_clients: 8/8", "completed_clients: 8", "evicted_clients: 0"), running("connected_clients: 2/8", "completed_clients: 2/8"),
+		running("connected_clients: 1/8", "completed_clients: 2"), // one has gone again
+	} {
+		_, err := lustre.ParseRecovery(strings.NewReader(good))
+		require.NoError(t, err, good)
+	}
 }
 
 // Whatever is not understood is an error: nothing of it may pass for a recovery that is over.
@@ -68,7 +100,7 @@ func TestParseRecoveryErrors(t *testing.T) {
 		name + "\nstatus: COMPLETE\n":                                                          "COMPLETE without completed_clients",
 		name + "\nstatus: COMPLETE\ncompleted_clients: 9\n":                                    "does not say of how many",
 		name + "\nstatus: COMPLETE\ncompleted_clients: 9/1\n":                                  "more than there are",
-		name + "\nstatus: COMPLETE\ncompleted_clients: -1/9\n":                                 "more than there are",
+		name + "\nstatus: COMPLETE\ncompleted_clients: -1/9\n":                                 "below zero",
 		name + "\nstatus: COMPLETE\ncompleted_clients: x/9\n":                                  `"x" is not a number of clients`,
 		name + "\nstatus: COMPLETE\ncompleted_clients: 9/\n":                                   "answer:3:1: completed_clients",
 		name + "\nstatus: COMPLETE\ncompleted_clients: 99999999999/99999999999\n":              "not a number of clients",

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,6 +96,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	if err := sshexec.CheckLeasePath(file.LeasePath); file.LeasePath != "" && err != nil {
 		errs = append(errs, fmt.Errorf("%s: lease_path: %w", path, err))
 	}
+	errs = append(errs, sameAddress(path, file.Hosts)...)
 	c := &file.Config
 	c.dir = filepath.Dir(path)
 	if file.Job == nil {
@@ -102,6 +105,32 @@ func ReadConfig[J any](path string) (*Config, error) {
 		c.Job = file.Job
 	}
 	return c, errors.Join(errs...)
+}
+
+// sameAddress refuses two machines of one address: what is done to the one would be done to the other.
+func sameAddress(path string, hosts map[string]string) (errs []error) {
+	first := map[string]string{}
+	for _, host := range slices.Sorted(maps.Keys(hosts)) {
+		address := strings.ToLower(hosts[host])
+		if other := first[address]; other != "" && address != "" {
+			errs = append(errs, fmt.Errorf("%s: hosts: %s and %s have one address, %s: one of the two is another machine than it is called",
+				path, other, host, hosts[host]))
+		}
+		first[address] = host
+	}
+	return errs
+}
+
+// Directory is the path of the directory that a key of the job names, where what is written later is to go. One that is not there is
+// made then; one that is there and is no directory is an error.
+func (c *Config) Directory(key, name string) (string, error) {
+	dir := c.Path(name)
+	if info, err := os.Stat(dir); dir != "" && err == nil && !info.IsDir() {
+		return dir, fmt.Errorf("%s: %s is a file, and no directory", key, dir)
+	} else if dir != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
+		return dir, fmt.Errorf("%s: %w", key, err)
+	}
+	return dir, nil
 }
 
 // isMapping refuses a file that is no configuration at all. It may be the password file, given by mistake: nothing of it is quoted.

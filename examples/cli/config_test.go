@@ -140,3 +140,38 @@ func TestFindingsArePrintedOnceOnATerminal(t *testing.T) {
 		require.Equal(t, tc.said, errs.String(), "%+v", tc)
 	}
 }
+
+// Two machines of one address are refused before anything runs, whatever the command.
+func TestTwoMachinesOfOneAddress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	for hosts, wrong := range map[string]bool{
+		"{a: '10.0.0.1:22', b: '10.0.0.1:22'}":         true,
+		"{a: 'Host.example:22', b: 'host.example:22'}": true,
+		"{a: '10.0.0.1:22', b: '10.0.0.1:23'}":         false,
+		"{a: '10.0.0.1:22', b: '10.0.0.2:22'}":         false,
+		"{a: '', b: ''}":                               false, // each is dialled by its name
+	} {
+		require.NoError(t, os.WriteFile(path, []byte("journal: j\nhosts: "+hosts+"\njob: {}\n"), 0o600))
+		_, err := ReadConfig[someJob](path)
+		if !wrong {
+			require.NoError(t, err, hosts)
+			continue
+		}
+		require.ErrorContains(t, err, path+": hosts: a and b have one address, ", hosts)
+	}
+}
+
+// What is to be a directory may be missing, and may not be a file.
+func TestADirectoryIsNoFile(t *testing.T) {
+	c := &Config{dir: t.TempDir()}
+	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "file"), nil, 0o600))
+	for name, says := range map[string]string{"": "", ".": "", "later": "", "file": "archives: " + filepath.Join(c.dir, "file") + " is a file", "file/below": "archives: "} {
+		dir, err := c.Directory("archives", name)
+		require.Equal(t, c.Path(name), dir)
+		if says == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorContains(t, err, says, name)
+	}
+}

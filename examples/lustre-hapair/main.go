@@ -92,10 +92,11 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 			err4 = fmt.Errorf("profile: %w", err4)
 		}
 	}
+	archives, err5 := cfg.Directory("archives", c.Archives)
 	pair, err := upgrade.Load(upgrade.Config{
 		Node1:   upgrade.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
 		Node2:   upgrade.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
-		Manager: c.Manager, Password: password, ArchiveDir: cfg.Path(c.Archives), Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
+		Manager: c.Manager, Password: password, ArchiveDir: archives, Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart,
 		UnknownPlacement: c.Unknown, Offline: c.Offline, SELinux: c.SELinux, Outage: c.Outage, Recovery: c.Recovery,
@@ -104,7 +105,7 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 	if errors.As(err, &unsupported) {
 		err = fmt.Errorf("%w (the configuration says which pcs each side has: old_pcs, new_pcs)", err)
 	}
-	if err := errors.Join(err1, err2, err3, err4, err); err != nil { // all of them: config check promises it
+	if err := errors.Join(err1, err2, err3, err4, err5, err); err != nil { // all of them: config check promises it
 		return nil, err
 	}
 	return pair, nil

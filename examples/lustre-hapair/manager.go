@@ -43,9 +43,11 @@ func loadManager(cfg *cli.Config) (*evenkeel.Runbook, error) {
 	if c.Password = password; err1 != nil {
 		c.Password = "unknown" // so that New does not say once more that there is none: nothing is planned with it
 	}
-	c.Archives, c.Bundle = cfg.Path(c.Archives), cfg.Path(c.Bundle)
+	var err3 error
+	c.Archives, err3 = cfg.Directory("archives", c.Archives)
+	c.Bundle = cfg.Path(c.Bundle)
 	m, err2 := manager.New(c)
-	if err := errors.Join(err1, err2); err != nil { // all of them: config check promises it
+	if err := errors.Join(err1, err2, err3); err != nil { // all of them: config check promises it
 		return nil, err
 	}
 	return m.Runbook()

@@ -21,9 +21,9 @@ import (
 )
 
 // siteConfig is the file of a whole site: the configurations of its manager and of its pairs, in the order in which they
-// are upgraded (lustre:23-45, 353). Paths are relative to the file.
+// are upgraded (lustre:23-45, 353). A site all of whose pairs are made by hand has no manager. Paths are relative to the file.
 type siteConfig struct {
-	Manager string     `yaml:"manager"`
+	Manager string     `yaml:"manager,omitempty"`
 	Pairs   []sitePair `yaml:"pairs"`
 }
 
@@ -38,7 +38,7 @@ func siteVerb() cli.Verb {
 	var config string
 	return cli.Verb{
 		Name: "site", Args: "-config FILE",
-		What: "print the plan of a whole site: the manager first, then each pair in order, and what differs between them",
+		What: "print the plan of a whole site: the manager first, if it has one, then each pair in order, and what differs between them",
 		Flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&config, "config", "", "the file of the site: the configurations of its manager and of its pairs")
 		},
@@ -64,7 +64,7 @@ type part struct {
 
 // site is a whole site, every part of it read.
 type site struct {
-	manager part
+	manager *part // none where every pair is made by hand
 	pairs   []part
 	notes   []string
 }
@@ -108,9 +108,12 @@ func loadSite(file string) (*site, error) {
 		}
 		return part{name, at(config), cfg, nil}, true
 	}
-	var whole bool
-	if s.manager, whole = read("manager", "manager", c.Manager, managerApp()); !whole {
-		return nil, errors.Join(errs...)
+	if c.Manager != "" {
+		m, ok := read("manager", "manager", c.Manager, managerApp())
+		if !ok {
+			return nil, errors.Join(errs...)
+		}
+		s.manager = &m
 	}
 	if len(c.Pairs) == 0 {
 		bad("pairs: there is none")
@@ -136,10 +139,15 @@ func (s *site) roles(file string) (errs []error) {
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s: "+format, append([]any{file}, args...)...))
 	}
-	m := managerOf(s.manager.cfg)
-	owner := map[string]string{strings.ToLower(m.Host): "the manager"}
-	journals := map[string]string{s.manager.cfg.Path(s.manager.cfg.Journal): "the manager"}
-	names := map[string]bool{}
+	owner, journals, names := map[string]string{}, map[string]string{}, map[string]bool{}
+	var host string // of the manager
+	var servers []string
+	if s.manager != nil {
+		m := managerOf(s.manager.cfg)
+		host, servers = m.Host, m.Servers
+		owner[strings.ToLower(host)] = "the manager"
+		journals[s.manager.cfg.Path(s.manager.cfg.Journal)] = "the manager"
+	}
 	for _, p := range s.pairs {
 		job := jobOf(p.cfg)
 		if names[p.name] {
@@ -156,14 +164,19 @@ func (s *site) roles(file string) (errs []error) {
 				bad("pair %s: %s is in %s as well: a server has one place in a site", p.name, server, other)
 			}
 			owner[strings.ToLower(server)] = "pair " + p.name
-			if server != "" && job.Manager != "" && len(m.Servers) > 0 && !slices.Contains(m.Servers, server) {
+			if server != "" && job.Manager != "" && len(servers) > 0 && !slices.Contains(servers, server) {
 				bad("pair %s: %s is not among the servers of %s: whether it reaches the manager's packages would not be looked at",
 					p.name, server, s.manager.file)
 			}
 		}
-		if job.Manager != "" && job.Manager != m.Host { // a pair that people made may have none
+		switch {
+		case job.Manager == "" || job.Manager == host: // a pair that people made may have none
+		case s.manager == nil:
+			bad("pair %s: its manager is %q, and the site has none: name the configuration of the manager (manager: FILE), which is "+
+				"upgraded before its pairs (lustre:51)", p.name, job.Manager)
+		default:
 			bad("pair %s: its manager is %q, and the site's is %q: the addresses of the packages have that name (lustre:343)",
-				p.name, job.Manager, m.Host)
+				p.name, job.Manager, host)
 		}
 		journal := p.cfg.Path(p.cfg.Journal)
 		if other := journals[journal]; other != "" {
@@ -171,7 +184,7 @@ func (s *site) roles(file string) (errs []error) {
 		}
 		journals[journal] = "pair " + p.name
 	}
-	for _, server := range m.Servers {
+	for _, server := range servers {
 		if owner[strings.ToLower(server)] == "" {
 			s.notes = append(s.notes, fmt.Sprintf("%s is a server of the manager, and in no pair: it is not upgraded", server))
 		}
@@ -184,8 +197,10 @@ func (s *site) roles(file string) (errs []error) {
 func (s *site) books(file string) error {
 	var errs []error
 	var err error
-	if s.manager.book, err = loadManager(s.manager.cfg); err != nil {
-		errs = append(errs, fmt.Errorf("%s: manager: %w", file, err))
+	if s.manager != nil {
+		if s.manager.book, err = loadManager(s.manager.cfg); err != nil {
+			errs = append(errs, fmt.Errorf("%s: manager: %w", file, err))
+		}
 	}
 	for i := range s.pairs {
 		if s.pairs[i].book, err = load(s.pairs[i].cfg); err != nil {
@@ -198,18 +213,26 @@ func (s *site) books(file string) error {
 // text is the plan of the site.
 func (s *site) text() string {
 	var b strings.Builder
-	m := managerOf(s.manager.cfg)
-	fmt.Fprintf(&b, "Site of the manager %s: the manager, then %s, one after the other. Begin a part when the one before it is done.\n",
-		m.Host, counted(len(s.pairs), "pair", "pairs"))
-	for _, n := range s.notes {
-		fmt.Fprintf(&b, "  ! %s\n", n)
+	pairs, first := counted(len(s.pairs), "pair", "pairs"), 1
+	const order = "one after the other. Begin a part when the one before it is done.\n"
+	if s.manager == nil {
+		fmt.Fprintf(&b, "Site without a manager: %s, %s", pairs, order)
+		b.WriteString("There is no chapter of the manager (lustre:51): every pair is made by hand, with its targets in the CIB (ocf:lustre:Lustre), " +
+			"its packages from agent_repos,\nand no agent of IML. If IML watches the site all the same, upgrade it first, and name it (manager: FILE).\n")
+	} else {
+		m := managerOf(s.manager.cfg)
+		fmt.Fprintf(&b, "Site of the manager %s: the manager, then %s, %s", m.Host, pairs, order)
+		for _, n := range s.notes {
+			fmt.Fprintf(&b, "  ! %s\n", n)
+		}
+		fmt.Fprintf(&b, "\n1. manager %s, to version %s\n", m.Host, m.Version)
+		b.WriteString("   the file system is left alone (lustre:53)\n")
+		s.manager.steps(&b, "lustre-hapair manager")
+		first = 2
 	}
-	fmt.Fprintf(&b, "\n1. manager %s, to version %s\n", m.Host, m.Version)
-	b.WriteString("   the file system is left alone (lustre:53)\n")
-	s.manager.steps(&b, "lustre-hapair manager")
 	for i, p := range s.pairs {
 		job := jobOf(p.cfg)
-		fmt.Fprintf(&b, "\n%d. pair %s\n   node 1, rebuilt first: %s\n   node 2: %s\n", i+2, p.name, job.Node1.Name, job.Node2.Name)
+		fmt.Fprintf(&b, "\n%d. pair %s\n   node 1, rebuilt first: %s\n   node 2: %s\n", first+i, p.name, job.Node1.Name, job.Node2.Name)
 		if i > 0 {
 			if d := differences(jobOf(s.pairs[0].cfg), job); len(d) > 0 {
 				fmt.Fprintf(&b, "   unlike pair %s:\n     %s\n", s.pairs[0].name, strings.Join(d, "\n     "))

@@ -49,6 +49,40 @@ func TestSitePlan(t *testing.T) {
 	golden.Check(t, "site.txt", out)
 }
 
+// A site of pairs that people made has no manager: the plan says so, and why, and has the pairs in their order. Beside
+// those of a manager, such a pair is one like the others.
+func TestSiteByHand(t *testing.T) {
+	zfs := clitest.Example(t, app, filepath.Join("testdata", "pairs", "zfs-groups"))
+	renamed := t.TempDir() // the example pairs have the same servers
+	for _, name := range []string{"cib.xml", "corosync.conf"} {
+		raw, err := os.ReadFile(filepath.Join("testdata", "pairs", "ldiskfs-by-hand", name))
+		require.NoError(t, err)
+		write(t, filepath.Join(renamed, name), strings.ReplaceAll(string(raw), "ct6-mds", "ct6-oss"))
+	}
+	ldiskfs := clitest.Example(t, app, renamed)
+	file := filepath.Join(t.TempDir(), "site.yaml")
+	write(t, file, "pairs: [{name: mds, config: "+zfs+"}, {name: oss, config: "+ldiskfs+"}]\n")
+	code, out := clitest.Here(app, "site", "-config", file)
+	require.Equal(t, cli.ExitDone, code, "%s", out)
+	out = strings.NewReplacer(zfs, "mds.yaml", ldiskfs, "oss.yaml").Replace(anyDigest.ReplaceAllString(out, "digest DIGEST"))
+	golden.Check(t, "site-by-hand.txt", out)
+
+	write(t, file, "pairs: [{name: oss, config: "+ldiskfs+"}, {name: mds, config: "+zfs+"}]\n")
+	_, out = clitest.Here(app, "site", "-config", file)
+	require.Regexp(t, `(?s)1\. pair oss.*2\. pair mds`, out)
+
+	_, manager, first, _ := wholeSite(t)
+	write(t, file, "manager: "+manager+"\npairs: [{name: iml, config: "+first+"}, {name: oss, config: "+ldiskfs+"}]\n")
+	code, out = clitest.Here(app, "site", "-config", file)
+	require.Equal(t, cli.ExitDone, code, "%s", out)
+	require.Regexp(t, `(?s)^Site of the manager.*1\. manager.*2\. pair iml.*3\. pair oss`, out)
+
+	write(t, file, "pairs: [{name: oss, config: "+ldiskfs+"}, {name: iml, config: "+first+"}]\n")
+	code, out = clitest.Here(app, "site", "-config", file)
+	require.Equal(t, cli.ExitInput, code, "%s", out)
+	require.Contains(t, out, "pair iml: its manager is")
+}
+
 // A pair that is configured as the first one is said to be, and a server that is in no pair is named.
 func TestSiteNotes(t *testing.T) {
 	file, manager, _, _ := wholeSite(t)
@@ -97,11 +131,19 @@ func TestSiteRefusals(t *testing.T) {
 		}, []string{"two pairs are called mds", "its journal is that of pair mds"}},
 		"no pair":  {replaced("pairs:", "others:"), []string{`site.yaml:2: there is no key "others"`}},
 		"no pairs": {func(t *testing.T, file, manager, _, _ string) { t.Helper(); write(t, file, "manager: "+manager+"\n") }, []string{"pairs: there is none"}},
-		"no manager": {func(t *testing.T, file, _, first, _ string) {
+		"no manager for pairs of one": {func(t *testing.T, file, _, first, _ string) {
 			t.Helper()
 			write(t, file, "pairs: [{name: a, config: "+first+"}]\n")
-		}, []string{"manager: no configuration is named"}},
-		"no such file": {replaced("config.yaml\n  - {", "nowhere.yaml\n  - {"), []string{"pair mds:", "nowhere.yaml"}},
+		}, []string{`pair a: its manager is "` + lustretest.Manager + `", and the site has none`}},
+		"no manager for a pair of IML": {func(t *testing.T, file, _, first, _ string) {
+			t.Helper()
+			clitest.EditJob(t, first, func(job map[string]any) { delete(job, "manager") })
+			write(t, file, "pairs: [{name: a, config: "+first+"}]\n")
+		}, []string{"pair a: the manager's name is not given: IML's agent is installed from there"}},
+		"neither manager nor pairs": {func(t *testing.T, file, _, _, _ string) { t.Helper(); write(t, file, "pairs: []\n") },
+			[]string{"pairs: there is none"}},
+		"a manager that cannot be read": {replaced("manager: /", "manager: /nowhere/"), []string{"site.yaml: manager: ", "/nowhere/"}},
+		"no such file":                  {replaced("config.yaml\n  - {", "nowhere.yaml\n  - {"), []string{"pair mds:", "nowhere.yaml"}},
 		"a pair no plan": {func(t *testing.T, _, _, first, _ string) {
 			t.Helper()
 			clitest.EditJob(t, first, func(job map[string]any) { job["profile"] = "btrfs" })
@@ -113,7 +155,7 @@ func TestSiteRefusals(t *testing.T) {
 			c.edit(t, file, manager, first, second)
 			code, out := clitest.Here(app, "site", "-config", file)
 			require.Equal(t, cli.ExitInput, code, "%s", out)
-			require.NotContains(t, out, "Site of the manager")
+			require.NotContains(t, out, "Site ")
 			for _, want := range c.says {
 				require.Contains(t, out, want)
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -282,7 +283,7 @@ func networkFiles(path string) (map[string]string, error) {
 		return nil, err
 	}
 	files := map[string]string{}
-	for _, name := range append(a.Glob("/etc/sysconfig/network-scripts/ifcfg-*"), a.Glob(lustre.LNetDir+"/*")...) {
+	for _, name := range slices.Concat(a.Glob("/etc/sysconfig/network-scripts/ifcfg-*"), a.Glob(lustre.LNetDir+"/*"), a.Glob(lustre.LNetConfPath)) {
 		raw, err := a.ReadFile(name)
 		if err != nil {
 			return nil, err

@@ -167,6 +167,7 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 	}
 	r.Command("lctl", 0, withNIDs(runLctl))
 	r.Command("lnetctl", 0, runLnetctl)
+	r.Services["lnet"] = simhost.Service{Start: importLNet}
 	r.Command("ip", 0, runIP)
 	r.Script(hostIDScript, 0, func(c *simhost.Call) int {
 		_, now, _ := c.Invoke("", "hostid")

@@ -106,7 +106,7 @@ func (p *Site) shared(fqdn string) map[string]string {
 func (p *Site) modprobe(fqdn string) map[string]string {
 	files := map[string]string{}
 	for name, text := range p.Network[fqdn] {
-		if strings.HasPrefix(name, lustre.LNetDir+"/") {
+		if strings.HasPrefix(name, lustre.LNetDir+"/") || name == lustre.LNetConfPath {
 			files[name] = text
 		}
 	}
@@ -167,6 +167,35 @@ func (p *Site) hostsLine(fqdn string) string {
 	return text
 }
 
+// imported is what the service lnet has imported on a host; on EL6, which has no such service, its init script did.
+func imported(h *simhost.Host) *lustre.LNetConf {
+	text, err := h.ReadFile(lustre.LNetConfPath)
+	conf, bad := lustre.ParseLNetConf(strings.NewReader(text))
+	if err != nil || bad != nil || conf.Empty() || h.Major() > 6 && !h.Active("lnet") {
+		return nil
+	}
+	return conf
+}
+
+// importLNet is the start of the service lnet.
+func importLNet(_ *simhost.State, h *simhost.Host) error {
+	text, err := h.ReadFile(lustre.LNetConfPath)
+	if err != nil {
+		return fmt.Errorf("lnetctl import: %w", err)
+	}
+	conf, err := lustre.ParseLNetConf(strings.NewReader(text))
+	if err != nil {
+		return err
+	}
+	list := interfacesOf(h)
+	for _, name := range conf.Interfaces() {
+		if !slices.ContainsFunc(list, func(i lustre.Interface) bool { return i.Name == name }) {
+			return fmt.Errorf("lnetctl import: cannot add network: interface %s: No such device", name)
+		}
+	}
+	return nil
+}
+
 // nids are the NIDs of a host by its LNet configuration, where Lustre is loaded. Where that does not tell, LNet takes
 // the first address that it finds.
 func nids(s *simhost.State, h *simhost.Host) []lustre.NID {
@@ -174,6 +203,9 @@ func nids(s *simhost.State, h *simhost.Host) []lustre.NID {
 		return nil
 	}
 	list := interfacesOf(h)
+	if conf := imported(h); conf != nil {
+		return slices.DeleteFunc(conf.NIDs(list), lustre.NID.Loopback)
+	}
 	for _, file := range h.Glob(lustre.LNetDir + "/*") {
 		text, _ := h.ReadFile(file)
 		if options, ok, err := lustre.ParseLNetOptions(strings.NewReader(text)); ok && err == nil {
@@ -215,6 +247,13 @@ func runLnetctl(c *simhost.Call) int {
 	for _, nid := range nids(c.State, c.Host) {
 		_, network, _ := strings.Cut(string(nid), "@")
 		c.Printf("    - net type: %s\n      local NI(s):\n        - nid: %s\n          status: up\n", network, nid)
+		address, _, _ := strings.Cut(string(nid), "@")
+		for _, i := range interfacesOf(c.Host) {
+			if slices.ContainsFunc(i.Addresses, func(p netip.Prefix) bool { return p.Addr().String() == address }) {
+				c.Printf("          interfaces:\n              0: %s\n", i.Name)
+				break
+			}
+		}
 	}
 	return 0
 }

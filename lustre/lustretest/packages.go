@@ -66,7 +66,7 @@ func (p *Site) packages() []simhost.Package {
 		{Name: "kmod-lustre-osd-ldiskfs", Version: "2.10.4-1.el7", Repo: "lustre-server", Needs: []string{"kmod-lustre"}},
 		{Name: "lustre-osd-ldiskfs-mount", Version: "2.10.4-1.el7", Repo: "lustre-server"},
 		{Name: "lustre-osd-zfs-mount", Version: "2.10.4-1.el7", Repo: "lustre-server"},
-		{Name: "lustre", Version: "2.10.4-1.el7", Repo: "lustre-server", Programs: []string{"lctl"}},
+		{Name: "lustre", Version: "2.10.4-1.el7", Repo: "lustre-server", Programs: []string{"lctl"}, Services: []string{"lnet"}},
 		{Name: "lustre-resource-agents", Version: "2.10.4-1.el7", Repo: "lustre-server", Files: lustreAgents},
 		{Name: "lustre-ldiskfs-zfs", Version: "2.10.4-1.el7", Repo: "lustre-server",
 			Needs: []string{"lustre-dkms", "lustre-osd-ldiskfs-mount", "lustre-osd-zfs-mount", "lustre", "lustre-resource-agents", "zfs"}},

@@ -82,6 +82,8 @@ func NewPair(o Options) *Pair {
 	}
 	if o.Site.byHand() {
 		f.targets = o.Site.own(cib)
+	}
+	if o.Site.byHand() || zfs(targets) {
 		reg.Command("zpool", 0, runZpool)
 	}
 	agent, own := targetAgent(), targetAgent()

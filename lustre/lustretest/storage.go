@@ -49,7 +49,7 @@ type shelf struct {
 	visits     []visit
 	rebuilding []string // hosts that were shut down and are not yet members of the new cluster
 	works      []work
-	pools      []pool // that are imported, where pools have resources of their own
+	pools      []pool // that are imported
 	held       []pool // that stay imported, whoever exports them
 }
 
@@ -167,10 +167,10 @@ func (f *shelf) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		}
 	case simhost.CameUp:
 		// The modules come with the network's configuration at boot (lustre:1118).
-		if (!f.opts.Site.iml() || len(h.Glob(lustre.LNetDir+"/*.conf")) > 0) && s.CanLoad(h, "lustre") == nil {
+		if (!f.opts.Site.iml() || len(h.Glob(lustre.LNetDir+"/*.conf")) > 0 || imported(h) != nil) && s.CanLoad(h, "lustre") == nil {
 			h.Load(s, "lustre")
 		}
-		if h.Package("zfs") != "" && (h.Major() == 6 || f.opts.Site.byHand() && s.CanLoad(h, "zfs") == nil) {
+		if h.Package("zfs") != "" && (h.Major() == 6 || len(f.shared()) > 0 && s.CanLoad(h, "zfs") == nil) {
 			h.Load(s, "zfs")
 		}
 	case simhost.Installed:
@@ -359,6 +359,9 @@ func targetAgent() pacemakertest.Agent {
 		},
 		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
 			m, err := mountable(s, h, r)
+			if name := poolOf(h, r); err == nil && name != "" { // IML's agent imports it by force, and then mounts
+				of(s).importPool(s, h, name)
+			}
 			if w, ok := of(s).underWay(h, mountOf(h, r)); ok && err == nil {
 				of(s).end(s, w)
 			}
@@ -373,12 +376,31 @@ func targetAgent() pacemakertest.Agent {
 				of(s).end(s, w)
 			}
 			h.Unmount(s, dir)
-			return nil
+			name := poolOf(h, r)
+			if name == "" || !slices.Contains(of(s).pools, pool{h.Name, name}) || of(s).sharedPool(h, name) {
+				return nil
+			}
+			return of(s).exportPool(s, h, name)
 		},
 		Running: func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
 			return isMounted(h, mountOf(h, r))
 		},
 	}
+}
+
+// poolOf is the pool that IML's agent imports for a target; none where a resource of its own does, and for a disk.
+func poolOf(h *simhost.Host, r pacemaker.Resource) string {
+	rec, err := readRecord(h, r)
+	name, _, dataset := strings.Cut(rec.Device, "/")
+	if err != nil || !dataset || r.Agent() == lustreAgent {
+		return ""
+	}
+	return name
+}
+
+// sharedPool tells whether another target of a pool is mounted on a host.
+func (*shelf) sharedPool(h *simhost.Host, name string) bool {
+	return slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return strings.HasPrefix(m.Device, name+"/") })
 }
 
 // mountOf is where a target is mounted on a host, by its store; nowhere where that does not know it.

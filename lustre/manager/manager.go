@@ -89,6 +89,7 @@ func (m *Manager) Runbook() (*evenkeel.Runbook, error) {
 		Name: "lustre-manager", Title: "Upgrade of the manager " + c.Host, Intro: m.intro(),
 		Inputs:     []evenkeel.Input{{Name: m.bundle.base, SHA256: m.bundle.sum}},
 		LeaseHosts: []string{c.Host}, Secrets: []sshexec.Secret{c.Password}, Functions: paperFunctions, Steps: list,
+		Compare: m.compare,
 	}
 	rb.MarkDetached(func(cmd sshexec.Cmd) bool {
 		return slices.Contains([]string{"yum", "reposync", "chroma-config", m.installer() + "/install"}, cmd.Argv[0]) ||

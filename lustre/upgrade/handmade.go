@@ -49,6 +49,11 @@ func readByHand(c *pacemaker.CIB) *byHand {
 		b.resource(r)
 	}
 	b.twice("mount point", func(t Target) string { return t.Mount })
+	for _, t := range b.targets {
+		if wrong := nested(t, b.targets); wrong != "" {
+			b.find(t.Resource, "%s: %s", t.Resource, wrong)
+		}
+	}
 	b.twice("device", func(t Target) string { return cmp.Or(oneDisk(t.Device), t.dataset) })
 	b.constraints()
 	b.defaults()
@@ -177,7 +182,10 @@ func (b *byHand) target(r pacemaker.Resource, home string) {
 	if mount != "" {
 		t.Mount = path.Clean(mount)
 	}
-	if !plainMount.MatchString(mount) || t.Mount == "/" || strings.Contains(mount, "/../") {
+	if wrong := wrongMount(t.Mount); wrong != "" {
+		b.find(r.ID, "%s: %s", r.ID, wrong)
+	}
+	if !plainMount.MatchString(mount) || strings.Contains(mount, "/../") {
 		b.find(r.ID, "%s has the mountpoint %q: it must be an absolute path of A-Z a-z 0-9 . _ / : @ + -, for the agent, and for the "+
 			"checks by hand", r.ID, mount)
 	}

@@ -29,6 +29,11 @@ func (n *node) installStep(ref string) evenkeel.Step {
 			"etc/sysconfig/network-scripts: corosync needs every ring, the direct link between the servers too (lustre:465)."
 		actions = append(actions, waits(a))
 	}
+	for _, a := range n.seeFaces("faces") {
+		a.Manual = "Restore the interfaces of LNet on " + n.Name + " with the system's tools (nmtui), under the names that " + lustre.LNetConfPath +
+			" has for them, as the backup has them below etc/sysconfig/network-scripts."
+		actions = append(actions, waits(a))
+	}
 	actions[0] = waits(showsText(install.Expecting("the release is the new one: "+n.Config.NewRelease,
 		evenkeel.Contains(n.Config.NewRelease)), n.Config.NewRelease))
 	return evenkeel.Step{
@@ -64,6 +69,9 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 			actions = append(actions, beforeReboot...)
 			actions = append(actions, reboot.From(c.Ref), back, n.runsKernel())
 			continue
+		}
+		if c.Argv[0] == "modprobe" && slices.Contains(c.Argv, "lustre") {
+			actions = append(actions, n.startLNet(c.Ref)...)
 		}
 		a := evenkeel.Action{ID: fmt.Sprintf("install-%d", i+1),
 			Change: evenkeel.Change{Title: c.Title, Ref: c.Ref, Note: c.Note, Cmd: c.Cmd(), Repeat: c.Repeat}}

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // join takes node 2 into the new cluster (lustre:1596-1650).
@@ -20,7 +19,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 			"without them a target that fails over would fail.",
 	}
 	if !p.Config.Offline && p.movesByItself() {
-		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
+		s.Opens = []evenkeel.Window{{ID: "join", Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "the stickiness is not greater than the preference: targets move as soon as node 2 is there"}}
 		s.Closes = []string{"join"}
 	}
@@ -37,6 +36,8 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
 	if len(s.Opens) > 0 {
+		// Before the health agents have said that node 2 is well, nothing moves there; it would move after the window.
+		s.Verify = append(s.Verify, p.seeHealth("health-2", n.Name)...)
 		// What is on its way is mounted nowhere, and in no recovery.
 		s.Verify = append(s.Verify, p.idle("start it there").On(n1), p.noneRecovers("recovered-1", n1), p.noneRecovers("recovered-2", n.Name))
 	}
@@ -53,22 +54,6 @@ func (p *Pair) there(n1 string) evenkeel.Action {
 	return showsReady(now.seeStatus("serving", n1+why, "online", ready(n1)), n1).AsPrecondition()
 }
 
-// movesByItself tells whether a target would go to node 2 as soon as that joins: where it prefers node 2 by at least
-// the stickiness (PCM-009).
-func (p *Pair) movesByItself() bool {
-	sticky := pacemaker.Score(0)
-	for _, pair := range p.CIB.ResourceDefaults().Effective() {
-		if pair.Name == "resource-stickiness" {
-			sticky, _ = pacemaker.ParseScore(pair.Value)
-		}
-	}
-	preference := p.preferences()
-	return slices.ContainsFunc(p.enabled(), func(t Target) bool {
-		_, score, err := preference(t)
-		return t.Preferred == p.Config.Node2.Name && (err != nil || score >= sticky)
-	})
-}
-
 // rebalance moves the targets to the nodes that they prefer (lustre:1652-1695).
 func (p *Pair) rebalance() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
@@ -77,7 +62,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		ID: "rebalance", Title: "Move the targets to the nodes that they prefer", Host: n1.Name, Ref: "lustre:1652",
 		Why: "Nothing moves back by itself: a stickiness of 1000 beats a preference of 20 against 10 (H17). One target " +
 			"goes first: node 2 has never had one since it was rebuilt.",
-		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Limit: p.Config.Outage + 2*p.Config.Recovery, Stop: evenkeel.StopAtClose,
+		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "a target stops on one node before it starts on the other; a target serves again when its recovery is over"}},
 		Closes: []string{"rebalance"}, Needs: []evenkeel.FactKey{n2.nidsSeen},
 	}

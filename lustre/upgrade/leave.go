@@ -19,7 +19,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 	s := evenkeel.Step{
 		ID: "evacuate-node1", Title: "Move every target to " + n2.Name, Host: n1.Name, Ref: "lustre:422",
 		Needs: append(n1.autostarts(), n2.bootSeen, n1.fenced),
-		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
+		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "the targets of node 1 stop there before they start on node 2; a target serves again when its recovery is over"}},
 		Actions: slices.Concat([]evenkeel.Action{
 			p.seeRings("rings-1", n1.Name, p.rings).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.rings).AsPrecondition(),

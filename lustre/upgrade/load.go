@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -93,7 +92,7 @@ func Load(cfg Config) (*Pair, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	for _, read := range []func() error{l.networks, l.covered, l.cluster, l.oneCluster, l.targets, l.profile} {
+	for _, read := range []func() error{l.networks, l.covered, l.cluster, l.oneCluster, l.targets, l.sticky, l.profile} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -417,9 +416,6 @@ func (p loading) targets() error {
 	return errors.Join(append(errs, p.together()...)...)
 }
 
-// plainMount is a mount point that stands for itself in a command, in a mount table and in the checks by hand.
-var plainMount = regexp.MustCompile(`^/[A-Za-z0-9._/:@+-]+$`)
-
 // together wants targets that can be moved: at least one that runs, mount points that are plain words, and one place
 // for the targets in one ZFS pool, which only one node can have imported.
 func (p loading) together() []error {
@@ -432,6 +428,12 @@ func (p loading) together() []error {
 		if t.Mount != "" && !plainMount.MatchString(t.Mount) {
 			errs = append(errs, fmt.Errorf("%s: resource %s: the mount point %q has other letters than A-Z a-z 0-9 . _ / : @ + -: "+
 				"the checks by hand could not tell it apart", p.Config.Node1.Backup, t.Resource, t.Mount))
+		}
+		for _, wrong := range []string{wrongMount(t.Mount), nested(t, p.Targets)} {
+			if wrong != "" && !p.byHand { // of those that people made the audit says it, with its place in the CIB
+				errs = append(errs, fmt.Errorf("%s: resource %s: %s", p.inside(0, lustre.TargetStoreDir+"/"+lustre.TargetFileName(t.UUID)),
+					t.Resource, wrong))
+			}
 		}
 		if t.Pool == "" {
 			continue

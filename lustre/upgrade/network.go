@@ -24,6 +24,7 @@ type network struct {
 	rings      []ringLink
 	lnet       []string     // the files with options of LNet (lustre:515)
 	nids       []lustre.NID // that these options give; none where they cannot be told
+	rails      *rails       // what /etc/lnet.conf says
 }
 
 // ringLink is a ring of corosync, as a node must have it again: by its address, or by the network of its bindnetaddr
@@ -51,7 +52,7 @@ func (r ringLink) on(list []lustre.Interface) bool {
 }
 
 // Manifest is what the backup of a server of a pair takes: the guide's paths, with every file below /etc/modprobe.d, for
-// the one with LNet's options may have any name (lustre:515). Only a server that IML manages has IML's state.
+// the one with LNet's options may have any name (lustre:515), and with [lustre.LNetConfPath]. Only a server that IML manages has IML's state.
 func Manifest(iml bool) backup.Manifest {
 	m := guidePaths(iml)
 	m.Paths = slices.Clone(m.Paths)
@@ -60,6 +61,7 @@ func Manifest(iml bool) backup.Manifest {
 			m.Paths[i].Path = lustre.LNetDir
 		}
 	}
+	m.Paths = append(m.Paths, backup.Path{Path: lustre.LNetConfPath, Optional: true})
 	return m
 }
 
@@ -128,6 +130,9 @@ func (p loading) lnetOf(i int) error {
 		if nids, known := options.NIDs(n.interfaces); known {
 			n.nids = append(n.nids, nids...)
 		}
+	}
+	if err := p.railsOf(i); err != nil {
+		return err
 	}
 	if len(n.lnet) == 0 {
 		p.Notes = append(p.Notes, fmt.Sprintf("%s: no file below %s in the backup has options of LNet: none is restored "+

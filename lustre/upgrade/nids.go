@@ -112,7 +112,7 @@ func (n *node) seeNIDs(id string) []evenkeel.Action {
 		})
 	up.Paper = []evenkeel.Block{{Shows: []string{"none is down"}, Script: `net=$(lnetctl net show) && ` +
 		`grep -q 'status: up' <<<"$net" && ! grep 'status: down' <<<"$net" && echo none is down`}}
-	return []evenkeel.Action{all.On(n.Name), up.On(n.Name)}
+	return append([]evenkeel.Action{all.On(n.Name), up.On(n.Name)}, n.seeRails(id+"-rails")...)
 }
 
 // sameLNet wants a fresh backup to have the LNet configuration that the plan restores.
@@ -122,7 +122,7 @@ func (n *node) sameLNet(fresh *Pair) error {
 		return evenkeel.NeedsOperator("%s has options of LNet in %s, and the plan restores %s: make the plan anew from this backup",
 			n.Name, fileWords(is), fileWords(was))
 	}
-	return nil
+	return n.sameRails(fresh)
 }
 
 func fileWords(files []string) string {

@@ -61,6 +61,7 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 	add("ha", n1.haStep("lustre:800"), n2.haStep("lustre:1535"))
 	add("", cluster, join, start, fencing, p.finish())
 	limit(rb)
+	limitWindows(rb)
 	rb.MarkWide(wide)
 	rb.MarkDetached(installs)
 	return rb, rb.Validate()

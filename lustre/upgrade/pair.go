@@ -56,7 +56,7 @@ type Config struct {
 	Offline bool
 
 	SELinux  bool          // label restored SSH keys (lustre:493)
-	Outage   time.Duration // how long a target may be down while it moves, before an alarm: 10 minutes
+	Outage   time.Duration // how long each wait for targets that move may last: 10 minutes
 	Recovery time.Duration // how long the recovery of a target may last, after that, before the operator is asked: 20 minutes
 	Install  time.Duration // how long the wait for a reboot may last: 30 minutes
 }

@@ -25,6 +25,18 @@ func (p *Pair) ownPools() []string {
 	return slices.Compact(pools)
 }
 
+// pools are the ZFS pools of the targets, whoever imports them: a resource of the cluster, or IML's agent with the target. Sorted.
+func (p *Pair) pools() []string {
+	var pools []string
+	for _, t := range p.Targets {
+		if t.Pool != "" {
+			pools = append(pools, t.Pool)
+		}
+	}
+	slices.Sort(pools)
+	return slices.Compact(pools)
+}
+
 // seeNoPool wants a node that is about to take targets to have imported none of their pools by itself, at its boot say:
 // the other node has them. It is no precondition: once the targets are enabled, this is no longer so.
 func (p *Pair) seeNoPool(n *node) []evenkeel.Action {
@@ -54,7 +66,8 @@ func (p *Pair) seeNoPool(n *node) []evenkeel.Action {
 	return []evenkeel.Action{shows(a, filter+" || echo none of them", "none of them")}
 }
 
-// importedOnce is what would destroy a pool, and shows in no mount table.
+// importedOnce is what would destroy a pool, and shows in no mount table. It needs no window: who starts a target imports its pool, who
+// stops it exports it, and a target starts nowhere before its pool is seen to be exported where it was.
 func (w watching) importedOnce() evenkeel.Invariant {
 	return evenkeel.Invariant{
 		ID: "imported-once", Title: "A pool is imported on at most one node.", Absolute: true,
@@ -92,7 +105,7 @@ func (w watching) importedTwice(ctx context.Context, at evenkeel.Site) (twice []
 			on[pool]++
 		}
 	}
-	for _, pool := range w.ownPools() {
+	for _, pool := range w.pools() {
 		if on[pool] > 1 {
 			twice = append(twice, pool)
 		}

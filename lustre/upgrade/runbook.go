@@ -50,6 +50,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 		},
 	}
 	limit(rb)
+	limitWindows(rb)
 	rb.MarkWide(wide)
 	rb.MarkDetached(installs)
 	return rb, rb.Validate()
@@ -85,8 +86,8 @@ func limit(rb *evenkeel.Runbook) {
 
 func (p *Pair) intro() string {
 	var b strings.Builder
-	how := "One node is rebuilt while the other serves; the targets are down only while they move: three times, for at most " +
-		p.Config.Outage.String() + " each before an alarm. (The other way, offline: true, stops them once, for as long as both nodes are " +
+	how := "One node is rebuilt while the other serves; the targets are down only while they move: three times. Each of these outages has a " +
+		"limit, at which an alarm is raised. (The other way, offline: true, stops them once, for as long as both nodes are " +
 		"rebuilt, and takes less time with less risk (lustre:347).)"
 	if p.Config.Offline {
 		how = "Every target is stopped, both nodes are rebuilt, and the targets are started again: nothing is served from step " +
@@ -196,7 +197,7 @@ func (p watching) astray(seen sightings) []string {
 // once is what must never be: two nodes that write to one disk.
 func (p watching) once() []evenkeel.Invariant {
 	list := []evenkeel.Invariant{p.mountedOnce()}
-	if len(p.ownPools()) > 0 {
+	if len(p.pools()) > 0 {
 		list = append(list, p.importedOnce())
 	}
 	return list

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,6 +95,9 @@ func (recovering) read(o evenkeel.Observed) ([]lustre.Recovery, error) {
 // over wants every recovery on the node to be over, and every target that is waited for to be there.
 func (r recovering) over(o evenkeel.Observed) error {
 	list, err := r.read(o)
+	if errors.Is(err, lustre.ErrCounts) { // of a recovery that is at work; never taken for an answer
+		return &evenkeel.Retry{After: recoveryLook, Reason: err.Error(), Key: "counts", Else: r.needsOperator(err.Error())}
+	}
 	if err != nil {
 		return err
 	}

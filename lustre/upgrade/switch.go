@@ -33,7 +33,7 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 			"acts: it leaves the targets alone because each is disabled, and for no other reason.",
 		Needs: append(n2.autostarts(), n2.bootSeen, n1.fenced, n1.nidsSeen), Remains: onDisk,
 		Makes: []evenkeel.FactKey{p.letGoAt()},
-		Opens: []evenkeel.Window{{ID: "switch-over", Invariant: "served", Limit: p.Config.Outage + p.Config.Recovery, Stop: evenkeel.StopAtClose,
+		Opens: []evenkeel.Window{{ID: "switch-over", Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "every target stops on node 2 before it starts on node 1 (lustre:1131); a target serves again when its recovery is over"}},
 		Closes: []string{"switch-over"},
 	}

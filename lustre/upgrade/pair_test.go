@@ -204,11 +204,11 @@ func TestRehearsal(t *testing.T) {
 	for _, f := range report.Failures[:min(len(report.Failures), 20)] {
 		t.Error(f)
 	}
-	t.Logf("%d commands, %d records, %d schedules, %d failures", report.Commands, report.Records, report.Schedules, len(report.Failures))
+	t.Logf("%d commands, %d records, %d schedules, %d met, %d failures", report.Commands, report.Records, report.Schedules, report.Met, len(report.Failures))
 }
 
 func (s *scene) rehearsal(every int) evenkeel.RehearsalPlan {
-	return evenkeel.RehearsalPlan{Every: every, Reset: s.reset, Operator: func(w evenkeel.World) evenkeel.Operator {
+	return evenkeel.RehearsalPlan{Every: every, Local: s.pair.Config.ArchiveDir, Operator: func(w evenkeel.World) evenkeel.Operator {
 		return waiting{w.Clock()}
 	}}
 }

@@ -215,11 +215,7 @@ func TestAnAmendmentIsCheckedAndConfirmed(t *testing.T) {
 type sameWorld struct{ *toyWorld }
 
 func (w *sameWorld) Clone() evenkeel.World {
-	c := newToyWorld()
-	for what, fault := range w.m.faults {
-		c.m.faults[what] = fault
-	}
-	return &sameWorld{c}
+	return &sameWorld{&toyWorld{m: w.m.clone(), clock: w.clock.clone()}}
 }
 
 // A rehearsal of an amendment crashes where the run stands, and resumes there.

@@ -436,9 +436,7 @@ func (w *toyWorld) Runner(string) (sshexec.Runner, error) {
 }
 func (w *toyWorld) Clock() evenkeel.Clock { return w.clock }
 func (w *toyWorld) Clone() evenkeel.World {
-	c := newToyWorld()
-	c.bad = w.bad
-	return c
+	return &toyWorld{w.m.clone(), w.clock.clone(), w.bad}
 }
 func (w *toyWorld) Hash() string { return fmt.Sprint(w.m.done) }
 func (w *toyWorld) Check() error {

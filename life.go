@@ -91,16 +91,25 @@ func startLife(ctx context.Context, start starter, rb *Runbook, hosts Hosts, opt
 // live takes the leases of a life. One that does not get them has failed already.
 func (e *engine) live(ctx context.Context) *Life {
 	l := &Life{e: e, busy: map[string]bool{}, errs: map[string]error{}}
-	work, deaf := e.heed(ctx)
-	l.work, l.deaf = work, sync.OnceFunc(func() { deaf(); e.teller.end() })
-	l.end = sync.OnceValues(l.finish)
+	l.attend(ctx)
 	if err := e.beginLife(l.work); err != nil {
 		l.fatal = e.keptOut(l.work, err)
 	}
 	return l
 }
 
-func (l *Life) close() { l.deaf() }
+// attend has the life listen to who asks it to stop.
+func (l *Life) attend(ctx context.Context) {
+	work, deaf := l.e.heed(ctx)
+	l.work, l.deaf = work, sync.OnceFunc(func() { deaf(); l.e.teller.end() })
+	l.end = sync.OnceValues(l.finish)
+}
+
+func (l *Life) close() {
+	if l.deaf != nil { // nil where there was nothing to do
+		l.deaf()
+	}
+}
 
 // State is what the journal tells of the run by now.
 func (l *Life) State() *State {

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
-	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // World is a simulated system: a pure state machine with a clock of its own, cheap to clone. Its word, not the tool's,
@@ -17,7 +15,7 @@ import (
 type World interface {
 	Hosts
 	Clock() Clock
-	Clone() World
+	Clone() World // as it stands: of the machines, with what this library keeps on them, and of the clock
 	Hash() string // of the state that matters in the end: two worlds that end alike have the same
 	Check() error // the invariants, by the world's own book-keeping
 }
@@ -26,8 +24,9 @@ type World interface {
 type RehearsalPlan struct {
 	// Operator makes the operator for one run in a world; nil when none is needed.
 	Operator func(World) Operator
-	// Reset clears what a run leaves outside its world, such as backups on this machine; it is called before each schedule.
-	Reset func() error
+	// Local is the directory on this machine that a run writes to, such as its backups, beside its world; empty for none. A rehearsal
+	// puts it back as it was before each schedule, and in the end.
+	Local string
 	// Every thins the schedules out: each Every-th point is tried with a crash, and each third of these with a stop request. 1 when zero.
 	Every int
 	// Kinds are the kinds of schedules to try; all when empty.
@@ -78,6 +77,7 @@ type RehearsalReport struct {
 	Records   int // that the straight run journalled
 	Commands  int // that it ran
 	Schedules int // that were tried
+	Met       int // of these: not taken to their ends, since they came to a state in which another run was
 	Failures  []RehearsalFailure
 	Straight  *Report
 	End       World // the world after the straight run
@@ -96,7 +96,7 @@ func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f
 // by Resume. The world's invariants must hold throughout and every run must end in the same state; a stop must leave
 // nothing unproven and no outage behind. The error is that of the straight run; what the schedules broke is in the
 // report.
-func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (*RehearsalReport, error) {
+func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (report *RehearsalReport, err error) {
 	if rb == nil || world == nil {
 		return nil, errors.New("a rehearsal needs a runbook and a world")
 	}
@@ -106,49 +106,86 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if len(plan.Kinds) == 0 {
 		plan.Kinds = append(slices.Clone(scheduleKinds), RollbackFrom)
 	}
-	r := rehearsal{rb: rb, plan: plan}
-	straight := r.run(ctx, world.Clone(), Schedule{})
-	report := &RehearsalReport{Straight: straight.report, End: straight.world, Records: straight.records, Commands: straight.commands}
+	r := &rehearsal{rb: rb, plan: plan, before: world.Hash()}
+	local, err := treeOf(plan.Local)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, local.restore(plan.Local)) }()
+	start := moment{track: forward, world: world.Clone(), local: local}
+	known := states{}
+	straight := r.play(ctx, start, Schedule{}, known)
+	report = &RehearsalReport{Straight: straight.report, End: straight.world, Records: straight.records, Commands: straight.commands}
 	if straight.err != nil {
 		return report, fmt.Errorf("straight through: %w", straight.err)
 	}
-	want := straight.world.Hash()
-	for _, kind := range plan.Kinds {
-		if kind == RollbackFrom {
-			if err := r.rollbacks(ctx, world, straight, report); err != nil {
-				return report, err
-			}
-			continue
-		}
-		points := straight.commands
-		if kind.atRecords() {
-			points = straight.records
-		}
-		for at := 1; at <= points; at += plan.every(kind) {
-			if err := ctx.Err(); err != nil {
-				return report, err
-			}
-			s := Schedule{kind, at}
-			got := r.run(ctx, world.Clone(), s)
-			if err := ctx.Err(); err != nil {
-				return report, err // what the schedule came to says nothing
-			}
-			report.Schedules++
-			err := got.err
-			if err == nil && got.world.Hash() != want {
-				err = errors.New("it ended in another state than the straight run")
-			}
-			if err != nil {
-				report.Failures = append(report.Failures, RehearsalFailure{s, err})
-			}
-		}
+	if err := r.faults(ctx, start, straight, known, report); err != nil {
+		return report, err
+	}
+	if slices.Contains(plan.Kinds, RollbackFrom) {
+		return report, r.rollbacks(ctx, start, report)
 	}
 	return report, nil
 }
 
+func (r *RehearsalReport) tried(got rehearsed) {
+	r.Schedules++
+	if got.merged {
+		r.Met++
+	}
+}
+
+// due tells whether a schedule is one of those that are tried.
+func (r *rehearsal) due(kind ScheduleKind, at int) bool {
+	return slices.Contains(r.plan.Kinds, kind) && (at-1)%r.plan.every(kind) == 0
+}
+
+// faults walks the straight run once more, and at each of its points tries what can go wrong there.
+func (r *rehearsal) faults(ctx context.Context, start moment, straight rehearsed, known states, report *RehearsalReport) error {
+	w := r.walk(ctx, start)
+	defer w.close()
+	for {
+		from, more, err := w.step()
+		if err != nil || !more {
+			return err
+		}
+		for _, s := range r.within(from, w.now) {
+			got := r.play(ctx, from, s, known)
+			if err := ctx.Err(); err != nil {
+				return err // what the schedule came to says nothing
+			}
+			report.tried(got)
+			if got.err == nil && *got.end != *straight.end {
+				got.err = errors.New("it ended in another state than the straight run")
+			}
+			if got.err != nil {
+				report.Failures = append(report.Failures, RehearsalFailure{s, got.err})
+			}
+		}
+	}
+}
+
+// within are the schedules between two moments that are tried.
+func (r *rehearsal) within(from, to moment) (list []Schedule) {
+	for _, kind := range scheduleKinds {
+		first, last := from.commands, to.commands
+		if kind.atRecords() {
+			first, last = from.records, to.records
+		}
+		for at := first + 1; at <= last; at++ {
+			if r.due(kind, at) {
+				list = append(list, Schedule{kind, at})
+			}
+		}
+	}
+	return list
+}
+
 type rehearsal struct {
-	rb   *Runbook
-	plan RehearsalPlan
+	rb     *Runbook
+	plan   RehearsalPlan
+	before string // Hash of the world before all
+	played int    // schedules
 }
 
 type rehearsed struct {
@@ -156,74 +193,100 @@ type rehearsed struct {
 	report            *Report
 	journal           []Record
 	records, commands int
+	end               *string // Hash of the world in the end; empty where it did not come to a good one
+	merged            bool    // it came to a state in which another run was, and was not taken further
 	err               error
 }
 
 // maxResumes bounds how often a schedule is taken up again: once for the crash, and a few times for what the crash left behind.
 const maxResumes = 6
 
-// run is one schedule: the run, the crash, and the resumes to the end.
-func (r rehearsal) run(ctx context.Context, world World, s Schedule) rehearsed {
-	if r.plan.Reset != nil {
-		if err := r.plan.Reset(); err != nil {
-			return rehearsed{world: world, err: err}
+// play is one schedule from a moment on: the run, the crash, and the resumes to the end, or to a state in which the straight run was.
+func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known states) rehearsed {
+	out := rehearsed{world: from.world.Clone(), end: new(string)}
+	world := out.world
+	tool := &crashingTool{world: world, schedule: s, stop: make(chan struct{}), commands: from.commands, records: from.records}
+	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
+	opts := r.options(world, tool, journal)
+	opts.Stop = tool.stop
+	r.played++
+	meet := r.meeting(tool, known, &out)
+	life, err := r.begun(ctx, from, tool, opts)
+	for lives := 1; ; lives++ {
+		if out.err = err; err == nil && life != nil {
+			out.report, out.merged, out.err = live(life, meet)
 		}
-	}
-	tool := &crashingTool{world: world, schedule: s, stop: make(chan struct{})}
-	journal := &dyingJournal{tool: tool}
-	out := rehearsed{world: world}
-	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Stop: tool.stop, Serial: true,
-		RunID: "rehearsal", Holder: "rehearsal"}
-	if r.plan.Operator != nil {
-		opts.Operator = r.plan.Operator(world)
-	}
-	start := Run
-	for range maxResumes {
+		if out.merged || out.err == nil && !tool.dead || lives == maxResumes || r.over(ctx, from.track, &out, tool, &opts) {
+			break
+		}
 		tool.dead = false
-		out.report, out.err = start(ctx, r.rb, tool, opts)
-		if out.err == nil && !tool.dead {
-			break
-		}
+		start := from.track.first
 		if len(journal.Records()) > 0 {
-			start = Resume
+			start = from.track.again
 		}
-		if errors.Is(out.err, ErrStopped) {
-			if err := r.stopped(ctx, world, out.report); err != nil {
-				out.err = err
-				break
-			}
-			tool.stop, opts.Stop = nil, nil // the operator takes it up again
-		}
-		if s.Kind == StopRecord || s.Kind == StopCommand {
-			// The operator went on by hand while the run was stopped, and took a machine away or replaced it: one that a step to come
-			// reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
-			opts.forcible = r.replaceable(out.report)
-		}
-		var none *noHostError
-		if errors.As(out.err, &none) { // the operator resumes when somebody has switched one of them on
-			if err := world.Clock().Sleep(ctx, away); err != nil {
-				out.err = err
-				break
-			}
-		}
-		var v *Violation
-		var hold *Pause
-		if errors.As(out.err, &v) || errors.As(out.err, &hold) || (s == Schedule{}) {
-			break
-		}
+		life, err = startLife(ctx, start, r.rb, tool, opts)
 	}
-	out.journal = journal.Records()
-	out.records, out.commands = len(out.journal), tool.commands
-	if out.err == nil {
-		out.err = world.Check()
-	} else if werr := world.Check(); werr != nil {
-		out.err = errors.Join(out.err, werr)
+	out.journal = journal.Records()[len(from.journal):]
+	out.records, out.commands = tool.records, tool.commands
+	out.err = errors.Join(r.judge(out, from.track, tool), world.Check())
+	if out.err == nil && !out.merged {
+		*out.end = world.Hash()
 	}
 	return out
 }
 
+// over tells whether a schedule is not taken up again after a life that did not come to its end; else it does what the operator does before.
+func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *crashingTool, opts *Options) bool {
+	stopped := errors.Is(out.err, ErrStopped)
+	if stopped && !on.back {
+		if err := r.stopped(ctx, tool.world, out.report); err != nil {
+			out.err = err
+			return true
+		}
+	}
+	if stopped {
+		tool.stop, opts.Stop = nil, nil // the operator takes it up again
+	}
+	if kind := tool.schedule.Kind; !on.back && (kind == StopRecord || kind == StopCommand) {
+		// The operator went on by hand while the run was stopped, and took a machine away or replaced it: one that a step to come
+		// reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
+		opts.forcible = r.replaceable(out.report)
+	}
+	if errors.As(out.err, new(*noHostError)) { // the operator resumes when somebody has switched one of them on
+		if err := tool.world.Clock().Sleep(ctx, away); err != nil {
+			out.err = err
+			return true
+		}
+	}
+	return errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Pause)) || errors.As(out.err, new(*CannotRollBackError)) ||
+		!on.back && tool.schedule == (Schedule{})
+}
+
+// judge is what is wrong with how a schedule ended.
+func (r *rehearsal) judge(out rehearsed, on track, tool *crashingTool) error {
+	switch {
+	case errors.As(out.err, new(*CannotRollBackError)):
+		if tool.changes > 0 {
+			return errors.New("the rollback says that it cannot go back, and changed something all the same")
+		}
+		return nil // it says so, and does nothing
+	case out.err == nil && on.back && !out.merged:
+		return r.restored(out)
+	}
+	return out.err
+}
+
+// options are those of each life in a rehearsal.
+func (r *rehearsal) options(world World, tool *crashingTool, journal Journal) Options {
+	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
+	if r.plan.Operator != nil {
+		opts.Operator = r.plan.Operator(world)
+	}
+	return opts
+}
+
 // replaceable are the hosts that the operator may have replaced ahead of the step that has them reinstalled.
-func (r rehearsal) replaceable(report *Report) (hosts []string) {
+func (r *rehearsal) replaceable(report *Report) (hosts []string) {
 	for i := range r.rb.Steps {
 		s := &r.rb.Steps[i]
 		if report == nil || report.State == nil || report.State.Step(s.ID).Progress != Did {
@@ -238,7 +301,7 @@ const away = time.Hour
 
 // stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and
 // every invariant that no open window suspends.
-func (r rehearsal) stopped(ctx context.Context, world World, report *Report) error {
+func (r *rehearsal) stopped(ctx context.Context, world World, report *Report) error {
 	if err := world.Clock().Sleep(ctx, away); err != nil {
 		return err
 	}
@@ -276,142 +339,4 @@ func (r rehearsal) stopped(ctx context.Context, world World, report *Report) err
 // asks tells whether the operator has a part in the step; a stop may be taken there.
 func (s *Step) asks() bool {
 	return slices.ContainsFunc(slices.Concat(s.Actions, s.Verify), func(a Action) bool { return a.Manual != "" })
-}
-
-var errDied = errors.New("the tool crashed")
-
-// crashingTool is the tool as the world sees it: it crashes at its schedule, and from then on nothing of it reaches the world or
-// the journal, until it is started again.
-type crashingTool struct {
-	world    World
-	schedule Schedule
-	commands int
-	changes  int // commands that change something: those with a fence
-	records  int
-	dead     bool
-	turn     sync.Mutex    // an operation may ask several servers at once
-	stop     chan struct{} // closed to ask for a stop; nil when that was done
-}
-
-// asked asks to stop where that is scheduled.
-func (m *crashingTool) asked(kind ScheduleKind, n int) {
-	if m.schedule.Kind == kind && m.schedule.At == n && m.stop != nil {
-		close(m.stop)
-	}
-}
-
-// dies tells whether this is the scheduled point, and ends the tool's life there.
-func (m *crashingTool) dies(crash ScheduleKind, n int) bool {
-	hit := m.schedule.Kind == crash && m.schedule.At == n
-	m.dead = m.dead || hit
-	return hit
-}
-
-// Runner is the way to a machine of the world, for as long as the tool lives.
-func (m *crashingTool) Runner(host string) (sshexec.Runner, error) {
-	r, err := m.world.Runner(host)
-	if err != nil {
-		return nil, err
-	}
-	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (res sshexec.Result, err error) {
-		died := m.sends(cmd.Fence != nil && cmd.Effect != ReadOnly, func() { res, err = r.Run(ctx, cmd) })
-		switch {
-		case errors.Is(died, errLost):
-			lost := sshexec.Result{Outcome: Unknown}
-			return lost, sshexec.Failure(host, cmd, lost, died)
-		case died != nil:
-			return sshexec.Result{}, died
-		}
-		return res, err
-	}), nil
-}
-
-var errLost = errors.New("the connection was lost (rehearsed)")
-
-// sends lets the tool send a command or a document, and says what became of it: nil, errDied or errLost.
-func (m *crashingTool) sends(changes bool, send func()) error {
-	m.turn.Lock()
-	defer m.turn.Unlock()
-	if m.dead {
-		return errDied
-	}
-	m.commands++
-	if changes {
-		m.changes++
-	}
-	n := m.commands
-	m.asked(StopCommand, n)
-	if m.dies(CrashBefore, n) {
-		return errDied
-	}
-	send()
-	switch {
-	case m.dies(CrashAfter, n):
-		return errDied
-	case m.schedule.Kind == CrashLost && m.schedule.At == n:
-		return errLost
-	}
-	return nil
-}
-
-// Dial is the way to a server of the world, where it has one. A dead tool may dial, and sends nothing.
-func (m *crashingTool) Dial(ctx context.Context, host, address string) (change.Conn, error) {
-	d, ok := m.world.(change.Dialer)
-	if !ok {
-		return nil, change.ErrNoDialer
-	}
-	conn, err := d.Dial(ctx, host, address)
-	return &crashingConn{conn, m}, err
-}
-
-type crashingConn struct {
-	change.Conn
-	tool *crashingTool
-}
-
-// Send sends a document while the tool lives. An error that does not say what became of it counts as unknown.
-func (c *crashingConn) Send(ctx context.Context, d change.Doc) (reply string, err error) {
-	if died := c.tool.sends(d.Effect != ReadOnly, func() { reply, err = c.Conn.Send(ctx, d) }); died != nil {
-		return "", died
-	}
-	return reply, err
-}
-
-// dyingJournal is the journal as a resume would find it on the disk.
-type dyingJournal struct {
-	MemJournal
-	tool *crashingTool
-}
-
-// Append writes a record, or dies in the middle of it, or right after it.
-func (j *dyingJournal) Append(r Record) error {
-	if j.tool.dead {
-		return errDied
-	}
-	j.tool.records++
-	if j.tool.dies(CrashTorn, j.tool.records) {
-		return errDied // what a resume reads is the journal without the torn record
-	}
-	if err := j.MemJournal.Append(r); err != nil {
-		return err
-	}
-	j.tool.asked(StopRecord, j.tool.records)
-	if j.tool.dies(CrashRecord, j.tool.records) {
-		return errDied
-	}
-	return nil
-}
-
-// dyingClock is the world's clock; a dead tool waits for nothing.
-type dyingClock struct {
-	tool *crashingTool
-	Clock
-}
-
-// Sleep lets the world's time pass while the tool lives.
-func (c dyingClock) Sleep(ctx context.Context, d time.Duration) error {
-	if c.tool.dead {
-		return errDied
-	}
-	return c.Clock.Sleep(ctx, d)
 }

@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // rehearseFrom runs a runbook in a simulated world to where a journal stands, crashes there, and resumes to the end.
 func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan, records []Record) error {
-	r := rehearsal{rb: rb, plan: plan}
-	straight := r.run(ctx, world.Clone(), Schedule{})
+	r := &rehearsal{rb: rb, plan: plan}
+	local, err := treeOf(plan.Local)
+	if err != nil {
+		return err
+	}
+	start := moment{track: forward, world: world, local: local}
+	straight := r.play(ctx, start, Schedule{}, states{})
 	if straight.err != nil {
 		return fmt.Errorf("straight through: %w", straight.err)
 	}
@@ -19,8 +25,8 @@ func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalP
 	}
 	// What was under way may not have taken effect, or may have, unrecorded.
 	for _, s := range []Schedule{{CrashRecord, at}, {CrashTorn, at + 1}} {
-		got := r.run(ctx, world.Clone(), s)
-		if got.err == nil && got.world.Hash() != straight.world.Hash() {
+		got := r.play(ctx, start, s, nil)
+		if got.err == nil && *got.end != *straight.end {
 			got.err = errors.New("it ends in another state than a run without interruption")
 		}
 		if got.err != nil {
@@ -58,103 +64,92 @@ func stands(rehearsed, records []Record) int {
 const RollbackFrom ScheduleKind = "rollback-from"
 
 // rollbacks rehearses rollbacks from every point of the straight run.
-func (r rehearsal) rollbacks(ctx context.Context, world World, straight rehearsed, report *RehearsalReport) error {
-	fail := func(at int, err error) {
+func (r *rehearsal) rollbacks(ctx context.Context, start moment, report *RehearsalReport) error {
+	w := r.walk(ctx, start)
+	defer w.close()
+	known := states{}
+	for n := 0; ; {
+		from, more, err := w.step()
+		if err != nil || !more {
+			return err
+		}
+		for at := from.records + 1; at <= w.now.records; at++ {
+			if !r.due(RollbackFrom, at) {
+				continue
+			}
+			if err := r.rollbackFrom(ctx, from, Schedule{CrashRecord, at}, n, known, report); err != nil {
+				return err
+			}
+			n++
+		}
+	}
+}
+
+// rollbackFrom has the tool crash right after a record, and rolls back to the end: without an interruption, and then with one on the way.
+func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, crash Schedule, n int, known states, report *RehearsalReport) error {
+	fail := func(got rehearsed, err error) {
+		report.tried(got)
 		if err != nil {
-			report.Failures = append(report.Failures, RehearsalFailure{Schedule{RollbackFrom, at}, err})
+			report.Failures = append(report.Failures, RehearsalFailure{Schedule{RollbackFrom, crash.At}, err})
 		}
 	}
-	for n, at := 0, 1; at <= straight.records; n, at = n+1, at+r.plan.every(RollbackFrom) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		whole := r.rollbackFrom(ctx, world.Clone(), at, Schedule{})
-		if err := ctx.Err(); err != nil {
-			return err // what the schedule came to says nothing
-		}
-		report.Schedules++
-		fail(at, whole.err)
-		inner := Schedule{Kind: scheduleKinds[n%len(scheduleKinds)]}
-		points := whole.commands
-		if inner.Kind.atRecords() {
-			points = whole.records
-		}
-		if whole.err != nil || points == 0 {
-			continue
-		}
-		inner.At = 1 + n*37%points // 37: other points of the rollback each time
-		again := r.rollbackFrom(ctx, world.Clone(), at, inner)
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		report.Schedules++
-		if again.err == nil && again.world.Hash() != whole.world.Hash() {
-			again.err = errors.New("it ended in another state than the rollback without interruption")
-		}
-		if again.err != nil {
-			fail(at, fmt.Errorf("interrupted in the rollback (%s): %w", inner, again.err))
-		}
+	crashed, err := r.crashed(ctx, from, crash)
+	if err != nil {
+		fail(rehearsed{}, err)
+		return ctx.Err()
 	}
+	whole := r.play(ctx, crashed, Schedule{}, known)
+	if err := ctx.Err(); err != nil {
+		return err // what the schedule came to says nothing
+	}
+	fail(whole, whole.err)
+	inner := Schedule{Kind: scheduleKinds[n%len(scheduleKinds)]}
+	points := whole.commands
+	if inner.Kind.atRecords() {
+		points = whole.records
+	}
+	if whole.err != nil || points == 0 {
+		return nil
+	}
+	inner.At = 1 + n*37%points // 37: other points of the rollback each time
+	again := r.play(ctx, crashed, inner, known)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if again.err == nil && *again.end != *whole.end {
+		again.err = errors.New("it ended in another state than the rollback without interruption")
+	}
+	if again.err != nil {
+		again.err = fmt.Errorf("interrupted in the rollback (%s): %w", inner, again.err)
+	}
+	fail(again, again.err)
 	return nil
 }
 
-// rollbackFrom runs until right after a record, crashes, and rolls back to the end, interrupted on the way. The records
-// and commands are those of the rollback.
-func (r rehearsal) rollbackFrom(ctx context.Context, world World, at int, inner Schedule) rehearsed {
-	out := rehearsed{world: world}
-	if r.plan.Reset != nil {
-		if out.err = r.plan.Reset(); out.err != nil {
-			return out
-		}
+// crashed is the moment after a crash, at which a rollback begins.
+func (r *rehearsal) crashed(ctx context.Context, from moment, crash Schedule) (moment, error) {
+	world := from.world.Clone()
+	tool := &crashingTool{world: world, schedule: crash, commands: from.commands, records: from.records}
+	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
+	life, err := r.begun(ctx, from, tool, r.options(world, tool, journal))
+	if err == nil {
+		_, _, err = live(life, func(*Life, Decision) bool { return false })
 	}
-	before := world.Hash()
-	tool := &crashingTool{world: world, schedule: Schedule{CrashRecord, at}}
-	journal := &dyingJournal{tool: tool}
-	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
-	if r.plan.Operator != nil {
-		opts.Operator = r.plan.Operator(world)
+	if !tool.dead {
+		return moment{}, fmt.Errorf("record %d was not reached: %w", crash.At, err)
 	}
-	if _, err := Run(ctx, r.rb, tool, opts); !tool.dead {
-		out.err = fmt.Errorf("record %d was not reached: %w", at, err)
-		return out
-	}
-	*tool = crashingTool{world: world, schedule: inner, stop: make(chan struct{})}
-	opts.Stop = tool.stop
-	run := len(journal.Records())
-	for range maxResumes {
-		tool.dead = false
-		out.report, out.err = Rollback(ctx, r.rb, tool, opts)
-		if out.err == nil && !tool.dead || errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Pause)) ||
-			errors.As(out.err, new(*CannotRollBackError)) {
-			break
-		}
-		if errors.Is(out.err, ErrStopped) {
-			tool.stop, opts.Stop = nil, nil // the operator calls it again
-		}
-	}
-	out.journal = journal.Records()[run:]
-	out.records, out.commands = len(out.journal), tool.commands
-	switch {
-	case errors.As(out.err, new(*CannotRollBackError)):
-		out.err = nil // it says so, and does nothing
-		if tool.changes > 0 {
-			out.err = errors.New("the rollback says that it cannot go back, and changed something all the same")
-		}
-	case out.err == nil:
-		out.err = r.restored(out, before)
-	}
-	out.err = errors.Join(out.err, world.Check())
-	return out
+	local, err := treeOf(r.plan.Local)
+	return moment{track: backward, world: world, journal: journal.Records(), local: local}, err
 }
 
 // restored tells whether a rollback that reached the beginning left the world as it was before the run, or said what differs.
-func (r rehearsal) restored(out rehearsed, before string) error {
+func (r *rehearsal) restored(out rehearsed) error {
 	st := out.report.State
 	if st.RollingBack() {
 		return errors.New("the rollback says that it ended, and its journal does not")
 	}
 	if out.report.Barrier != nil || st.Rollback == nil || st.Rollback.Run.EndsRun || len(out.report.Differs) > 0 ||
-		out.world.Hash() == before {
+		out.world.Hash() == r.before {
 		return nil //nolint:nilerr // a barrier is where a rollback ends, not a failure of it
 	}
 	for i := range r.rb.Steps {

@@ -21,14 +21,14 @@ func TestRehearseStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	begun := 0
-	report, err := evenkeel.Rehearse(ctx, rb, w, evenkeel.RehearsalPlan{Reset: func() error {
-		if begun++; begun == 4 { // the straight run, two schedules, and one that is under way
+	report, err := evenkeel.Rehearse(ctx, rb, w, evenkeel.RehearsalPlan{Operator: func(evenkeel.World) evenkeel.Operator {
+		if begun++; begun == 5 { // the straight run, what is walked, two schedules, and one that is under way
 			stop()
 		}
 		return nil
 	}})
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, 4, begun)
+	require.Equal(t, 5, begun)
 	require.Equal(t, 2, report.Schedules)
 	require.Empty(t, report.Failures)
 }
@@ -41,7 +41,15 @@ type wipedWorld struct {
 
 func newWipedWorld() *wipedWorld { return &wipedWorld{newPark("n1", "n2"), &stepClock{}} }
 
-func (w *wipedWorld) Clone() evenkeel.World                      { return newWipedWorld() }
+func (w *wipedWorld) Clone() evenkeel.World {
+	c := &park{machines: map[string]*sshexec.SimLease{}, jobs: maps.Clone(w.jobs), log: slices.Clone(w.log)}
+	for name, m := range w.machines {
+		lease := m.Clone()
+		c.machines[name] = &lease
+	}
+	return &wipedWorld{c, w.clock.clone()}
+}
+
 func (w *wipedWorld) Check() error                               { return nil }
 func (w *wipedWorld) Clock() evenkeel.Clock                      { return wipingClock{w.clock, w} }
 func (w *wipedWorld) Runner(host string) (sshexec.Runner, error) { return w.as("A").Runner(host) }

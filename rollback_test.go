@@ -325,7 +325,7 @@ func (w *undoWorld) Runner(string) (sshexec.Runner, error) {
 }
 
 func (w *undoWorld) Clone() evenkeel.World {
-	return &undoWorld{toyWorld: *newToyWorld(), broken: w.broken}
+	return &undoWorld{toyWorld: toyWorld{m: w.m.clone(), clock: w.clock.clone()}, broken: w.broken}
 }
 
 func TestRehearseRollsBackFromEveryPoint(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -225,6 +227,10 @@ type machine struct {
 	lease   sshexec.SimLease // survives the tool
 }
 
+func (m *machine) clone() *machine {
+	return &machine{done: maps.Clone(m.done), log: slices.Clone(m.log), faults: maps.Clone(m.faults), lease: m.lease.Clone()}
+}
+
 // under is a host with the machine's lease.
 func (m *machine) under(run sshexec.RunnerFunc) sshexec.Runner {
 	return sshexec.WithSimLease("h", &m.lease, run)
@@ -376,6 +382,12 @@ func (c *stepClock) move(d time.Duration) time.Time {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 	return c.now
+}
+
+func (c *stepClock) clone() *stepClock {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &stepClock{now: c.now}
 }
 
 func (c *stepClock) Now() time.Time { return c.move(time.Second) }

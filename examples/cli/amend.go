@@ -71,7 +71,7 @@ func (s session) amend(ctx context.Context, yes bool) (int, error) {
 	defer play.remove()
 	opts.World, opts.Rehearsed = play.world, play.runbook
 	opts.Plan = evenkeel.RehearsalPlan{
-		Reset:    play.reset,
+		Local:    play.written(),
 		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false) },
 	}
 	if _, err := evenkeel.Amend(ctx, s.rb, journal, opts); err != nil {

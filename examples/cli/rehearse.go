@@ -36,7 +36,7 @@ func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
 	ctx, done := interruptible(ctx)
 	defer done()
 	report, err := evenkeel.Rehearse(ctx, play.runbook, play.world, evenkeel.RehearsalPlan{
-		Every: *every, Reset: play.reset,
+		Every: *every, Local: play.written(),
 		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false) },
 	})
 	stopped := ctx.Err() != nil

@@ -13,8 +13,9 @@ import (
 // rehearse rehearses a runbook, and every every-th point of it.
 func (s *scene) rehearse(t *testing.T, every int, kinds ...evenkeel.ScheduleKind) {
 	t.Helper()
+	require.NoError(t, s.reset())
 	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world, evenkeel.RehearsalPlan{
-		Operator: func(w evenkeel.World) evenkeel.Operator { return operator{w.(simulated)} }, Reset: s.reset, Every: every, Kinds: kinds,
+		Operator: func(w evenkeel.World) evenkeel.Operator { return operator{w.(simulated)} }, Local: s.cfg.Archives, Every: every, Kinds: kinds,
 	})
 	require.NoError(t, err)
 	for _, f := range report.Failures {

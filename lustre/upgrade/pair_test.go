@@ -204,19 +204,25 @@ func TestRehearsal(t *testing.T) {
 	for _, f := range report.Failures[:min(len(report.Failures), 20)] {
 		t.Error(f)
 	}
-	t.Logf("%d commands, %d records, %d schedules, %d failures", report.Commands, report.Records, report.Schedules, len(report.Failures))
+	t.Logf("%d commands, %d records, %d schedules, %d met, %d failures", report.Commands, report.Records, report.Schedules, report.Met, len(report.Failures))
 }
 
 func (s *scene) rehearsal(every int) evenkeel.RehearsalPlan {
-	return evenkeel.RehearsalPlan{Every: every, Reset: s.reset, Operator: func(w evenkeel.World) evenkeel.Operator {
-		return waiting{w.Clock()}
+	return evenkeel.RehearsalPlan{Every: every, Local: s.pair.Config.ArchiveDir, Operator: func(w evenkeel.World) evenkeel.Operator {
+		return waiting{w.Clock(), w}
 	}}
 }
 
-// waiting is the person who has the technician called and waits.
-type waiting struct{ clock evenkeel.Clock }
+// waiting is the person who has the technician called and waits, and who switches on again what must not be installed.
+type waiting struct {
+	clock evenkeel.Clock
+	world evenkeel.World
+}
 
-func (w waiting) Prompt(ctx context.Context, _ evenkeel.Prompt) (string, error) {
+func (w waiting) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
+	if in, ok := w.world.(interface{ Do(func(s *simhost.State)) }); ok && ask.Action.ID == "switch-on" {
+		in.Do(func(s *simhost.State) { s.Host(ask.Step.Host).PowerOn(s) })
+	}
 	return "", w.clock.Sleep(ctx, time.Minute)
 }
 

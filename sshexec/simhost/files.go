@@ -35,7 +35,7 @@ type File struct {
 }
 
 func (f File) sealed() *File {
-	e := newEncoder(time.Time{})
+	e := newEncoder(time.Time{}, "")
 	for _, n := range []int{int(f.Kind), int(f.Mode), f.UID, f.GID, int(f.MTime.UnixNano())} {
 		e.Int(n)
 	}
@@ -61,7 +61,7 @@ var (
 type tree struct {
 	files  map[string]*File
 	shared bool
-	digest *[32]byte // of the whole, until the next write
+	digest map[string][32]byte // by what is left out, until the next write
 }
 
 func newTree() tree {
@@ -84,16 +84,23 @@ func (t *tree) set(p string, f File) { t.own(); t.files[p] = f.sealed() }
 func (t *tree) drop(p string)        { t.own(); delete(t.files, p) }
 
 func (t *tree) encode(e *Encoder) {
-	if t.digest == nil {
-		sub := newEncoder(e.now)
+	sum, known := t.digest[e.without]
+	if !known {
+		sub := newEncoder(e.now, e.without)
 		for _, p := range slices.Sorted(maps.Keys(t.files)) {
-			sub.Text(p)
-			_, _ = sub.h.Write(t.files[p].sum[:])
+			if e.without == "" || !strings.HasPrefix(p, e.without) {
+				sub.Text(p)
+				_, _ = sub.h.Write(t.files[p].sum[:])
+			}
 		}
-		sum := sub.sum()
-		t.digest = &sum
+		sum = sub.sum()
+		t.digest = maps.Clone(t.digest)
+		if t.digest == nil {
+			t.digest = map[string][32]byte{}
+		}
+		t.digest[e.without] = sum
 	}
-	_, _ = e.h.Write(t.digest[:])
+	_, _ = e.h.Write(sum[:])
 }
 
 // resolve follows symbolic links in the directories of a path, and in its last part too if follow is set. The path need not exist.

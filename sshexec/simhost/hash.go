@@ -11,11 +11,12 @@ import (
 
 // Encoder turns a state into one unambiguous sequence of bytes and digests it.
 type Encoder struct {
-	h   hash.Hash
-	now time.Time
+	h       hash.Hash
+	now     time.Time
+	without string // files whose path begins with it are left out; empty for none
 }
 
-func newEncoder(now time.Time) *Encoder { return &Encoder{sha256.New(), now} }
+func newEncoder(now time.Time, without string) *Encoder { return &Encoder{sha256.New(), now, without} }
 
 // Int adds a number.
 func (e *Encoder) Int(n int) {

@@ -217,8 +217,11 @@ func (s *State) Clone() *State {
 }
 
 // Hash is a digest of all that decides what happens next, but for the clock, the log and the command counter.
-func (s *State) Hash() [32]byte {
-	e := newEncoder(s.now)
+func (s *State) Hash() [32]byte { return s.HashWithout("") }
+
+// HashWithout is Hash without the files whose path begins with a prefix.
+func (s *State) HashWithout(prefix string) [32]byte {
+	e := newEncoder(s.now, prefix)
 	e.Int(len(s.hosts))
 	for _, h := range s.hosts {
 		h.encode(e)

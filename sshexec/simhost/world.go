@@ -66,6 +66,14 @@ func (w *World) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Fingerprint is State.HashWithout in hexadecimal: what evenkeel.Fingerprinter asks for.
+func (w *World) Fingerprint(without string) string {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	sum := w.s.HashWithout(without)
+	return hex.EncodeToString(sum[:])
+}
+
 // Log is State.Log.
 func (w *World) Log() []Entry {
 	w.turn.Lock()

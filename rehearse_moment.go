@@ -1,0 +1,171 @@
+package evenkeel
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Fingerprinter is a World that can tell whether two of its states go on alike: the fingerprint is a digest of all that decides what
+// happens next. With it a rehearsal takes no schedule further than to a state from which the straight run went on.
+type Fingerprinter interface {
+	// Fingerprint leaves out the clock, and the files below a path: what this library itself keeps on the machines.
+	Fingerprint(without string) string
+}
+
+// track is what a life is begun with, and taken up again with.
+type track struct {
+	first, again starter
+	back         bool
+}
+
+var (
+	forward  = track{newRun, newResume, false}
+	backward = track{newRollback, newRollback, true}
+)
+
+// moment is a point of a run in a simulated world, between two decisions. Any number of schedules go on from it.
+type moment struct {
+	track             track
+	engine            *engine // nil before the first record of the life
+	world             World
+	journal           []Record
+	records, commands int
+	local             tree // what stands in the directory that the run writes to
+}
+
+// begun is the life that goes on from a moment.
+func (r *rehearsal) begun(ctx context.Context, from moment, tool *crashingTool, opts Options) (*Life, error) {
+	if err := from.local.restore(r.plan.Local); err != nil {
+		return nil, err
+	}
+	if from.engine == nil {
+		return startLife(ctx, from.track.first, r.rb, tool, opts)
+	}
+	e, err := from.engine.fork(tool, opts)
+	if err != nil {
+		return nil, err
+	}
+	return e.going(ctx), nil
+}
+
+// live brings a life to its end. Where meet says so it is left before a step, and merged.
+func live(l *Life, meet func(*Life, Decision) bool) (report *Report, merged bool, err error) {
+	defer l.close()
+	step := ""
+	for list := l.Next(); list[0].Work(); list = l.Next() {
+		d := list[0]
+		if d.Step != step && meet(l, d) {
+			return nil, true, nil
+		}
+		step = d.Step
+		_ = l.perform(d) // Next and End know
+	}
+	report, err = l.End()
+	return report, false, err
+}
+
+// states are those in which a run came to a step, each with the state of the world in which that run ended.
+type states map[string]*string
+
+// checkEach is how many schedules are played for one that is taken to its end, whatever state it comes to: it checks that the rule holds.
+const checkEach = 64
+
+// meeting is when a schedule is not taken further: when what it tries is behind it, and it comes to a step in a state in which another run
+// came to it. A run without an interruption notes its states; end is where it ends.
+func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) func(*Life, Decision) bool {
+	world, can := tool.world.(Fingerprinter)
+	straight := tool.schedule == (Schedule{})
+	if !can || !straight && r.played%checkEach == 0 {
+		return func(*Life, Decision) bool { return false }
+	}
+	return func(l *Life, d Decision) bool {
+		if tool.dead || !straight && (!tool.struck || l.e.opts.Stop != nil && tool.stopped()) {
+			return false
+		}
+		key := world.Fingerprint(LeasePath) + l.fingerprint(d)
+		if end := known[key]; end != nil {
+			out.end = end
+			return true
+		}
+		if straight {
+			known[key] = out.end
+		}
+		return false
+	}
+}
+
+// fingerprint is a digest of what a life knows that decides how it goes on from a decision.
+func (l *Life) fingerprint(d Decision) string {
+	l.e.mu.Lock()
+	st := l.e.st.clone()
+	l.e.mu.Unlock()
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write
+	put(l.e.rb.Name, d.String(), st.Facts, st.Confirmed, slices.Sorted(maps.Keys(st.Windows)), l.e.rb.barrier)
+	for i := range l.e.rb.Steps {
+		if id := l.e.rb.Steps[i].ID; st.Step(id).Progress != Did {
+			put(id, st.Step(id).Progress)
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// walk is a run without an interruption that stops between its decisions.
+type walk struct {
+	r       *rehearsal
+	ctx     context.Context //nolint:containedctx // of the rehearsal
+	tool    *crashingTool
+	journal *dyingJournal
+	opts    Options
+	life    *Life
+	now     moment
+}
+
+// walk begins at a moment at which no life has begun.
+func (r *rehearsal) walk(ctx context.Context, from moment) *walk {
+	tool := &crashingTool{world: from.world.Clone()}
+	w := &walk{r: r, ctx: ctx, tool: tool, journal: &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}, now: from}
+	w.opts = r.options(tool.world, tool, w.journal)
+	return w
+}
+
+func (w *walk) close() {
+	if w.life != nil {
+		w.life.close()
+	}
+}
+
+// step carries out the next decision, and gives the moment before it; more is false where there is none.
+func (w *walk) step() (from moment, more bool, err error) {
+	from = w.now
+	if w.life == nil {
+		if w.life, err = w.r.begun(w.ctx, from, w.tool, w.opts); err != nil {
+			return from, false, err
+		}
+		return from, true, w.stop()
+	}
+	d := w.life.Next()[0]
+	if !d.Work() {
+		return from, false, nil
+	}
+	if err := from.local.restore(w.r.plan.Local); err != nil {
+		return from, false, err
+	}
+	_ = w.life.perform(d) // Next knows
+	return from, true, w.stop()
+}
+
+// stop notes the moment at which the run stands now.
+func (w *walk) stop() (err error) {
+	w.now = moment{track: w.now.track, world: w.tool.world.Clone(), journal: w.journal.Records(), records: w.tool.records, commands: w.tool.commands}
+	if w.now.engine, err = w.life.e.fork(w.tool, w.opts); err != nil {
+		return err
+	}
+	w.now.local, err = treeOf(w.r.plan.Local)
+	return err
+}

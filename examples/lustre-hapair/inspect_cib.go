@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
@@ -146,20 +147,11 @@ func shown(p pacemaker.NVPair) string {
 	return value
 }
 
-// cibFindings is what stands in the way of an upgrade, then everything that is wrong with the CIB itself.
+// cibFindings is what an upgrade refuses, what else stands in its way, then everything that is wrong with the CIB itself.
 func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
-	atRest := false
-	for _, h := range cib.Hindrances() {
-		in.Find(name, "%s", h)
-		atRest = atRest || h.Kind == pacemaker.AtRest
-	}
-	for _, r := range cib.Wanted() {
-		if r.Disabled != "" && !atRest {
-			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
-		}
-	}
+	refused := upgrade.Refusals(cib)
 	var at *pacemaker.ParseError
-	for _, err := range upgrade.AuditTargets(cib) {
+	for _, err := range refused {
 		if errors.As(err, &at) {
 			where, what := place(name, at)
 			in.Find(where, "%s", what)
@@ -167,12 +159,26 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 		}
 		in.Find(name, "%v", err)
 	}
-	if errors.As(cib.CheckNames(), &at) {
-		where, what := place(name, at)
-		in.Find(where, "%s", what)
+	atRest := false
+	for _, h := range cib.Hindrances() {
+		if !slices.ContainsFunc(refused, func(err error) bool { return says(err, h) }) {
+			in.Find(name, "%s", h)
+		}
+		atRest = atRest || h.Kind == pacemaker.AtRest
+	}
+	for _, r := range cib.Wanted() {
+		if r.Disabled != "" && !atRest {
+			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
+		}
 	}
 	for _, p := range cib.Validate() {
 		where, what := place(name, p.At)
 		in.Find(where, "%s (%s, %s)", what, p.Severity, p.Check)
 	}
+}
+
+// says tells whether a refusal says what a hindrance does.
+func says(refusal error, h pacemaker.Hindrance) bool {
+	text := refusal.Error()
+	return strings.Contains(text, h.Text) || h.Kind == pacemaker.Unmanaged && strings.Contains(text, h.Of+" is unmanaged (")
 }

@@ -53,6 +53,9 @@ func cibFacts(in *cli.Inspection, cib *pacemaker.CIB) {
 	for _, n := range cib.Nodes() {
 		in.Add("node "+n.Uname, "%s", node(n))
 	}
+	for _, s := range cib.SavedNodes() {
+		in.Add("status of "+s.Name, "%s", s)
+	}
 	prefers := cib.Preferences()
 	for _, r := range cib.Resources() {
 		resource(in, prefers, r, 0)
@@ -165,6 +168,9 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 			in.Find(name, "%s", h)
 		}
 		atRest = atRest || h.Kind == pacemaker.AtRest
+	}
+	for _, h := range cib.StatusHindrances() {
+		in.Find(name, "when it was saved, %s", h)
 	}
 	for _, r := range cib.Wanted() {
 		if r.Disabled != "" && !atRest {

@@ -269,6 +269,9 @@ func (p loading) atWork() error {
 			p.Notes = append(p.Notes, h.String())
 		}
 	}
+	for _, h := range p.CIB.StatusHindrances() { // the preflight looks at how it is now
+		p.Notes = append(p.Notes, "when it was backed up, "+h.String())
+	}
 	for _, r := range p.CIB.Wanted() {
 		switch {
 		case atRest || !p.isTarget(r.Resource): // a whole cluster at rest says enough

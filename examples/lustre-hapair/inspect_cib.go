@@ -164,7 +164,7 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 	}
 	atRest := false
 	for _, h := range cib.Hindrances() {
-		if !slices.ContainsFunc(refused, func(err error) bool { return says(err, h) }) {
+		if !slices.ContainsFunc(refused, func(err error) bool { return strings.Contains(err.Error(), h.Text) }) {
 			in.Find(name, "%s", h)
 		}
 		atRest = atRest || h.Kind == pacemaker.AtRest
@@ -181,10 +181,4 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 		where, what := place(name, p.At)
 		in.Find(where, "%s (%s, %s)", what, p.Severity, p.Check)
 	}
-}
-
-// says tells whether a refusal says what a hindrance does.
-func says(refusal error, h pacemaker.Hindrance) bool {
-	text := refusal.Error()
-	return strings.Contains(text, h.Text) || h.Kind == pacemaker.Unmanaged && strings.Contains(text, h.Of+" is unmanaged (")
 }

@@ -169,6 +169,13 @@ func (d *dissection) object(o *object, e *etree.Element, handle func(*etree.Elem
 	for tag, what := range attrSetTags {
 		d.sets(o, d.cib.SetsOf(e, tag), what)
 	}
+	for i, f := range o.fields {
+		name, is := strings.CutPrefix(f.name, "attribute ")
+		about := f.name == "description" && secretWord.MatchString(f.shown)
+		if is && e.SelectAttrValue("class", "") == "stonith" && fenceSecret(name) || about {
+			o.fields[i].shown = Redacted
+		}
+	}
 	for i, child := range e.ChildElements() {
 		switch {
 		case attrSetTags[child.Tag] != "" && d.plainSet(child):

@@ -11,14 +11,18 @@ type HindranceKind string
 
 // What stands in the way of moving resources from one node of a cluster to another.
 const (
-	NoFencing    HindranceKind = "no-fencing"     // nothing protects the resources from a node that hangs
-	AtRest       HindranceKind = "at-rest"        // the cluster moves nothing: maintenance, stop-all-resources
-	NoDecision   HindranceKind = "no-decision"    // no DC, or no quorum
-	NodeAway     HindranceKind = "node-away"      // a node takes no resources
-	Unmanaged    HindranceKind = "unmanaged"      // Pacemaker does not move a resource
-	NotSound     HindranceKind = "not-sound"      // a resource failed, is blocked, orphaned, stopped or active twice
-	LeftOverMove HindranceKind = "left-over-move" // a constraint of a move by hand
-	PastFailure  HindranceKind = "past-failure"   // an operation or a fencing that failed, and is still on record
+	NoFencing   HindranceKind = "no-fencing"   // nothing protects the resources from a node that hangs
+	CannotFence HindranceKind = "cannot-fence" // no fence device can fence a node
+	// only the agent of a fence device knows whether it can fence a node
+	FencingUnknown HindranceKind = "fencing-unknown"
+	IdleFencing    HindranceKind = "idle-fencing"   // a fence device, or a level of the topology, that fences nobody
+	AtRest         HindranceKind = "at-rest"        // the cluster moves nothing: maintenance, stop-all-resources
+	NoDecision     HindranceKind = "no-decision"    // no DC, or no quorum
+	NodeAway       HindranceKind = "node-away"      // a node takes no resources
+	Unmanaged      HindranceKind = "unmanaged"      // Pacemaker does not move a resource
+	NotSound       HindranceKind = "not-sound"      // a resource failed, is blocked, orphaned, stopped or active twice
+	LeftOverMove   HindranceKind = "left-over-move" // a constraint of a move by hand
+	PastFailure    HindranceKind = "past-failure"   // an operation or a fencing that failed, and is still on record
 )
 
 // Hindrance is one thing to put right before resources are moved.
@@ -51,6 +55,7 @@ func (c *CIB) Hindrances() []Hindrance {
 			h.add(AtRest, property, "%s is %s: the cluster moves nothing", property, v)
 		}
 	}
+	h = append(h, c.fencingHindrances()...)
 	rest := slices.ContainsFunc(h, func(h Hindrance) bool { return h.Kind == AtRest })
 	for _, n := range c.Nodes() {
 		for _, state := range []string{"standby", "maintenance"} {

@@ -83,11 +83,15 @@ func (n NodeNames) New(name string) string {
 	return name
 }
 
-// hostParameters are the parameters of fence devices that name nodes.
+// hostParameters are the parameters of fence devices that name nodes, each with what a name, and what comes after it, looks like.
 var hostParameters = map[string]*regexp.Regexp{
-	"pcmk_host_list": regexp.MustCompile(`[^\s,;]+`),
-	"pcmk_host_map":  regexp.MustCompile(`[^\s,;:]+:`),
+	"pcmk_host_list":  regexp.MustCompile(`()([^\s,;]+)()`),
+	"pcmk_host_map":   mapping,
+	"pcmk_delay_base": mapping, // a time for all, or one for each node
 }
+
+// mapping is a pair of a pcmk_host_map: n1:1 or, in the old form, n1=1. The port may have the same letters again.
+var mapping = regexp.MustCompile(`(^|[;\s])([^\s;:=]+)([:=])`)
 
 // InParameter is the value of a parameter with the new names of the nodes, where it is one that names nodes; any other is as it was.
 func (n NodeNames) InParameter(name, value string) string {
@@ -95,11 +99,9 @@ func (n NodeNames) InParameter(name, value string) string {
 	if words == nil {
 		return value
 	}
-	return words.ReplaceAllStringFunc(value, func(w string) string {
-		if node, ok := strings.CutSuffix(w, ":"); ok {
-			return n.New(node) + ":"
-		}
-		return n.New(w)
+	return words.ReplaceAllStringFunc(value, func(word string) string {
+		part := words.FindStringSubmatch(word)
+		return part[1] + n.New(part[2]) + part[3]
 	})
 }
 

@@ -2,6 +2,8 @@ package pacemaker
 
 import (
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -35,7 +37,8 @@ func secretsIn(e *etree.Element) []secret.Secret {
 		name := e.SelectAttrValue("name", "")
 		for _, a := range e.Attr {
 			switch {
-			case a.Key == "value" && SecretPair(name, a.Value), SecretPair(a.Key, a.Value):
+			case a.Key == "value" && (SecretPair(name, a.Value) || ofFenceDevice(e) && fenceSecret(name)), SecretPair(a.Key, a.Value),
+				a.Key == "description" && secretWord.MatchString(a.Value):
 				list = secretname.Add(list, a.Value)
 			case strings.Contains(a.Value, "://"):
 				if u, err := url.Parse(a.Value); err == nil && u.User != nil {
@@ -51,6 +54,32 @@ func secretsIn(e *etree.Element) []secret.Secret {
 	}
 	walk(e)
 	return list
+}
+
+// secretWord is a word in a description after which somebody may have written a secret.
+var secretWord = regexp.MustCompile(`(?i)pass|secret|credential|token|community|\bpwd?\b|\bkey\b`)
+
+// harmlessInFencing are the parameters of fence devices that hold no secret, besides those of Pacemaker's own (pcmk_…): where the
+// device is, who logs in, and how.
+var harmlessInFencing = strings.Fields("action agent auth cipher debug debug_file delay device devices domain hostlist hostname hosts " +
+	"inet4_only inet6_only ip ipaddr ipport lanplus login login_timeout method module_name multicast_address nodename plug port " +
+	"power_timeout power_wait privlvl project provides region retry_on secure separator server shell_timeout snmp_version ssh ssl " +
+	"ssl_insecure ssl_secure target timeout user userid username verbose zone")
+
+// fenceSecret says whether a parameter of a fence device may hold a secret: whatever is not known to hold none.
+func fenceSecret(name string) bool {
+	return !strings.HasPrefix(name, "pcmk_") && !slices.Contains(harmlessInFencing, name)
+}
+
+// ofFenceDevice says whether a pair is a parameter of a resource or a template of the class stonith, or of one whose template says the
+// class.
+func ofFenceDevice(pair *etree.Element) bool {
+	set := pair.Parent()
+	if pair.Tag != "nvpair" || set == nil || set.Tag != "instance_attributes" || set.Parent() == nil {
+		return false
+	}
+	device := set.Parent()
+	return device.SelectAttrValue("class", "") == "stonith" || device.SelectAttr("template") != nil
 }
 
 // HasSecret says whether an element, or one below it, holds a secret.
@@ -70,7 +99,10 @@ func maskPairs(e *etree.Element) {
 	name := e.SelectAttrValue("name", "")
 	for i := range e.Attr {
 		a := &e.Attr[i]
-		if a.Key == "value" {
+		switch {
+		case a.Key == "value" && ofFenceDevice(e) && fenceSecret(name), a.Key == "description" && secretWord.MatchString(a.Value):
+			a.Value = Redacted
+		case a.Key == "value":
 			a.Value = secretname.Masked(name, a.Value)
 		}
 		a.Value = secretname.Masked(a.Key, a.Value)

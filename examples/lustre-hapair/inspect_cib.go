@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
@@ -51,6 +52,9 @@ func cibFacts(in *cli.Inspection, cib *pacemaker.CIB) {
 	}
 	for _, n := range cib.Nodes() {
 		in.Add("node "+n.Uname, "%s", node(n))
+	}
+	for _, s := range cib.SavedNodes() {
+		in.Add("status of "+s.Name, "%s", s)
 	}
 	prefers := cib.Preferences()
 	for _, r := range cib.Resources() {
@@ -146,20 +150,11 @@ func shown(p pacemaker.NVPair) string {
 	return value
 }
 
-// cibFindings is what stands in the way of an upgrade, then everything that is wrong with the CIB itself.
+// cibFindings is what an upgrade refuses, what else stands in its way, then everything that is wrong with the CIB itself.
 func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
-	atRest := false
-	for _, h := range cib.Hindrances() {
-		in.Find(name, "%s", h)
-		atRest = atRest || h.Kind == pacemaker.AtRest
-	}
-	for _, r := range cib.Wanted() {
-		if r.Disabled != "" && !atRest {
-			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
-		}
-	}
+	refused := upgrade.Refusals(cib)
 	var at *pacemaker.ParseError
-	for _, err := range upgrade.AuditTargets(cib) {
+	for _, err := range refused {
 		if errors.As(err, &at) {
 			where, what := place(name, at)
 			in.Find(where, "%s", what)
@@ -167,9 +162,20 @@ func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
 		}
 		in.Find(name, "%v", err)
 	}
-	if errors.As(cib.CheckNames(), &at) {
-		where, what := place(name, at)
-		in.Find(where, "%s", what)
+	atRest := false
+	for _, h := range cib.Hindrances() {
+		if !slices.ContainsFunc(refused, func(err error) bool { return strings.Contains(err.Error(), h.Text) }) {
+			in.Find(name, "%s", h)
+		}
+		atRest = atRest || h.Kind == pacemaker.AtRest
+	}
+	for _, h := range cib.StatusHindrances() {
+		in.Find(name, "when it was saved, %s", h)
+	}
+	for _, r := range cib.Wanted() {
+		if r.Disabled != "" && !atRest {
+			in.Add("disabled", "%s (%s)", r.ID, r.Disabled)
+		}
 	}
 	for _, p := range cib.Validate() {
 		where, what := place(name, p.At)

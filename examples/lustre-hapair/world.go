@@ -213,15 +213,25 @@ func readSite(dir string) (*lustretest.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cib.CheckNames(); err != nil {
+	if err := refusals(filepath.Join(dir, "cib.xml"), cib); err != nil { // else the simulated cluster would, in words of its own
 		return nil, err
 	}
 	nodes := cib.Nodes()
-	if len(nodes) != 2 {
-		return nil, fmt.Errorf("%s: a pair has two nodes, and this cluster has %d", filepath.Join(dir, "cib.xml"), len(nodes))
-	}
 	site.Node1, site.Node2 = fullName(nodes[0].Uname), fullName(nodes[1].Uname)
 	return site, nil
+}
+
+// refusals are what an upgrade refuses of a CIB, each with its place.
+func refusals(name string, cib *pacemaker.CIB) error {
+	var errs []error
+	for _, err := range upgrade.Refusals(cib) {
+		var at *pacemaker.ParseError
+		if !errors.As(err, &at) {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // byHand tells whether the targets of a cluster are in its CIB.

@@ -158,7 +158,7 @@ func (b *byHand) group(g pacemaker.Resource) {
 // onceOnEach are the values with which an option lets a clone run on both nodes, once on each.
 var onceOnEach = func() map[string][]string {
 	no := []string{"false", "off", "no", "n", "0"}
-	return map[string][]string{"clone-max": {"2"}, "clone-node-max": {"1"}, "clone-min": {"0", "1"}, "globally-unique": no, "promotable": no}
+	return map[string][]string{"clone-max": {"2"}, "clone-node-max": {"1"}, "clone-min": {"0", "1"}, "globally-unique": no, "promotable": no, "notify": no}
 }()
 
 // clone reads a health clone.
@@ -168,7 +168,8 @@ func (b *byHand) clone(c pacemaker.Resource) {
 	b.health = append(b.health, health{clone: c.ID, attribute: cmp.Or(name, healthAgents[r.Agent()])})
 	for _, option := range slices.Sorted(maps.Keys(onceOnEach)) {
 		if v, said := c.Meta.Get(option); said && !slices.Contains(onceOnEach[option], strings.ToLower(v)) {
-			b.find(c.ID, "the clone %s has %s=%s: it is to run on both nodes, once on each", c.ID, option, v)
+			b.find(c.ID, "the clone %s has %s=%s: it is to run on both nodes, once on each, and no agent of health wants to be notified",
+				c.ID, option, v)
 		}
 	}
 }

@@ -133,10 +133,10 @@ func TestInputsThatCannotBePlannedFrom(t *testing.T) {
 		"other rings on node 2":   {two: replace(conf, "226.94.1.1", "226.94.1.2"), want: []string{"same rings"}},
 		"a corosync.conf for no release": {one: replace(conf, "rrp_mode: active", "rrp_mode: both"),
 			want: []string{"no release of corosync", "corosync.conf:12:2: unknown mode"}},
-		"a group": {one: replace(cib, primitive,
+		"a group": {one: replace(cib, primitive, primitive+
 			`<group id="g"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></group>`),
 			want: []string{"g is not a plain primitive"}, is: pacemaker.ErrUnsupported},
-		"a clone": {one: replace(cib, primitive,
+		"a clone": {one: replace(cib, primitive, primitive+
 			`<clone id="c"><primitive class="ocf" provider="heartbeat" id="d" type="Dummy"/></clone>`),
 			want: []string{"c is not a plain primitive"}, is: pacemaker.ErrUnsupported},
 		"an unknown node preferred": {one: replace(cib, `node="ct6-mds1" rsc="MGS_32834e"`,

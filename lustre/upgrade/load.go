@@ -201,7 +201,7 @@ func (p loading) cluster() (err error) {
 			return fmt.Errorf("%s: the cluster has no node %s or %s", p.Config.Node1.Backup, s.Short(), s.Name)
 		}
 	}
-	if err := p.atWork(); err != nil {
+	if err := errors.Join(p.noOtherNodes(), p.atWork()); err != nil {
 		return err
 	}
 	rings, err := p.links(p.Corosync)
@@ -239,7 +239,7 @@ func (p loading) agents() error {
 	case p.byHand:
 		return p.ownAgents()
 	case !slices.ContainsFunc(p.CIB.Primitives(), ours):
-		return fmt.Errorf("%s: the cluster has no target of %s or %s: there is nothing to move", p.Config.Node1.Backup, targetAgent, lustreAgent)
+		return p.refuse("the cluster has no target of %s or %s: there is nothing to move", targetAgent, lustreAgent)
 	}
 	return nil
 }
@@ -249,8 +249,11 @@ func (p loading) agents() error {
 func (p loading) atWork() error {
 	var errs []error
 	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: the backup says that "+format+": end that, and back up again",
-			append([]any{p.Config.Node1.Backup}, args...)...))
+		if p.Config.Node1.Backup == "" {
+			errs = append(errs, fmt.Errorf(format+": an upgrade is refused until that is ended", args...))
+			return
+		}
+		errs = append(errs, p.refuse("the backup says that "+format+": end that, and back up again", args...))
 	}
 	atRest := false
 	for _, h := range p.CIB.Hindrances() {
@@ -258,10 +261,15 @@ func (p loading) atWork() error {
 		case pacemaker.AtRest, pacemaker.NodeAway:
 			bad("%s", h)
 			atRest = true
+		case pacemaker.CannotFence:
+			bad("%s", h)
 		case pacemaker.Unmanaged: // of a target, below
 		default:
 			p.Notes = append(p.Notes, h.String())
 		}
+	}
+	for _, h := range p.CIB.StatusHindrances() { // the preflight looks at how it is now
+		p.Notes = append(p.Notes, "when it was backed up, "+h.String())
 	}
 	for _, r := range p.CIB.Wanted() {
 		switch {
@@ -421,13 +429,13 @@ func (p loading) targets() error {
 func (p loading) together() []error {
 	var errs []error
 	if len(p.enabled()) == 0 {
-		errs = append(errs, fmt.Errorf("%s: every target is disabled: there is none that an upgrade could keep running", p.Config.Node1.Backup))
+		errs = append(errs, p.refuse("every target is disabled: there is none that an upgrade could keep running"))
 	}
 	first := map[string]Target{}
 	for _, t := range p.Targets {
 		if t.Mount != "" && !plainMount.MatchString(t.Mount) {
-			errs = append(errs, fmt.Errorf("%s: resource %s: the mount point %q has other letters than A-Z a-z 0-9 . _ / : @ + -: "+
-				"the checks by hand could not tell it apart", p.Config.Node1.Backup, t.Resource, t.Mount))
+			errs = append(errs, p.refuse("resource %s: the mount point %q has other letters than A-Z a-z 0-9 . _ / : @ + -: "+
+				"the checks by hand could not tell it apart", t.Resource, t.Mount))
 		}
 		for _, wrong := range []string{wrongMount(t.Mount), nested(t, p.Targets)} {
 			if wrong != "" && !p.byHand { // of those that people made the audit says it, with its place in the CIB
@@ -444,9 +452,9 @@ func (p loading) together() []error {
 			first[t.Pool] = t
 		case t.Switch != "" && other.Switch == t.Switch: // their group says that they are together
 		case other.Preferred != t.Preferred || other.Disabled != t.Disabled:
-			errs = append(errs, fmt.Errorf("%s: targets %s and %s are in the ZFS pool %s, which only one node can have "+
+			errs = append(errs, p.refuse("targets %s and %s are in the ZFS pool %s, which only one node can have "+
 				"imported, and the cluster wants them in two places: "+
-				"let both prefer the same node, and run or be disabled together", p.Config.Node1.Backup, other.Resource, t.Resource, t.Pool))
+				"let both prefer the same node, and run or be disabled together", other.Resource, t.Resource, t.Pool))
 		default:
 			p.Notes = append(p.Notes, fmt.Sprintf("targets %s and %s are in the ZFS pool %s: they must always be on one node, "+
 				"and nothing in the cluster says so", other.Resource, t.Resource, t.Pool))

@@ -78,21 +78,30 @@ func (o Options) withDefaults(cib *pacemaker.CIB, conf *corosync.Conf) (Options,
 // eraOf is the first pcs that a cluster with these files can have: pcs 0.10 came with corosync 3 and Pacemaker 2, whose
 // first crm_feature_set is 3.1.0.
 func eraOf(cib *pacemaker.CIB, conf *corosync.Conf) (pcs.Dialect, error) {
-	var major, minor int
 	feature, releases := cib.Header().FeatureSet, conf.Releases()
-	if _, err := fmt.Sscanf(feature, "%d.%d", &major, &minor); err != nil && feature != "" {
-		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs: crm_feature_set is %q: give Dialect and OldDialect", feature)
+	later, err := pacemaker2(cib)
+	if err != nil {
+		return pcs.Dialect{}, err
 	}
-	pacemaker2 := major > 3 || major == 3 && minor > 0
 	switch {
-	case feature == "" && releases.From > releases.To, pacemaker2 && !releases.Fits(3),
-		feature != "" && !pacemaker2 && releases.From == 3:
+	case feature == "" && releases.From > releases.To, later && !releases.Fits(3),
+		feature != "" && !later && releases.From == 3:
 		return pcs.Dialect{}, fmt.Errorf("cannot tell the pcs: corosync.conf is for corosync %d to %d, and the CIB has the crm_feature_set %q: "+
 			"give Dialect and OldDialect", releases.From, releases.To, feature)
-	case pacemaker2 || releases.From == 3:
+	case later || releases.From == 3:
 		return pcs.V010, nil
 	}
 	return pcs.V09, nil
+}
+
+// pacemaker2 tells by its crm_feature_set whether a CIB is of Pacemaker 2 or later.
+func pacemaker2(cib *pacemaker.CIB) (bool, error) {
+	var major, minor int
+	feature := cib.Header().FeatureSet
+	if _, err := fmt.Sscanf(feature, "%d.%d", &major, &minor); err != nil && feature != "" {
+		return false, fmt.Errorf("cannot tell the pcs: crm_feature_set is %q: give Dialect and OldDialect", feature)
+	}
+	return major > 3 || major == 3 && minor > 0, nil
 }
 
 func (o Options) check() error {
@@ -150,8 +159,31 @@ func New(cib *pacemaker.CIB, conf *corosync.Conf, opts Options) (*Plan, error) {
 	if err := b.setup(conf); err != nil {
 		return nil, err
 	}
-	if err := b.model(cib); err != nil {
+	if err := b.configuration(cib); err != nil {
 		return nil, err
+	}
+	return b.plan, nil
+}
+
+// Refuses is the error with which [New] refuses the configuration in a CIB, whatever its corosync.conf says; nil where it takes it.
+// Without a Dialect it is that which goes with the CIB.
+func Refuses(cib *pacemaker.CIB, opts Options) error {
+	if err := opts.check(); err != nil {
+		return err
+	}
+	era := pcs.V09
+	if later, err := pacemaker2(cib); err == nil && later {
+		era = pcs.V010
+	}
+	opts.Dialect, opts.OldDialect = cmp.Or(opts.Dialect, era), cmp.Or(opts.OldDialect, era)
+	b := &rebuilder{want: cib.Draft(), opts: opts, d: opts.Dialect, plan: &Plan{}}
+	return b.configuration(cib)
+}
+
+// configuration plans everything but the cluster software's own configuration.
+func (b *rebuilder) configuration(cib *pacemaker.CIB) error {
+	if err := b.model(cib); err != nil {
+		return err
 	}
 	b.properties()
 	b.defaults()
@@ -161,10 +193,7 @@ func New(cib *pacemaker.CIB, conf *corosync.Conf, opts Options) (*Plan, error) {
 	b.extras()
 	b.move()
 	b.fencing()
-	if err := b.cannot.Err(); err != nil {
-		return nil, err
-	}
-	return b.plan, nil
+	return b.cannot.Err()
 }
 
 // clusterName is the name that corosync.conf, and the CIB after it, give the cluster; empty where neither does.

@@ -1,0 +1,158 @@
+package upgrade_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
+	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+)
+
+// refusedAlike holds that Load refuses a CIB in the backups where Refusals does, and takes it where that does.
+type refusedAlike struct {
+	cfg  upgrade.Config
+	cib  string // that the pair has
+	name string
+}
+
+func newRefusedAlike(t *testing.T, options lustretest.Options, mend func(*upgrade.Config)) refusedAlike {
+	w := lustretest.NewPair(options)
+	cfg := backedUp(t, w)
+	if mend != nil {
+		mend(&cfg)
+	}
+	r := refusedAlike{cfg: cfg}
+	rewrite(t, cfg.Node1.Backup, func(name string, data []byte) []byte {
+		if strings.Contains(name, "cluster-cfg-") {
+			r.cib = string(data)
+		}
+		return data
+	})
+	_, err := upgrade.Load(cfg)
+	require.NoError(t, err)
+	return r
+}
+
+// load plans from backups that have another CIB in them, and takes from the stores what is not there any more.
+func (r refusedAlike) load(t *testing.T, cib string) error {
+	cfg, dir := r.cfg, t.TempDir()
+	for _, s := range []*upgrade.Server{&cfg.Node1, &cfg.Node2} {
+		to := filepath.Join(dir, filepath.Base(s.Backup))
+		raw, err := os.ReadFile(s.Backup)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(to, raw, 0o600))
+		s.Backup = to
+		rewrite(t, to, func(name string, data []byte) []byte {
+			if strings.Contains(name, "cluster-cfg-") {
+				return []byte(cib)
+			}
+			return data
+		})
+	}
+	_, err := upgrade.Load(cfg)
+	return err
+}
+
+func refusals(t *testing.T, text string) []error {
+	cib, err := pacemaker.ParseCIB(strings.NewReader(text))
+	require.NoError(t, err)
+	return upgrade.Refusals(cib)
+}
+
+// What a plan refuses of a CIB, whoever looks at the CIB alone is told, and the other way round.
+func TestRefusalsAreThoseOfAPlan(t *testing.T) {
+	iml := newRefusedAlike(t, lustretest.Options{}, nil)
+	own := newRefusedAlike(t, lustretest.Options{Site: lustretest.ZFSGroups(pcs.V09)}, ownRepos)
+	const end, last = "</constraints>", "</resources>"
+	meta := func(name, value string) string {
+		return `<meta_attributes id="zz"><nvpair id="zz1" name="` + name + `" value="` + value + `"/></meta_attributes>`
+	}
+	both := []refusedAlike{iml, own}
+	for name, tt := range map[string]struct {
+		pairs    []refusedAlike
+		old, new string // once
+		want     string // of a refusal; empty where it is taken
+	}{
+		"as it is":              {pairs: both, old: "<nodes>", new: "<nodes>"},
+		"three nodes":           {pairs: both, old: "</nodes>", new: `<node id="x3" uname="ct6-mds3"/></nodes>`, want: "this cluster has 3"},
+		"a remote node":         {pairs: both, old: "</nodes>", new: `<node id="x3" type="remote" uname="r"/></nodes>`, want: "this cluster has 3"},
+		"a remote resource":     {pairs: both, old: last, new: `<primitive id="r" class="ocf" provider="pacemaker" type="remote"/>` + last, want: "r is a node of its own"},
+		"a guest":               {pairs: both, old: last, new: `<primitive id="r" class="ocf" provider="heartbeat" type="Dummy">` + meta("remote-node", "g") + `</primitive>` + last, want: "(remote g)"},
+		"a ticket":              {pairs: both, old: end, new: `<rsc_ticket id="tk" rsc="fence-ct6-mds1" ticket="T"/>` + end, want: "tk"},
+		"a bundle":              {pairs: both, old: last, new: `<bundle id="bu"><podman image="x"/></bundle>` + last, want: "bu"},
+		"a template":            {pairs: []refusedAlike{iml}, old: last, new: `<template id="te" class="ocf" provider="x" type="y"/>` + last, want: "te"},
+		"moved by hand":         {pairs: both, old: end, new: `<rsc_location id="cli-ban-x" rsc="MGS_32834e" node="ct6-mds1" score="-INFINITY"/>` + end},
+		"no symmetry":           {pairs: both, old: `name="symmetric-cluster" value="true"`, new: `name="symmetric-cluster" value="false"`, want: "no fence device can fence node"},
+		"maintenance":           {pairs: both, old: `name="symmetric-cluster" value="true"`, new: `name="maintenance-mode" value="true"`, want: "maintenance-mode is true"},
+		"no device":             {pairs: []refusedAlike{iml}, old: `<primitive class="stonith" id="st-fencing" type="fence_chroma"/>`, want: "there is no fence device"},
+		"no agent for a node":   {pairs: []refusedAlike{iml}, old: `name="0_fence_agent"`, new: `name="0_fence_a"`, want: "has no 0_fence_agent"},
+		"a device for nobody":   {pairs: []refusedAlike{own}, old: `name="pcmk_host_list" value="ct6-mds1"`, new: `name="pcmk_host_list" value="ct6-mds9"`, want: "node ct6-mds1: fence-ct6-mds1 fences only"},
+		"a device that asks":    {pairs: []refusedAlike{own}, old: `name="pcmk_host_list" value="ct6-mds1"`, new: `name="pcmk_x" value="ct6-mds1"`},
+		"a clone that notifies": {pairs: []refusedAlike{own}, old: `<clone id="healthLNET-clone">`, new: `<clone id="healthLNET-clone">` + meta("notify", "true"), want: "notify=true"},
+		"stopped by default":    {pairs: []refusedAlike{own}, old: `name="resource-stickiness"`, new: `name="target-role" value="Stopped"/><nvpair id="zz2" name="resource-stickiness"`, want: "in the defaults of the resources"},
+		"another agent":         {pairs: both, old: last, new: `<primitive id="d" class="ocf" provider="heartbeat" type="Dummy"><utilization id="u"><nvpair id="u1" name="cpu" value="1"/></utilization></primitive>` + last, want: "d "},
+		"no target":             {pairs: []refusedAlike{iml}, old: `provider="chroma" type="Target"`, new: "", want: "no target"},
+		"no preference":         {pairs: []refusedAlike{iml}, old: `node="ct6-mds1" rsc="MGS_32834e" score="20"`, new: `node="ct6-mds1" rsc="MGS_32834e" score="10"`, want: "no node is preferred"},
+		"a stranger preferred":  {pairs: both, old: `node="ct6-mds1"`, new: `node="ct6-mds9"`, want: "ct6-mds9"},
+		"a name that misleads":  {pairs: both, old: `uname="ct6-mds1"`, new: `uname="--force"`, want: "not a name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, r := range tt.pairs {
+				require.Contains(t, r.cib, tt.old)
+				n := 1
+				if name == "no target" {
+					n = -1
+					tt.new = `provider="heartbeat" type="Dummy"`
+				}
+				cib := strings.Replace(r.cib, tt.old, tt.new, n)
+				found := refusals(t, cib)
+				err := r.load(t, cib)
+				if tt.want == "" {
+					require.Empty(t, found)
+					require.NoError(t, err)
+					continue
+				}
+				require.Error(t, err)
+				var text strings.Builder
+				for _, f := range found {
+					text.WriteString(f.Error() + "\n")
+				}
+				require.Contains(t, text.String(), tt.want)
+			}
+		})
+	}
+}
+
+// No CIB of the corpus is refused by the one and taken by the other: each is put into the backups of a pair.
+func TestRefusalsOfTheCorpus(t *testing.T) {
+	r := newRefusedAlike(t, lustretest.Options{}, nil)
+	files, err := filepath.Glob(filepath.Join(golden.Corpus(t, "cluster", "cib"), "*.xml"))
+	require.NoError(t, err)
+	more, err := filepath.Glob(filepath.Join(golden.Corpus(t, "iml", "cib"), "*.xml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	refused := 0
+	for i, name := range append(more, files...) {
+		raw, err := os.ReadFile(name)
+		require.NoError(t, err)
+		cib, err := pacemaker.ParseCIB(strings.NewReader(string(raw)))
+		if err != nil || i > len(more) && i%16 != 0 { // none but Lustre's own can be taken: a sample does
+			continue
+		}
+		found := upgrade.Refusals(cib)
+		refused += min(1, len(found))
+		if err := r.load(t, string(raw)); len(found) > 0 {
+			require.Error(t, err, name)
+		} else if err != nil {
+			require.NotContains(t, err.Error(), "configuration", name) // the stores and names are another pair's
+		}
+	}
+	require.NotZero(t, refused)
+}

@@ -1,0 +1,63 @@
+package pacemaker
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The status of a saved CIB tells how the nodes were, what ran where, what failed and what was under way.
+func TestStatusHindrances(t *testing.T) {
+	op := func(rsc, task, rc, status, key string) string {
+		return `<lrm_resource id="` + rsc + `" class="ocf" provider="x" type="y"><lrm_rsc_op id="` + rsc + `_last_0" operation="` + task +
+			`" rc-code="` + rc + `" op-status="` + status + `" call-id="5" interval="0" transition-key="1:1:` + key + `:u"/></lrm_resource>`
+	}
+	node := func(state, ops string) string {
+		return `<node_state id="1" uname="n1" ` + state + `><lrm id="1"><lrm_resources>` + ops + `</lrm_resources></lrm></node_state>`
+	}
+	transient := func(name string) string {
+		return strings.Replace(node(`in_ccm="true" crmd="online" join="member" expected="member"`, ""), "<lrm ", `<transient_attributes id="1">`+
+			`<instance_attributes id="t"><nvpair id="t1" name="`+name+`" value="true"/></instance_attributes></transient_attributes><lrm `, 1)
+	}
+	const up = `in_ccm="true" crmd="online" join="member" expected="member"`
+	n2 := strings.NewReplacer(`"1"`, `"2"`, "n1", "n2").Replace
+	for name, tt := range map[string]struct{ status, want string }{
+		"no status":         {"", ""},
+		"all is well":       {node(up, op("a", "start", "0", "0", "0")) + n2(node(up, op("a", "monitor", "7", "0", "7"))), ""},
+		"in times":          {node(`in_ccm="1700000000" crmd="1700000000" join="member" expected="member"`, "") + n2(node(up, "")), ""},
+		"offline":           {node(`in_ccm="false" crmd="offline" join="down" expected="down"`, "") + n2(node(up, "")), "node n1 was offline"},
+		"offline, in times": {node(`in_ccm="0" crmd="0" join="down" expected="down"`, "") + n2(node(up, "")), "node n1 was offline"},
+		"lost":              {node(`in_ccm="false" crmd="offline" join="member" expected="member"`, "") + n2(node(up, "")), "n1 was unclean: it was lost"},
+		"half there":        {node(`in_ccm="true" crmd="offline" join="member" expected="member"`, "") + n2(node(up, "")), "n1 was unclean: only a part"},
+		"joining":           {node(`in_ccm="true" crmd="online" join="pending" expected="member"`, "") + n2(node(up, "")), "n1 was pending"},
+		"a word nobody knows": {node(`in_ccm="perhaps" crmd="online" join="member" expected="member"`, "") + n2(node(up, "")),
+			"n1 was unclean"},
+		"never seen":     {node(up, ""), "node n2 was never seen"},
+		"standby":        {transient("standby") + n2(node(up, "")), "n1 was in standby until it restarts"},
+		"maintenance":    {transient("maintenance") + n2(node(up, "")), "n1 was in maintenance"},
+		"to be fenced":   {transient("terminate") + n2(node(up, "")), "terminate"},
+		"shutting down":  {transient("shutdown") + n2(node(up, "")), "shutting down"},
+		"a failed start": {node(up, op("a", "start", "1", "0", "0")) + n2(node(up, "")), "a start (exit code 1) had failed on n1"},
+		"a failed probe": {node(up, op("a", "monitor", "5", "0", "7")) + n2(node(up, "")), "a monitor (exit code 5) had failed on n1"},
+		"no code":        {node(up, op("a", "stop", "", "0", "0")) + n2(node(up, "")), "a stop (exit code -1)"},
+		"under way":      {node(up, op("a", "stop", "-1", "-1", "0")) + n2(node(up, "")), "a stop was under way on n1"},
+		"cancelled":      {node(up, op("a", "monitor", "1", "1", "0")) + n2(node(up, "")), ""},
+		"on two nodes":   {node(up, op("a", "start", "0", "0", "0")) + n2(node(up, op("a", "start", "0", "0", "0"))), "a ran on n1 and n2"},
+		"a clone on two": {node(up, op("c", "start", "0", "0", "0")) + n2(node(up, op("c", "start", "0", "0", "0"))), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := ParseCIB(strings.NewReader(`<cib><configuration><nodes><node id="1" uname="n1"/><node id="2" uname="n2"/></nodes><resources>` +
+				`<primitive id="a" class="ocf" provider="x" type="y"/><clone id="k"><primitive id="c" class="ocf" provider="x" type="y"/></clone></resources>` +
+				`</configuration><status>` + tt.status + `</status></cib>`))
+			require.NoError(t, err)
+			h := c.StatusHindrances()
+			if tt.want == "" {
+				require.Empty(t, h)
+				return
+			}
+			require.Len(t, h, 1)
+			require.Contains(t, h[0].Text, tt.want)
+		})
+	}
+}

@@ -42,6 +42,9 @@ func TestLustreAgent(t *testing.T) {
 	n.ok("Lustre start")
 	n.ok("Lustre start")
 	n.ok("Lustre monitor")
+	n.env["OCF_RESKEY_mountpoint"] = "/mnt/other"
+	n.refused(ocfNotRunning, "", "Lustre monitor")
+	n.env["OCF_RESKEY_mountpoint"] = "/mnt/demo-OST0000"
 	require.Contains(t, n.read(mountsFile), "lustre1/demo-OST0000 /mnt/demo-OST0000 lustre ")
 	require.Contains(t, n.ok("lctl dl"), " UP osd-zfs demo-OST0000-osd ")
 	require.Contains(t, n.ok("lctl get_param *.*.recovery_status"), "obdfilter.demo-OST0000.recovery_status=")

@@ -110,7 +110,7 @@ func TestFenceIPMI(t *testing.T) {
 	require.Equal(t, 2, order(append(right, "action=status")...).exit)
 	require.Equal(t, 0, order(append(right, "action=monitor")...).exit)
 	require.Equal(t, wire.HardwareRequest{Op: "power", Node: "ct6-mds2", Action: "off"}, n.orders()[0])
-	require.Equal(t, 1, order("ipaddr=10.0.0.1", "action=off").exit)
+	require.Equal(t, 1, order("ipaddr=10.0.0.1", right[1], right[2], "action=off").exit)
 	require.Equal(t, 1, order(right[0], right[1], "passwd=wrong", "action=off").exit)
 	require.Len(t, n.orders(), 3)
 	require.Contains(t, n.ok("fence_ipmilan -o metadata"), "ipaddr")

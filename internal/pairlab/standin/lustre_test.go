@@ -47,6 +47,7 @@ func TestLustreAgent(t *testing.T) {
 	n.env["OCF_RESKEY_mountpoint"] = "/mnt/demo-OST0000"
 	require.Contains(t, n.read(mountsFile), "lustre1/demo-OST0000 /mnt/demo-OST0000 lustre ")
 	require.Contains(t, n.ok("lctl dl"), " UP osd-zfs demo-OST0000-osd ")
+	require.NotContains(t, n.ok("lctl dl"), "zpool", "a pool is no device of Lustre")
 	require.Contains(t, n.ok("lctl get_param *.*.recovery_status"), "obdfilter.demo-OST0000.recovery_status=")
 	n.refused(1, "pool is busy", "zpool export -f lustre1")
 	// The mount table forgets a target that is being unmounted; the pool does not.

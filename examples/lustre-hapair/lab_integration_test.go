@@ -35,6 +35,7 @@ type real struct {
 	t       testing.TB
 	lab     *pairlab.Lab
 	targets []pairlab.Target
+	byHand  bool // people made the pair
 	dir     string
 	binary  string
 	config  string
@@ -44,10 +45,20 @@ type real struct {
 // newReal boots a pair, makes its old cluster, and backs it up with the tool.
 func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 	t.Helper()
-	r := &real{t: t, dir: t.TempDir()}
-	r.targets = pairlab.GuideTargets(targets)
+	return bootReal(t, pairlab.GuideTargets(targets), false, mend)
+}
+
+// newHandmade is the same with a pair that people made.
+func newHandmade(t testing.TB, mend func(*pairConfig)) *real {
+	t.Helper()
+	return bootReal(t, pairlab.HandMadeTargets(), true, mend)
+}
+
+func bootReal(t testing.TB, targets []pairlab.Target, byHand bool, mend func(*pairConfig)) *real {
+	t.Helper()
+	r := &real{t: t, dir: t.TempDir(), targets: targets, byHand: byHand}
 	lab, err := pairlab.Start(t.Context(),
-		pairlab.Options{Dir: r.dir, Targets: r.targets, StopDelay: time.Second, StartDelay: 2 * time.Second})
+		pairlab.Options{Dir: r.dir, Targets: r.targets, ByHand: byHand, StopDelay: time.Second, StartDelay: 2 * time.Second})
 	if errors.Is(err, pairlab.ErrUnavailable) {
 		t.Skipf("no real pair here: %v", err)
 	}
@@ -56,7 +67,7 @@ func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 	t.Cleanup(func() { require.NoError(t, lab.Close()) })
 	building, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	require.NoError(t, pairlab.BuildOldCluster(building, lab, pairlab.SiteOptions{Targets: r.targets}))
+	require.NoError(t, pairlab.BuildOldCluster(building, lab, pairlab.SiteOptions{Targets: r.targets, ByHand: byHand}))
 
 	r.binary = filepath.Join(r.dir, "lustre-hapair")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", r.binary, ".").CombinedOutput()
@@ -68,6 +79,9 @@ func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 		Node1: serverConfig{Name: lab.Nodes()[0].Name()}, Node2: serverConfig{Name: lab.Nodes()[1].Name()},
 		Manager: "ct6-iml.lfs.intl", PasswordFile: "hacluster", Archives: "archives", AgentRepos: lustretest.AgentRepos(),
 		OldPCS: labPCS, NewPCS: labPCS,
+	}
+	if byHand {
+		job.Manager, job.AgentRepos = "", lustretest.LustreRepos()
 	}
 	if mend != nil {
 		mend(job)
@@ -147,7 +161,7 @@ func (r *real) sound() {
 	r.t.Helper()
 	truth, err := r.lab.Truth()
 	require.NoError(r.t, err)
-	require.Empty(r.t, truth.DoubleMounts, "a target was mounted twice")
+	require.Empty(r.t, truth.DoubleMounts, "a target was mounted, or a pool imported, twice")
 	require.NotContains(r.t, r.log.String(), labPassword)
 }
 
@@ -159,7 +173,11 @@ func (r *real) upgraded() *pacemaker.CIB {
 	truth, err := r.lab.Truth()
 	require.NoError(r.t, err)
 	for _, target := range r.targets {
-		require.Equal(r.t, []string{r.lab.Nodes()[target.Preferred].Name()}, truth.Serving(target.UUID), target.Label)
+		node := []string{r.lab.Nodes()[target.Preferred].Name()}
+		require.Equal(r.t, node, truth.Serving(target.UUID), target.Label)
+		if pool := target.Pool(); pool != "" {
+			require.Equal(r.t, node, truth.Serving(pool), pool)
+		}
 	}
 	return r.cib(0)
 }

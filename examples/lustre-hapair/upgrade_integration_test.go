@@ -61,8 +61,18 @@ func (r *real) asBefore(before, after *pacemaker.CIB) {
 	pair := r.pair()
 	opts := []pacemaker.DiffOption{pacemaker.RenameNodes(pair.Names), pacemaker.Expect(pacemaker.RebuildExpectations()...),
 		pacemaker.ManagedIDs()}
+	if r.byHand { // what was moved says its role, and fence devices have the new names of the nodes
+		moved := slices.Clone(healthClones)
+		for _, target := range pair.Targets {
+			moved = append(moved, target.Switch)
+		}
+		opts = append(opts, pacemaker.Expect(pacemaker.ExpectRenamed(pair.Names), pacemaker.ExpectRole("Started", moved...)))
+	}
 	require.Empty(r.t, pacemaker.Diff(before, after, opts...))
 }
+
+// healthClones are those of a pair that people made.
+var healthClones = []string{"healthLNET-clone", "healthLUSTRE-clone"}
 
 // goesOn resumes the run to the end that every way comes to, with nothing fenced.
 func (r *real) goesOn(before *pacemaker.CIB) {

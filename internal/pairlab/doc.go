@@ -8,6 +8,10 @@
 //		t.Skip(err)
 //	}
 //	defer lab.Close()
+//	err = pairlab.BuildOldCluster(ctx, lab, pairlab.SiteOptions{Targets: targets})
+//
+// The old cluster is one as IML made them, or ([Options.ByHand], [HandMadeTargets]) as people make them: targets of Lustre's own
+// agents, on ldiskfs and in groups with their ZFS pools, health clones and their rules.
 //
 // It needs root on a Debian with iproute2 and Go, and the network once, for the image of the nodes. It installs nothing
 // on the machine, and leaves nothing there: processes, mounts, links and namespaces end with the supervisor, which ends

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab/standin"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 )
 
@@ -64,6 +65,8 @@ type Options struct {
 	Dir string
 	// Targets are what the storage holds. No two may share a UUID.
 	Targets []Target
+	// ByHand is a pair that people made: on the old system is Lustre with its own agents, and nothing of IML.
+	ByHand bool
 	// Post is how long a fenced node takes from power to its first instruction. 0 is 10 s: less than corosync's token and
 	// consensus time-outs together (6.6 s) would bring a node back before its own fencing is announced, and Pacemaker
 	// would stay down on it. Negative is none.
@@ -79,6 +82,9 @@ type Options struct {
 	// Detached is a lab that outlives this process, until [Lab.Close] of whoever has attached to it.
 	Detached bool
 }
+
+// Recovery is how long the recovery of a target takes after each mount.
+const Recovery = standin.Recovery
 
 // nodeNames are the nodes, as in the guide (lustre:118).
 var nodeNames = [2]string{"ct6-mds1.lfs.intl", "ct6-mds2.lfs.intl"}

@@ -21,11 +21,12 @@ const ClusterName = "lustre-ha-cluster"
 // SiteOptions are the choices of an old cluster.
 type SiteOptions struct {
 	Targets []Target // as the lab was started with; the guide's three when empty
+	ByHand  bool     // as the lab was started: people made the cluster, without IML
 }
 
 // BuildOldCluster makes of two nodes of the old release a cluster as IML left it: short node names, two rings, the
-// targets on the nodes that they prefer, fencing by fence_chroma and the nodes' attributes. It comes back when every
-// target is started where it belongs.
+// targets on the nodes that they prefer, fencing by fence_chroma and the nodes' attributes; or as people make one. It
+// comes back when every target is started where it belongs.
 //
 // The first start of a cluster waits 20 s for nodes that might come (dc-deadtime, H5). This one begins with a CIB that
 // says 2 s, which the whole CIB then replaces.
@@ -33,7 +34,10 @@ func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 	if len(o.Targets) == 0 {
 		o.Targets = GuideTargets(3)
 	}
-	s := site{nodes: lab.Nodes(), targets: o.Targets}
+	s := site{nodes: lab.Nodes(), targets: o.Targets, cib: oldCIB}
+	if o.ByHand {
+		s.cib = handMadeCIB
+	}
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
@@ -55,6 +59,7 @@ func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 type site struct {
 	nodes   [2]*Node
 	targets []Target
+	cib     func(nodes [2]string, targets []Target) string
 }
 
 func (s site) auth(ctx context.Context) error {
@@ -103,7 +108,7 @@ func (s site) startNode(ctx context.Context, n *Node) error {
 
 func (s site) configure(ctx context.Context) error {
 	names := [2]string{s.nodes[0].Short(), s.nodes[1].Short()}
-	return run(ctx, s.nodes[0], oldCIB(names, s.targets), "cibadmin", "--replace", "--xml-pipe")
+	return run(ctx, s.nodes[0], s.cib(names, s.targets), "cibadmin", "--replace", "--xml-pipe")
 }
 
 // run runs a command on a node's console that has to succeed.

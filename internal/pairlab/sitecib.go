@@ -29,24 +29,56 @@ func GuideTargets(n int) []Target {
 	return targets
 }
 
-// ResourceID is what the old cluster calls a target: its label, and six digits that IML makes of its UUID.
-func ResourceID(t Target) string { return t.Label + "_" + strings.ReplaceAll(t.UUID, "-", "")[:6] }
+// ResourceID is what the old cluster calls a target: its label, and six digits that IML makes of its UUID. In a pair that
+// people made ([HandMadeTargets]) it is the label alone.
+func ResourceID(t Target) string {
+	if t.UUID == t.Label {
+		return t.Label
+	}
+	return t.Label + "_" + strings.ReplaceAll(t.UUID, "-", "")[:6]
+}
+
+// cibText is a CIB that is being written.
+type cibText struct{ strings.Builder }
+
+// line writes a line; texts in it are escaped.
+func (b *cibText) line(format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = xmlText(s)
+		}
+	}
+	_, _ = fmt.Fprintf(b, format+"\n", args...)
+}
+
+func (b *cibText) pair(set, name, value string) {
+	b.line(`<nvpair id="%s-%s" name="%s" value="%s"/>`, set, name, name, value)
+}
+
+// primitive writes a resource. limit is how many seconds it may take to start and to stop; none for a fence device.
+func (b *cibText) primitive(id, agent string, parameters [][2]string, monitor, limit string) {
+	_, _ = fmt.Fprintf(b, "<primitive id=%q %s>\n", id, agent)
+	if len(parameters) > 0 {
+		b.line(`<instance_attributes id="%s-instance_attributes">`, id)
+		for _, p := range parameters {
+			b.pair(id+"-instance_attributes", p[0], p[1])
+		}
+		b.line(`</instance_attributes>`)
+	}
+	b.line(`<operations><op id="%s-monitor-interval-%ss" interval="%ss" name="monitor" timeout="60s"/>`, id, monitor, monitor)
+	for _, action := range []string{"start", "stop"} {
+		if limit != "" {
+			b.line(`<op id="%s-%s-interval-0s" interval="0s" name="%s" timeout="%ss"/>`, id, action, action, limit)
+		}
+	}
+	b.line(`</operations></primitive>`)
+}
 
 // oldCIB is the CIB of a pair that IML 2.4 made, with its spelling and its leftovers, and the short names of EL6 (H12,
 // H23). A node's id is the number that corosync has for it, for the software below is newer than IML's.
 func oldCIB(nodes [2]string, targets []Target) string {
-	var b strings.Builder
-	line := func(format string, args ...any) {
-		for i, a := range args {
-			if s, ok := a.(string); ok {
-				args[i] = xmlText(s)
-			}
-		}
-		fmt.Fprintf(&b, format+"\n", args...)
-	}
-	pair := func(set, name, value string) {
-		line(`<nvpair id="%s-%s" name="%s" value="%s"/>`, set, name, name, value)
-	}
+	var b cibText
+	line, pair := b.line, b.pair
 	line(`<cib epoch="99" num_updates="0" admin_epoch="0" validate-with="pacemaker-1.2" crm_feature_set="3.0.7">`)
 	line(`<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">`)
 	for _, p := range [][2]string{

@@ -62,6 +62,9 @@ func (n *node) obey(l *life, request wire.HardwareRequest, reply *wire.HardwareA
 	case "mounted":
 		reply.Mounted = n.m.san.mounted(n.Name)
 		return nil
+	case "disks":
+		reply.Disks = n.m.cfg.Targets
+		return nil
 	case "reboot":
 		return l.init.Process.Signal(syscall.SIGINT)
 	case "poweroff":

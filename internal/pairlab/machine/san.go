@@ -21,7 +21,7 @@ type san struct {
 	truth   wire.Truth
 }
 
-// disk is one target.
+// disk is one target, or one pool: the storage treats them alike.
 type disk struct {
 	behaviour wire.Behaviour
 	changed   chan struct{}   // closed and made anew with every change of behaviour
@@ -36,12 +36,19 @@ var (
 
 func newSAN(began time.Time, targets []wire.Target, b wire.Behaviour, nodes ...string) *san {
 	s := &san{began: began, targets: map[string]*disk{}, truth: wire.Truth{Began: began, Disks: targets}}
+	names := map[string]bool{}
 	for _, t := range targets {
+		names[t.UUID] = true
+		if pool := t.Pool(); pool != "" {
+			names[pool] = true
+		}
+	}
+	for name := range names {
 		d := &disk{behaviour: b, changed: make(chan struct{}), mounted: map[string]bool{}, turns: map[string]chan struct{}{}}
 		for _, n := range nodes {
 			d.turns[n] = make(chan struct{}, 1)
 		}
-		s.targets[t.UUID] = d
+		s.targets[name] = d
 	}
 	return s
 }
@@ -167,7 +174,7 @@ func sleep(life context.Context, d time.Duration) bool {
 	}
 }
 
-// mounted are the targets that are mounted on a node.
+// mounted are the targets that are mounted, and the pools that are imported, on a node.
 func (s *san) mounted(node string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -119,3 +119,18 @@ func TestPowerLoss(t *testing.T) {
 		require.Empty(t, s.mounted("b"))
 	})
 }
+
+// A pool is on the storage by itself, once for all of its data sets, and whoever imports it on two nodes is noticed.
+func TestDoubleImportIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSAN(time.Now(), []wire.Target{{UUID: "t", Device: "pool/t"}, {UUID: "u", Device: "pool/u"}, {UUID: "d", Device: "/dev/d"}},
+			wire.Behaviour{}, "a", "b")
+		require.Len(t, s.targets, 4)
+		life := t.Context()
+		require.NoError(t, s.start(life, "a", "zpool:pool"))
+		require.NoError(t, s.start(life, "a", "t"))
+		require.Empty(t, s.tell().DoubleMounts)
+		require.NoError(t, s.start(life, "b", "zpool:pool"))
+		require.Equal(t, []wire.DoubleMount{{Target: "zpool:pool", Nodes: [2]string{"a", "b"}}}, s.tell().DoubleMounts)
+	})
+}

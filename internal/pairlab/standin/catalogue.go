@@ -32,6 +32,8 @@ const (
 
 // web is what yum-config-manager and curl find: the repository definitions of the guide (lustre:535-541, lustre:554).
 var web = map[string]string{
+	LustreRepo: repo(dataRepo, dataRepo) + "\n" + repo("lustre-client", "lustre-client") + "\n" + repo("e2fsprogs-wc", "e2fsprogs-wc") + "\n" +
+		repo("epel", "Extra Packages for Enterprise Linux 7"), // for dkms
 	"https://copr.fedorainfracloud.org/coprs/managerforlustre/manager-for-lustre/repo/epel-7/managerforlustre-manager-for-lustre-epel-7.repo": repo(
 		"managerforlustre-manager-for-lustre", "Copr repo for manager-for-lustre"),
 	"https://copr.fedorainfracloud.org/coprs/ngompa/dnf-el7/repo/epel-7/ngompa-dnf-el7-epel-7.repo": repo("ngompa-dnf-el7",

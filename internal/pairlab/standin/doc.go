@@ -7,6 +7,9 @@
 //
 //   - ocf:chroma:Target and fence_chroma, IML's agents. They ask the hardware, which is outside the node, over
 //     [Socket]: the disks, which know where each target is mounted, and the power switch.
+//   - ocf:lustre:Lustre, healthLNET, healthLUSTRE and fence_ipmilan, for a pair that people made: a target is mounted where the
+//     parameters say, a data set only while its pool is imported; the health agents keep an attribute of their node by
+//     the real attrd_updater. ocf:heartbeat:ZFS is Debian's own.
 //   - yum, yum-config-manager, curl, rpm: packages are lines in a file. They come from the repositories that
 //     /etc/yum.repos.d has, and need each other, as the real ones do, but bring almost nothing: the programs of a
 //     package are there from the start and answer "command not found" until it is installed. The cluster software is
@@ -17,7 +20,8 @@
 //   - firewall-cmd keeps rules and filters nothing. ntpd sets no clock.
 //   - service and chkconfig go through systemctl. shutdown, reboot, poweroff and halt signal the node's init. df shows
 //     mounted targets, lctl their devices and how far their recovery is. zpool imports and exports pools, of which it tells
-//     the hardware, and lists them and those of mounted targets. genhostid makes the file that the real hostid reads,
+//     the hardware, and lists them and those of mounted targets: a pool that two nodes have imported is noticed outside
+//     them, as a target is that two have mounted. genhostid makes the file that the real hostid reads,
 //     passwd takes "--stdin".
 //
 // There is no SELinux, so no chcon.

@@ -41,10 +41,11 @@ func Furnish(root string, release wire.Release, lab wire.Config, index int) erro
 	hash := "!!"
 	switch release {
 	case wire.OldRelease:
-		if err := f.old(); err != nil {
+		if hash = haclusterHash; lab.ByHand {
+			f.handMade()
+		} else if err := f.old(); err != nil {
 			return err
 		}
-		hash = haclusterHash
 	case wire.NewRelease:
 		f.fresh()
 	default:

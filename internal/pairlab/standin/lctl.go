@@ -1,7 +1,5 @@
 package standin
 
-import "github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
-
 // runLctl is `lctl dl`, the devices of Lustre: that of a target's storage stays until the unmounting has ended, whatever
 // the mount table says. And it is `lctl get_param`.
 func runLctl(c *call) int {
@@ -12,15 +10,15 @@ func runLctl(c *call) int {
 	if !get && !c.moduleLoaded("lustre") {
 		return c.fail(1, "opening /dev/obd failed: No such file or directory\nhint: the kernel modules may not be loaded")
 	}
-	reply, err := c.ask(wire.HardwareRequest{Op: "mounted"})
+	holds, err := c.holds()
 	if err != nil {
 		return c.fail(1, "lctl: %v", err)
 	}
 	if get {
-		return c.runGetParam(c.args[1:], reply.Mounted)
+		return c.runGetParam(c.args[1:], holds)
 	}
-	for i, uuid := range reply.Mounted {
-		r, err := c.record(uuid)
+	for i, uuid := range holds {
+		r, err := c.target(uuid)
 		if err != nil {
 			r.Name = uuid
 		}

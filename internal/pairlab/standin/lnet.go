@@ -29,7 +29,7 @@ func (c *call) nid() string {
 		return ""
 	}
 	device := "eth1"
-	if strings.Contains(c.read(lnetFile), "tcp0(eth0)") {
+	if strings.Contains(c.lnet(), "tcp0(eth0)") {
 		device = "eth0"
 	}
 	m := ipaddr.FindStringSubmatch(c.read("/etc/sysconfig/network-scripts/ifcfg-" + device))
@@ -57,3 +57,6 @@ func runLnetctl(c *call) int {
 	}
 	return 0
 }
+
+// lnet is the network configuration of Lustre, in the file that IML writes or in the one of those who have no IML.
+func (c *call) lnet() string { return c.read(lnetFile) + c.read(ownLNetFile) }

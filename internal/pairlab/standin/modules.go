@@ -110,8 +110,8 @@ func runUname(c *call) int {
 }
 
 // Boot is what a node does when it comes up and before its services start, beside what the lab does for it: it takes
-// the kernel that was installed last, puts the firewall's kept rules in force, and loads Lustre's modules where the
-// network for them is configured (lustre:1118). root is the node's root as seen by who calls; below it /run/lab/modules
+// the kernel that was installed last, puts the firewall's kept rules in force, and loads ZFS where it is installed and
+// Lustre's modules where the network for them is configured (lustre:1118). root is the node's root as seen by who calls; below it /run/lab/modules
 // is in place.
 func Boot(root string) error {
 	c := &call{name: "boot", root: root, stdout: os.Stdout, stderr: os.Stderr}
@@ -121,7 +121,12 @@ func Boot(root string) error {
 	if err := c.setRules(currentRules, c.rules(keptRules)); err != nil {
 		return err
 	}
-	if c.exists(lnetFile) && slices.Contains(c.loadable(), "lustre") {
+	if slices.Contains(c.loadable(), "zfs") {
+		if err := c.load("zfs"); err != nil {
+			return err
+		}
+	}
+	if c.lnet() != "" && slices.Contains(c.loadable(), "lustre") {
 		return c.load("lustre")
 	}
 	return nil

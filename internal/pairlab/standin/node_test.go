@@ -52,6 +52,11 @@ func labConfig() wire.Config {
 
 func newNode(t testing.TB, release wire.Release) *node {
 	t.Helper()
+	return nodeOf(t, release, labConfig())
+}
+
+func nodeOf(t testing.TB, release wire.Release, cfg wire.Config) *node {
+	t.Helper()
 	n := &node{t: t, root: t.TempDir(), env: map[string]string{}}
 	n.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nhacluster:x:102:104::/var/lib/pacemaker:/usr/sbin/nologin\n")
 	n.write("/etc/shadow", "root:*:19000:0:99999:7:::\nhacluster:!:19000::::::\n")
@@ -60,7 +65,7 @@ func newNode(t testing.TB, release wire.Release) *node {
 			wire.NewRelease: "CentOS Linux release 7.3.1611 (Core)\n"}[release])
 	n.write("/dev/disk/by-id/scsi-mgs", "")
 	n.write("/var/log/lastlog", "")
-	require.NoError(t, Furnish(n.root, release, labConfig(), 0))
+	require.NoError(t, Furnish(n.root, release, cfg, 0))
 	n.boot()
 	// A socket's path is short, so it is bound by a name that is relative to the node.
 	t.Chdir(n.root)
@@ -109,6 +114,8 @@ func (n *node) answer(req wire.HardwareRequest) wire.HardwareAnswer {
 		n.mounted = append(n.mounted, req.Target)
 	case "stop":
 		n.mounted = slices.DeleteFunc(n.mounted, func(s string) bool { return s == req.Target })
+	case "disks":
+		return wire.HardwareAnswer{OK: true, Disks: labConfig().Targets}
 	case "mounted":
 		return wire.HardwareAnswer{OK: true, Mounted: slices.Clone(n.mounted)}
 	case "power":
@@ -121,7 +128,8 @@ func (n *node) answer(req wire.HardwareRequest) wire.HardwareAnswer {
 func (n *node) orders() []wire.HardwareRequest {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(n.asked), func(r wire.HardwareRequest) bool { return r.Op == "mounted" })
+	looks := func(r wire.HardwareRequest) bool { return r.Op == "mounted" || r.Op == "disks" }
+	return slices.DeleteFunc(slices.Clone(n.asked), looks)
 }
 
 func (n *node) write(name, text string) {

@@ -88,6 +88,7 @@ func TestInstallLustre(t *testing.T) {
 	n.write(mountsFile, "d /m ext4 ro 0 0\n")
 	n.ok("rmmod lustre")
 	n.refused(1, "not currently loaded", "modprobe -r lustre")
+	n.ok("rmmod zfs")
 	require.Equal(t, "ext4 1 0 - Live 0x0", strings.TrimRight(n.read(modulesFile), "\n"))
 }
 

@@ -13,11 +13,12 @@ import (
 // recoveryDir has a file for each target, from the moment at which it was mounted. It is gone with the power.
 const recoveryDir = "/run/lustre-recovery"
 
-// The clients of a lab's target: they are there after so long, all of them.
+// Recovery is how long a target recovers after each mount: then all of its clients are back.
+const Recovery = 2 * time.Second
+
 const (
 	labClients = 2
 	firstBack  = time.Second
-	allBack    = 2 * time.Second
 )
 
 // recovers begins the recovery of a target.
@@ -30,7 +31,7 @@ func (c *call) recovers(uuid string) error {
 
 // recovery is a target's recovery_status, as the kernel prints it. A Lustre of EL6 is 2.5: it has no word for waiting.
 func (c *call) recovery(uuid string, now time.Time) string {
-	elapsed := allBack // of a target that was mounted by hand
+	elapsed := Recovery // of a target that was mounted by hand
 	since := now.Add(-elapsed)
 	if info, err := os.Stat(c.path(path.Join(recoveryDir, uuid))); err == nil {
 		since = info.ModTime()
@@ -38,9 +39,9 @@ func (c *call) recovery(uuid string, now time.Time) string {
 	}
 	start := since.Add(firstBack).Unix()
 	switch {
-	case elapsed >= allBack:
+	case elapsed >= Recovery:
 		return fmt.Sprintf("status: COMPLETE\nrecovery_start: %d\nrecovery_duration: %d\ncompleted_clients: %d/%[3]d\nreplayed_requests: 0\n"+
-			"last_transno: 4294967296\nVBR: DISABLED\nIR: ENABLED\n", start, int((allBack-firstBack)/time.Second), labClients)
+			"last_transno: 4294967296\nVBR: DISABLED\nIR: ENABLED\n", start, int((Recovery-firstBack)/time.Second), labClients)
 	case elapsed < firstBack && c.major() > 6:
 		return "status: WAITING_FOR_CLIENTS\n"
 	case elapsed < firstBack:
@@ -60,7 +61,7 @@ func (c *call) recovery(uuid string, now time.Time) string {
 func (c *call) parameters(uuids []string) map[string]string {
 	all := map[string]string{}
 	for _, uuid := range uuids {
-		r, err := c.record(uuid)
+		r, err := c.target(uuid)
 		if err != nil {
 			continue
 		}
@@ -85,14 +86,12 @@ func (c *call) parameters(uuids []string) map[string]string {
 	return all
 }
 
-// fileSystems are those of the targets in the store.
+// fileSystems are those of the targets on the storage.
 func (c *call) fileSystems() []string {
 	found := map[string]bool{}
-	for _, uuid := range c.stored() {
-		if r, err := c.record(uuid); err == nil {
-			if fs, _, ok := strings.Cut(r.Name, "-"); ok {
-				found[fs] = true
-			}
+	for _, t := range c.disks() {
+		if fs, _, ok := strings.Cut(t.Label, "-"); ok {
+			found[fs] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(found))

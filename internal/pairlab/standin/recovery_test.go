@@ -30,7 +30,7 @@ func TestRecoveryOfATarget(t *testing.T) {
 		require.Equal(t, waits, at(0).Status)
 		require.Equal(t, lustre.RecoveryRuns, at(firstBack).Status)
 		require.Equal(t, 1, at(firstBack).Connected)
-		done := at(allBack)
+		done := at(Recovery)
 		require.True(t, done.Over())
 		require.Equal(t, []int{2, 2, 0}, []int{done.Clients, done.Completed, done.Evicted})
 		require.NoError(t, c.recovers(ost), "it is mounted again")

@@ -147,7 +147,7 @@ func TestDfAndOthersPassOn(t *testing.T) {
 		int){"df": func(_ string, args []string) (string, int) { return strings.Join(args, " "), 0 }}
 	require.Equal(t, "-h /", n.ok("df -h /"))
 	require.Equal(t, "-t ext4", n.ok("df -t ext4"))
-	n.refused(2, "import and export only", "zpool scrub tank")
+	n.refused(2, "export, status and get only", "zpool scrub tank")
 	n.refused(1, "stand-in sets", "ntpd")
 	n.remove("/etc/ntp.conf")
 	n.refused(1, "no servers", "ntpd -qg")

@@ -25,8 +25,12 @@ type program struct {
 func programs() []program {
 	return []program{
 		{"/usr/lib/ocf/resource.d/chroma/Target", "chroma-agent", runTarget},
-		{umountProgram, "chroma-agent", runUmount},
+		{"/usr/lib/ocf/resource.d/lustre/Lustre", "lustre-resource-agents", runLustre},
+		{"/usr/lib/ocf/resource.d/lustre/healthLNET", "lustre-resource-agents", runHealthLNET},
+		{"/usr/lib/ocf/resource.d/lustre/healthLUSTRE", "lustre-resource-agents", runHealthLUSTRE},
+		{umountProgram, "lustre", runUmount},
 		{"/usr/sbin/fence_chroma", "chroma-agent", runFence},
+		{"/usr/sbin/fence_ipmilan", "fence-agents", runFenceIPMI},
 		{"/usr/bin/yum", "", runYum},
 		{"/usr/bin/yum-config-manager", "yum-utils", runYumConfigManager},
 		{"/usr/bin/rpm", "", runRPM},
@@ -100,7 +104,8 @@ func (c *call) main(name string) (exit int, known bool) {
 // notInstalled is the exit status of a program that is not there: the shell's, but for a resource agent, about which
 // Pacemaker says OCF_ERR_INSTALLED.
 func notInstalled(name string) int {
-	if name == "Target" {
+	switch name {
+	case "Target", "Lustre", "healthLNET", "healthLUSTRE":
 		return ocfNotInstalled
 	}
 	return 127

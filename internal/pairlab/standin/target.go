@@ -126,8 +126,8 @@ func (c *call) monitorTarget(uuid string) int {
 
 // mounted tells whether a target is mounted on this node.
 func (c *call) mounted(uuid string) (bool, error) {
-	reply, err := c.ask(wire.HardwareRequest{Op: "mounted"})
-	return slices.Contains(reply.Mounted, uuid), err
+	holds, err := c.holds()
+	return slices.Contains(holds, uuid), err
 }
 
 func (c *call) startTarget(uuid string) int {
@@ -135,7 +135,10 @@ func (c *call) startTarget(uuid string) int {
 		c.log("%s: the lustre module is not loaded", uuid)
 		return c.fail(ocfArgs, "Target: the lustre module is not loaded")
 	}
-	r, err := c.mount(uuid)
+	r, err := c.record(uuid)
+	if err == nil {
+		err = c.mount(uuid, r)
+	}
 	if err != nil {
 		c.log("%s: start: %v", uuid, err)
 		return c.fail(ocfGeneric, "Target: %v", err)
@@ -144,24 +147,21 @@ func (c *call) startTarget(uuid string) int {
 	return ocfSuccess
 }
 
-func (c *call) mount(uuid string) (record, error) {
-	r, err := c.record(uuid)
-	if err != nil {
-		return r, err
-	}
+// mount mounts a target, as a record says where.
+func (c *call) mount(uuid string, r record) error {
 	if info, err := os.Stat(c.path(r.Mount)); err != nil || !info.IsDir() {
-		return r, fmt.Errorf("mount.lustre: %s is not a directory", r.Mount)
+		return fmt.Errorf("mount.lustre: %s is not a directory", r.Mount)
 	}
 	if strings.HasPrefix(r.Device, "/") && !c.exists(r.Device) {
-		return r, fmt.Errorf("mount.lustre: %s: no such device", r.Device)
+		return fmt.Errorf("mount.lustre: %s: no such device", r.Device)
 	}
 	if _, err := c.ask(wire.HardwareRequest{Op: "start", Target: uuid}); err != nil {
-		return r, err
+		return err
 	}
 	if err := c.recovers(uuid); err != nil {
-		return r, err
+		return err
 	}
-	return r, c.list(r, true)
+	return c.list(r, true)
 }
 
 // list puts a target into the mount table, or takes it out.
@@ -205,12 +205,16 @@ func (c *call) stopTarget(uuid string) int {
 // at work, whatever becomes of the agent.
 const umountProgram = "/usr/lib/lustre/umount"
 
-// runUmount is `umount DIR` of a target. By its UUID it unmounts one of which the store knows nothing.
+// runUmount is `umount DIR` of a target. By its UUID it unmounts one of which the store knows nothing, and which has not
+// its disk's usual mount point.
 func runUmount(c *call) int {
 	if len(c.args) != 1 {
 		return c.fail(1, "usage: umount DIR")
 	}
 	uuid := c.args[0]
+	if t, ok := c.disk(func(t wire.Target) bool { return t.Mount == c.args[0] }); ok {
+		uuid = t.UUID
+	}
 	for _, stored := range c.stored() {
 		if c.mountPoint(stored) == c.args[0] {
 			uuid = stored
@@ -245,7 +249,7 @@ func (c *call) mountPoint(uuid string) string {
 // unmount takes a target out of the mount table and then off the storage, as the kernel does: the table shows no mount
 // any more while the file system is still being written back, which takes its time.
 func (c *call) unmount(uuid string) error {
-	r, err := c.record(uuid)
+	r, err := c.target(uuid)
 	if err == nil {
 		err = c.list(r, false)
 	}

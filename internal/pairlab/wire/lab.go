@@ -59,6 +59,18 @@ type Target struct {
 	Preferred int    `json:"preferred"` // which node it belongs on: 0 or 1
 }
 
+// PoolPrefix begins the name that a ZFS pool has on the storage, such as "zpool:ost0pool": it is imported as a target is
+// mounted, and by two nodes at once is as much an accident.
+const PoolPrefix = "zpool:"
+
+// Pool is the name on the storage of the pool that a target lies in; empty when it lies in none.
+func (t Target) Pool() string {
+	if pool, _, dataset := strings.Cut(t.Device, "/"); dataset && pool != "" {
+		return PoolPrefix + pool
+	}
+	return ""
+}
+
 // Behaviour is how the storage answers for one target.
 type Behaviour struct {
 	StartDelay time.Duration `json:"start_delay"` // how long a mount takes
@@ -87,6 +99,7 @@ type Config struct {
 	Nodes      [2]Node       `json:"nodes"`
 	Outside    string        `json:"outside"` // the machine's own address on ring 0
 	Targets    []Target      `json:"targets"`
+	ByHand     bool          `json:"by_hand"`   // the old system is one that people made, without IML
 	Behaviour  Behaviour     `json:"behaviour"` // of every target, until changed
 	Post       time.Duration `json:"post"`      // from power back to the first instruction, after a fencing
 	Authorized string        `json:"authorized"`
@@ -146,8 +159,8 @@ type NodeStatus struct {
 
 // HardwareRequest is what a node asks of its hardware, by /run/lab/hw.sock.
 type HardwareRequest struct {
-	Op     string `json:"op"`               // "start", "stop", "mounted", "power", "reboot", "poweroff"
-	Target string `json:"target,omitempty"` // UUID, for start and stop
+	Op     string `json:"op"`               // "start", "stop", "mounted", "disks", "power", "reboot", "poweroff"
+	Target string `json:"target,omitempty"` // UUID or pool, for start and stop
 	Node   string `json:"node,omitempty"`   // full or short name, for power
 	Action string `json:"action,omitempty"` // "off", "on", "reboot", "status", for power
 }
@@ -156,7 +169,8 @@ type HardwareRequest struct {
 type HardwareAnswer struct {
 	OK      bool     `json:"ok"`
 	Error   string   `json:"error,omitempty"`
-	Mounted []string `json:"mounted,omitempty"` // UUIDs, for mounted
+	Mounted []string `json:"mounted,omitempty"` // UUIDs, and imported pools, for mounted
+	Disks   []Target `json:"disks,omitempty"`   // what the labels on the disks say, for disks
 	Power   string   `json:"power,omitempty"`   // "on" or "off", for power status
 }
 

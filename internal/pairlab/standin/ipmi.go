@@ -1,0 +1,68 @@
+package standin
+
+import (
+	"bufio"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
+)
+
+// runFenceIPMI is fence_ipmilan: each node has a power switch of its own, whose address is [BMC]. It takes its orders as
+// Pacemaker gives them, "name=value" a line on standard input, or as "-o action".
+//
+// https://github.com/ClusterLabs/fence-agents/blob/main/doc/FenceAgentAPI.md
+func runFenceIPMI(c *call) int {
+	option := map[string]string{"action": "reboot"}
+	for lines := bufio.NewScanner(c.stdin); len(c.args) == 0 && lines.Scan(); {
+		if name, value, given := strings.Cut(strings.TrimSpace(lines.Text()), "="); given {
+			option[name] = value
+		}
+	}
+	if len(c.args) == 2 && c.args[0] == "-o" {
+		option["action"] = c.args[1]
+	}
+	node, known := strings.CutSuffix(option["ipaddr"], bmcSuffix)
+	switch action := option["action"]; {
+	case action == "metadata":
+		c.printf("%s", ipmiMetadata)
+		return 0
+	case !known:
+		return c.fail(1, "fence_ipmilan: unable to connect to %q", option["ipaddr"])
+	case option["login"] != FenceLogin, option["passwd"] != FencePassword:
+		return c.fail(1, "fence_ipmilan: Unable to obtain correct plug status or plug is not available")
+	default:
+		if action == "monitor" {
+			action = "status"
+		}
+		reply, err := c.ask(wire.HardwareRequest{Op: "power", Node: node, Action: action})
+		switch {
+		case err != nil:
+			return c.fail(1, "fence_ipmilan: %s: %v", action, err)
+		case option["action"] == "status" && reply.Power == "off":
+			return 2
+		}
+		return 0
+	}
+}
+
+const ipmiMetadata = `<?xml version="1.0" ?>
+<resource-agent name="fence_ipmilan" shortdesc="Fence agent for IPMI">
+<longdesc>A stand-in for fence_ipmilan: it cuts the power of the node of the lab that its address names.</longdesc>
+<vendor-url></vendor-url>
+<parameters>
+<parameter name="action"><content type="string" default="reboot"/><shortdesc lang="en">Fencing action</shortdesc></parameter>
+<parameter name="ipaddr" required="1"><content type="string"/><shortdesc lang="en">Address</shortdesc></parameter>
+<parameter name="login"><content type="string"/><shortdesc lang="en">Login</shortdesc></parameter>
+<parameter name="passwd"><content type="string"/><shortdesc lang="en">Password</shortdesc></parameter>
+<parameter name="port"><content type="string"/><shortdesc lang="en">Which node</shortdesc></parameter>
+</parameters>
+<actions>
+<action name="on"/>
+<action name="off"/>
+<action name="reboot"/>
+<action name="status"/>
+<action name="monitor"/>
+<action name="metadata"/>
+</actions>
+</resource-agent>
+`

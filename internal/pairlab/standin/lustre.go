@@ -1,0 +1,86 @@
+package standin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
+)
+
+// runLustre is ocf:lustre:Lustre, which mounts what its parameters say: a block device, or a data set of a pool that the
+// node has imported. Like the real one it asks the mount table, and nothing else, whether the target is mounted (H27).
+//
+// https://github.com/lustre/lustre-release/blob/2.10.4/contrib/scripts/Lustre
+func runLustre(c *call) int {
+	if len(c.args) != 1 {
+		return c.fail(ocfArgs, "usage: Lustre {start|stop|status|monitor|validate-all|meta-data}")
+	}
+	device, mount := c.getenv("OCF_RESKEY_target"), c.getenv("OCF_RESKEY_mountpoint")
+	switch c.args[0] {
+	case "meta-data":
+		c.printf("%s", lustreMetadata)
+		return ocfSuccess
+	case "notify", "validate-all":
+		return ocfSuccess
+	case "start", "stop", "monitor", "status":
+	default:
+		return c.fail(ocfUnimplemented, "usage: Lustre {start|stop|status|monitor|validate-all|meta-data}")
+	}
+	if device == "" || mount == "" {
+		return c.fail(ocfConfigured, "Lustre: the parameters target and mountpoint are needed")
+	}
+	here := slices.ContainsFunc(lustreMounts(c.read(mountsFile)),
+		func(m []string) bool { return m[0] == escape(device) && m[1] == escape(mount) })
+	switch {
+	case c.args[0] == "start" && !here:
+		return c.startLustre(device, mount)
+	case c.args[0] == "stop" && here:
+		if exit := c.exec(strings.NewReader(""), c.stdout, c.stderr, umountProgram, mount); exit != 0 {
+			return c.fail(ocfGeneric, "Lustre: umount %s: exit status %d", mount, exit)
+		}
+	case !here && c.args[0] != "stop":
+		return ocfNotRunning
+	}
+	return ocfSuccess
+}
+
+// startLustre is `mount -t lustre DEVICE DIR`.
+func (c *call) startLustre(device, mount string) int {
+	t, found := c.disk(func(t wire.Target) bool { return t.Device == device })
+	err := error(nil)
+	switch pool, _, _ := strings.Cut(device, "/"); {
+	case !found:
+		err = fmt.Errorf("mount.lustre: %s has not been formatted with mkfs.lustre or the backend filesystem type is not supported", device)
+	case pool != "" && !slices.Contains(strings.Fields(c.read(poolsFile)), pool):
+		err = fmt.Errorf("mount.lustre: %s: the pool %s is not imported", device, pool)
+	case !c.moduleLoaded("lustre"):
+		err = fmt.Errorf("mount.lustre: mount %s at %s failed: No such device. Are the lustre modules loaded?", device, mount)
+	default:
+		err = c.mount(t.UUID, record{Backfs: t.Backfs, Device: device, Mount: mount, Name: t.Label})
+	}
+	if err != nil {
+		return c.fail(ocfGeneric, "Lustre: %v", err)
+	}
+	return ocfSuccess
+}
+
+// agentMetadata is what an agent of Lustre says of itself.
+func agentMetadata(name string, parameters ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<?xml version=\"1.0\"?>\n<resource-agent name=%q>\n<version>1.0</version>\n"+
+		"<longdesc lang=\"en\">A stand-in for ocf:lustre:%[1]s.</longdesc>\n<shortdesc lang=\"en\">%[1]s</shortdesc>\n<parameters>\n", name)
+	for _, p := range parameters {
+		p, required := strings.CutSuffix(p, "!")
+		fmt.Fprintf(&b, "<parameter name=%q required=\"%d\">\n<longdesc lang=\"en\">%[1]s</longdesc>\n<shortdesc lang=\"en\">%[1]s</shortdesc>\n"+
+			"<content type=\"string\" default=\"\"/>\n</parameter>\n", p, map[bool]int{true: 1}[required])
+	}
+	b.WriteString("</parameters>\n<actions>\n")
+	for _, action := range []string{"start", "stop", "validate-all", "meta-data"} {
+		fmt.Fprintf(&b, "<action name=%q timeout=\"300\"/>\n", action)
+	}
+	b.WriteString("<action name=\"monitor\" depth=\"0\" timeout=\"300\" interval=\"20\"/>\n</actions>\n</resource-agent>\n")
+	return b.String()
+}
+
+var lustreMetadata = agentMetadata("Lustre", "target!", "mountpoint!", "mountoptions")

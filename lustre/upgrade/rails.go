@@ -68,12 +68,12 @@ func (n *node) seeFaces(id string) []evenkeel.Action {
 			}
 			return nil
 		}))
-	a = shows(a, `| awk '{ print $2 }' | sort -u | grep -xF`+each(names), names...)
+	a = shows(a, `| awk '{ print $2 }' | sort -u | grep -xF`+patterns(names), names...)
 	return []evenkeel.Action{a.On(n.Name)}
 }
 
-// each are the names as patterns of grep.
-func each(names []string) (text string) {
+// patterns are the names as patterns of grep.
+func patterns(names []string) (text string) {
 	for _, name := range names {
 		text += " -e " + shellescape.Quote(name)
 	}
@@ -123,7 +123,7 @@ func (n *node) seeRails(id string) []evenkeel.Action {
 			}
 			return nil
 		}))
-	return []evenkeel.Action{shows(a, `| sed -nE 's/^ +[0-9]+: *//p' | sort -u | grep -xF`+each(conf.Interfaces()), conf.Interfaces()...).On(n.Name)}
+	return []evenkeel.Action{shows(a, `| sed -nE 's/^ +[0-9]+: *//p' | sort -u | grep -xF`+patterns(conf.Interfaces()), conf.Interfaces()...).On(n.Name)}
 }
 
 // sameRails wants a fresh backup to have the /etc/lnet.conf that the plan was made for.

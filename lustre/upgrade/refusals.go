@@ -16,23 +16,23 @@ func Refusals(c *pacemaker.CIB) []error {
 	p := loading{&Pair{CIB: c, byHand: MadeByHand(c)}}
 	if !p.byHand {
 		if err := p.agents(); err != nil { // nothing else of it matters
-			return each(err)
+			return apart(err)
 		}
 	}
 	if err := c.CheckNames(); err != nil {
-		return each(err) // it could mislead in all that is said
+		return apart(err) // it could mislead in all that is said
 	}
-	refused := each(errors.Join(p.noOtherNodes(), p.atWork(), p.rebuildRefuses()))
+	refused := apart(errors.Join(p.noOtherNodes(), p.atWork(), p.rebuildRefuses()))
 	if p.byHand {
 		b := readByHand(c)
 		p.health, p.Targets = b.health, b.targets
-		return append(append(refused, b.found...), each(p.ownTargets())...)
+		return append(append(refused, b.found...), apart(p.ownTargets())...)
 	}
-	return append(refused, each(p.homes())...)
+	return append(refused, apart(p.homes())...)
 }
 
-// each takes apart what errors.Join has joined.
-func each(err error) []error {
+// apart takes apart what errors.Join has joined.
+func apart(err error) []error {
 	joined, is := err.(interface{ Unwrap() []error })
 	switch {
 	case err == nil:
@@ -42,7 +42,7 @@ func each(err error) []error {
 	}
 	var out []error
 	for _, err := range joined.Unwrap() {
-		out = append(out, each(err)...)
+		out = append(out, apart(err)...)
 	}
 	return out
 }

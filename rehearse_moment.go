@@ -88,7 +88,7 @@ func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) fu
 		}
 		key := world.Fingerprint(LeasePath) + l.fingerprint(d)
 		if end := known[key]; end != nil {
-			out.end = end
+			*out.end = *end // not the same pointer: the states before this one have that of this run
 			return true
 		}
 		if straight {

@@ -46,7 +46,7 @@ func TestOtherSystemsAndWays(t *testing.T) {
 			require.Equal(t, []string{lustretest.Node2}, r.Target("demo-MDT0000").On)
 			require.Empty(t, r.Fences)
 
-			report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 211)))
+			report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(t, every(t, 211)))
 			require.NoError(t, err)
 			for _, f := range report.Failures[:min(len(report.Failures), 5)] {
 				t.Error(f)

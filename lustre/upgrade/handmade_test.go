@@ -80,7 +80,7 @@ func TestAHandMadePairRehearsed(t *testing.T) {
 	for name, site := range handMade {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, lustretest.Options{Site: site(pcs.V09)}, ownRepos)
-			report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 401)))
+			report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(t, every(t, 401)))
 			require.NoError(t, err)
 			for _, f := range report.Failures[:min(len(report.Failures), 10)] {
 				t.Error(f)
@@ -109,7 +109,8 @@ func TestAgentsOfAManagerThatIsNotGiven(t *testing.T) {
 	require.ErrorContains(t, err, "fence-ct6-mds1 is of stonith:fence_chroma")
 	cfg.Manager = lustretest.Manager
 	_, err = upgrade.Load(cfg)
-	require.NoError(t, err)
+	require.NotContains(t, err.Error(), "IML's agent")
+	require.ErrorContains(t, err, "node ct6-mds1 has no 0_fence_agent", "fence_chroma fences by what IML keeps of a node")
 	ownRepos(&cfg)
 	cfg.AgentRepos = nil
 	_, err = upgrade.Load(cfg)

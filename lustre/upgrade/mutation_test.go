@@ -368,7 +368,7 @@ func TestRehearsalFindsWhatMustNotBeRepeated(t *testing.T) {
 		require.NoError(t, p.run())
 		require.Positive(t, number)
 		failures := func(rb *evenkeel.Runbook) []evenkeel.RehearsalFailure {
-			plan := s.rehearsal(number - 1) // at 1 and at number, and seldom more
+			plan := s.rehearsal(t, number-1) // at 1 and at number, and seldom more
 			plan.Kinds = []evenkeel.ScheduleKind{evenkeel.CrashAfter}
 			report, err := evenkeel.Rehearse(t.Context(), rb, s.world.Rehearsal(), plan)
 			require.NoError(t, err)

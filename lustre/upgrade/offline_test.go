@@ -109,7 +109,7 @@ func TestOfflineResumesBetweenTheClusters(t *testing.T) {
 // The tool may die anywhere, offline too.
 func TestOfflineRehearsal(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, goOffline)
-	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 151)))
+	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(t, every(t, 151)))
 	require.NoError(t, err)
 	for _, f := range report.Failures[:min(len(report.Failures), 20)] {
 		t.Error(f)

@@ -199,7 +199,7 @@ func TestThePairIsUpgraded(t *testing.T) {
 // WF-006, SSH-010: the tool may die anywhere.
 func TestRehearsal(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
-	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(every(t, 67)))
+	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), s.rehearsal(t, every(t, 67)))
 	require.NoError(t, err)
 	for _, f := range report.Failures[:min(len(report.Failures), 20)] {
 		t.Error(f)
@@ -207,7 +207,9 @@ func TestRehearsal(t *testing.T) {
 	t.Logf("%d commands, %d records, %d schedules, %d met, %d failures", report.Commands, report.Records, report.Schedules, report.Met, len(report.Failures))
 }
 
-func (s *scene) rehearsal(every int) evenkeel.RehearsalPlan {
+func (s *scene) rehearsal(t *testing.T, every int) evenkeel.RehearsalPlan {
+	t.Helper()
+	require.NoError(t, s.reset())
 	return evenkeel.RehearsalPlan{Every: every, Local: s.pair.Config.ArchiveDir, Operator: func(w evenkeel.World) evenkeel.Operator {
 		return waiting{w.Clock(), w}
 	}}

@@ -180,7 +180,7 @@ func (s *scene) asBefore(t *testing.T, p *play, to string) {
 // A rollback from every point, and crashes within it: nothing is mounted twice, and it comes to its end.
 func TestRollbackRehearsed(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
-	plan := s.rehearsal(every(t, 47))
+	plan := s.rehearsal(t, every(t, 47))
 	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.RollbackFrom}
 	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world.Rehearsal(), plan)
 	require.NoError(t, err)

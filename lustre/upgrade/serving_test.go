@@ -206,8 +206,14 @@ func TestAnUnknownAnswerFailsClosed(t *testing.T) {
 		p.w.BeforeEffect = nil
 		err := p.run()
 		var step *evenkeel.StepError
-		require.ErrorAs(t, err, &step, name)
-		require.Equal(t, "switch-over/recovered", step.Step+"/"+step.Action, name)
+		var pause *evenkeel.Pause
+		if name == "more than all" { // the kernel shows such counts for a moment: it is looked at again until the limit
+			require.ErrorAs(t, err, &pause, name)
+			require.Equal(t, "switch-over/recovered", pause.Step+"/"+pause.Action, name)
+		} else {
+			require.ErrorAs(t, err, &step, name)
+			require.Equal(t, "switch-over/recovered", step.Step+"/"+step.Action, name)
+		}
 		require.Equal(t, []string{lustretest.Node1}, p.w.Report().Target("demo-MDT0000").On, name)
 		p.hosts = p.w
 		require.NoError(t, p.resume(), name)

@@ -72,7 +72,7 @@ func (s session) amend(ctx context.Context, yes bool) (int, error) {
 	opts.World, opts.Rehearsed = play.world, play.runbook
 	opts.Plan = evenkeel.RehearsalPlan{
 		Reset:    play.reset,
-		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false) },
+		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false, nil) },
 	}
 	if _, err := evenkeel.Amend(ctx, s.rb, journal, opts); err != nil {
 		return ExitInput, err

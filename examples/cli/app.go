@@ -84,8 +84,11 @@ type App struct {
 	// Journal wraps the run's journal; tests kill the tool in it.
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
 
-	seen    bool // what is printed goes to a terminal
-	carried bool // a run was carried on: the exit code says what became of it, and the journal what was printed
+	seen    bool        // what is printed goes to a terminal
+	screen  *os.File    // that terminal; nil where it goes elsewhere
+	under   io.Writer   // what is below Stdout, where the escape sequences of the view go through
+	stuck   func() bool // nobody reads the output now
+	carried bool        // a run was carried on: the exit code says what became of it, and the journal what was printed
 
 	tty *terminal // where the operator is asked, from the first question on
 }
@@ -151,9 +154,12 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
-	a.seen = interactive(a.Stdout)
+	if a.seen = interactive(a.Stdout); a.seen {
+		a.screen = a.Stdout.(*os.File)
+	}
 	answer := &noted{w: a.Stdout}
-	a.Stdout, a.Stderr = printable.Writer(answer), printable.Writer(a.Stderr) // what is shown comes from files and machines
+	a.through(answer)
+	a.Stderr = printable.Writer(a.Stderr)
 	code, err := a.dispatch(args)
 	if lost := answer.lost(); lost != nil && code == ExitDone && !a.carried { // an answer that nobody got is none
 		code, err = ExitFailed, fmt.Errorf("%s: the output is lost: %w", a.Name, lost)
@@ -163,6 +169,9 @@ func (a *App) Main(args []string) int {
 	}
 	return code
 }
+
+// through has Stdout go through w: what is shown comes from files and machines.
+func (a *App) through(w io.Writer) { a.under, a.Stdout = w, printable.Writer(w) }
 
 // noted notes that something could not be written.
 type noted struct {
@@ -197,6 +206,7 @@ func (a *App) dispatch(args []string) (int, error) {
 	if len(args) > 0 && a.Jobs[args[0]] != nil {
 		job := a.Jobs[args[0]]()
 		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.seen = a.Stdout, a.Stderr, a.Stdin, a.Journal, a.seen
+		job.screen, job.under = a.screen, a.under
 		code, err := job.command(args[1:])
 		a.carried = job.carried
 		return code, err

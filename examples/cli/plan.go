@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -191,6 +192,8 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
 	dir := fs.String("dir", "", "take the input from this directory instead of the built-in example")
 	verbose := fs.Bool("v", false, "say more")
+	events := fs.String("events", "", "write every event to this file too, as JSON lines (docs/events.md)")
+	pace := fs.Duration("pace", 40*time.Millisecond, "on a terminal, a pause at each action, so that it can be followed")
 	if err := a.flags(fs, args, 0); err != nil {
 		return ExitInput, err
 	}
@@ -209,7 +212,7 @@ func (a *App) demo(ctx context.Context, args []string) (int, error) {
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
 		"journal are in %s\n\n", rb.Title, into)
-	one := session{app: a, verb: "run", cfg: cfg, rb: rb, config: s.ConfigFile, verbose: *verbose}
+	one := session{app: a, verb: "run", cfg: cfg, rb: rb, config: s.ConfigFile, verbose: *verbose, events: *events, pace: *pace}
 	code, err := one.carryOut(ctx, evenkeel.Run)
 	if err == nil && s.world.Check() != nil {
 		return ExitFailed, s.world.Check()

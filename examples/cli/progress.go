@@ -8,107 +8,12 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 var background = context.Background()
-
-// progress prints what happens, a line each: elapsed time, step, host, what, and after each step what serves where.
-type progress struct {
-	w       io.Writer
-	verbose bool
-	serving func() string // empty where nobody knows
-
-	mu              sync.Mutex
-	waiting, asking string // the keys of what was last said of these: a poll that waits for the same says nothing
-}
-
-// Event prints an event.
-func (p *progress) Event(e evenkeel.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	host, _, _ := strings.Cut(printable.Line(e.Host), ".")
-	e.Text = strings.ReplaceAll(e.Text, "\n", "\n"+strings.Repeat(" ", 31)+"| ") // no line of it looks like one of ours
-	if e.Missed > 0 {
-		_, _ = fmt.Fprintf(p.w, "%9s  %d messages are missing here, since the output was stuck: status and the journal have it all\n",
-			elapsed(e.Elapsed), e.Missed)
-	}
-	print := func(mark, text string) {
-		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
-	}
-	switch e.Kind {
-	case evenkeel.EventStep:
-		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  == %s\n", elapsed(e.Elapsed), e.Number, e.Total, e.Text)
-	case evenkeel.EventAction:
-		print(mark(e.Action), e.Text)
-	case evenkeel.EventAlready:
-		print("=", e.Text+" (done already)")
-	case evenkeel.EventWait:
-		if e.Key != p.waiting {
-			print("~", "waiting: "+e.Text)
-		}
-		p.waiting = e.Key
-	case evenkeel.EventAsk:
-		if e.Key != p.asking {
-			print("?", "BY HAND: "+e.Text)
-		}
-		p.asking = e.Key
-	case evenkeel.EventPause:
-		print("?", "PAUSED: "+e.Text)
-	case evenkeel.EventFailed:
-		print("x", "FAILED: "+e.Text)
-	case evenkeel.EventUnknown:
-		print("x", "outcome unknown: "+e.Text)
-	case evenkeel.EventUndo:
-		print("<", "undoing: "+e.Text)
-	case evenkeel.EventWindow:
-		print("[", "window opens: "+e.Text)
-	case evenkeel.EventClosed:
-		print("]", "window closes: "+e.Text)
-	case evenkeel.EventAlarm:
-		print("!", "ALARM: "+e.Text)
-	case evenkeel.EventStopping:
-		_, _ = fmt.Fprintf(p.w, "%9s  STOPPING: %s\n", elapsed(e.Elapsed), e.Text)
-	case evenkeel.EventCompletion:
-		print("<", "completing: "+e.Text)
-	case evenkeel.EventNote:
-		print("i", "NOTE: "+e.Text)
-	case evenkeel.EventUnseen:
-		if p.verbose {
-			print("o", "cannot be observed: "+e.Text)
-		}
-	case evenkeel.EventLease:
-		_, _ = fmt.Fprintf(p.w, "%9s  lease: %s\n", elapsed(e.Elapsed), e.Text)
-	case evenkeel.EventStepDone:
-		if text := p.serving(); text != "" {
-			_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d     done; serving: %s\n", elapsed(e.Elapsed), e.Number, e.Total, text)
-		}
-	case evenkeel.EventDone, evenkeel.EventRunning:
-	}
-}
-
-// mark tells how grave an action is.
-func mark(a *evenkeel.Action) string {
-	switch {
-	case a.Manual != "":
-		return "?"
-	case a.Op != nil && a.Op.Effect == evenkeel.Disruptive, a.Cmd.Effect == evenkeel.Disruptive:
-		return "!"
-	case a.Op != nil && a.Op.Effect == evenkeel.Mutating, a.Cmd.Effect == evenkeel.Mutating:
-		return "+"
-	}
-	return " "
-}
-
-// elapsed prints a duration as hours, minutes and seconds.
-func elapsed(d time.Duration) string {
-	s := int(d.Round(time.Second) / time.Second)
-	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-}
 
 // operator is what the configuration attests, and for everything else waiting until the evidence is there.
 // In a simulated world it also does what is to be done.
@@ -120,10 +25,11 @@ type operator struct {
 	asked  map[string]time.Time // in a simulated world: since when each action waits
 	in     *terminal            // nil where nobody can be asked
 	out    io.Writer
+	watch  *watch // steps aside while a question is asked; nil where nothing is shown
 }
 
-func (a *App) operator(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) operator {
-	at := operator{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout}
+func (a *App) operator(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool, w *watch) operator {
+	at := operator{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout, watch: w}
 	if cfg.World != "" && a.Person != nil {
 		at.person = func(ctx context.Context, ask evenkeel.Prompt) error { return a.Person(ctx, hosts, ask) }
 	}

@@ -37,7 +37,7 @@ func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
 	defer done()
 	report, err := evenkeel.Rehearse(ctx, play.runbook, play.world, evenkeel.RehearsalPlan{
 		Every: *every, Reset: play.reset,
-		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false) },
+		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false, nil) },
 	})
 	stopped := ctx.Err() != nil
 	if err != nil && !stopped {

@@ -61,6 +61,7 @@ func (a *App) carryOut(ctx context.Context, name string, args []string, start ru
 	set.StringVar(&s.config, "config", "", "the configuration file")
 	set.BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for it")
 	set.BoolVar(&s.verbose, "v", false, "say more")
+	set.StringVar(&s.events, "events", "", "write every event to this file too, as JSON lines (docs/events.md)")
 	set.StringVar(&s.take, "take-lease", "", "take the lease over from another run, the one of this ID, which its operator has given up")
 	set.StringVar(&s.approved, "approved-digest", "", "refuse a runbook whose digest is not this one: that of the plan that was signed")
 	set.BoolVar(&s.force, "force-takeover", false,
@@ -134,6 +135,8 @@ type session struct {
 	take, approved  string
 	force           bool
 	extend          windows
+	events          string        // the file for the events; empty for none
+	pace            time.Duration // on a terminal, a pause after each action of a simulated world
 }
 
 // approval refuses a runbook that is not the signed one, and, where the configuration wants it, to go on without the
@@ -181,18 +184,26 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a.carried = true
 	stop, ctx, done := a.interrupts(ctx, s.again(s.onward()))
 	defer done()
+	watch, err := s.watch(s.before(journal), hosts.Clock())
+	if err != nil {
+		return ExitInput, err
+	}
+	defer func() { _ = watch.close() }() // after a panic too
 	opts := evenkeel.Options{
 		Journal: journal, Clock: hosts.Clock(), Stop: stop, Holder: holder(s.cfg), Simulated: s.cfg.World != "",
 		TakeLease: s.take, ForceTakeover: s.force,
 		LeasePath:      s.cfg.LeasePath,
 		ApprovedDigest: s.approved, ExtendWindow: s.extend,
-		Operator: a.operator(s.cfg, hosts, hosts.Clock(), s.noWait),
-		Observer: &progress{w: a.Stdout, verbose: s.verbose, serving: hosts.serving},
+		Operator: a.operator(s.cfg, hosts, hosts.Clock(), s.noWait, watch),
+		Observer: watch,
 	}
 	if a.Journal != nil {
 		opts.Journal = a.Journal(s.journal(), journal)
 	}
 	report, err := start(ctx, s.rb, machines, opts)
+	if lost := watch.close(); lost != nil {
+		_, _ = fmt.Fprintf(a.Stderr, "%s: %v\n", a.Name, lost)
+	}
 	if exitCodeOf(err) == ExitInput {
 		return ExitInput, err
 	}
@@ -235,13 +246,14 @@ func exitCodeOf(err error) int {
 	return exitCode(err)
 }
 
-// serving says what serves where, in a simulated world.
-func (h *hosts) serving() string {
-	r, err := h.report()
-	if r == nil || err != nil {
-		return ""
+// before is what a journal tells of a run that is taken up; nil for a new one.
+func (s session) before(journal evenkeel.Journal) *evenkeel.State {
+	records := journal.Records()
+	if len(records) == 0 || s.verb == "run" {
+		return nil
 	}
-	return r.serving()
+	st, _ := evenkeel.ReadState(records) // the life itself says what is wrong with the journal
+	return st
 }
 
 // holder names the operator.

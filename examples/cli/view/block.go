@@ -106,7 +106,7 @@ func (m *model) head(p *painter, now time.Time) {
 	} else if known {
 		took += ", about " + words(left) + " left"
 	}
-	if p.width-ansi.StringWidth(took)-2 < ansi.StringWidth(title) && p.width < 100 { // a row of its own
+	if p.width < 100 { // a row of its own
 		p.row(strong, title)
 		p.row(nil, "   "+took)
 		return
@@ -116,6 +116,10 @@ func (m *model) head(p *painter, now time.Time) {
 
 // acts are the actions that are under way, and what comes next.
 func (m *model) acts(p *painter, now time.Time) {
+	if len(m.doing) == 0 {
+		p.row(nil, "   now    Verify what must hold throughout")
+		p.row(nil, "")
+	}
 	for i, d := range m.doing {
 		if i == 3 {
 			p.row(nil, fmt.Sprintf("          and %d more beside these", len(m.doing)-i))
@@ -132,11 +136,11 @@ func (m *model) acts(p *painter, now time.Time) {
 			p.between(quiet, "          waits: "+d.waits, "looked "+words(now.Sub(d.tried))+" ago ")
 		case d.closed:
 			p.row(quiet, "          the connection closed, as planned")
+		case len(m.doing) == 1: // the block keeps its height
+			p.row(nil, "")
 		}
 	}
-	if next := m.next(); next != "" {
-		p.row(quiet, "   next   "+next)
-	}
+	p.row(quiet, strings.TrimRight("   next   "+m.next(), " "))
 }
 
 // openWindows says what is suspended, and for how long it may be.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
@@ -17,6 +19,9 @@ type line struct {
 	took time.Duration // 0: nothing is said of it
 	live bool          // a live view has it in its block, and needs no line for it
 }
+
+// worthTelling is from when on it is said how long an action took.
+const worthTelling = 2 * time.Second
 
 // stillEvery is how often a line says that something is still under way.
 const stillEvery = 5 * time.Minute
@@ -138,7 +143,7 @@ func still(e evenkeel.Event, d *doing) []line {
 	d.told = e.Time
 	l := line{at: e.Time, mark: markWait, live: true, text: "still at work, " + words(e.Time.Sub(d.since)) + ": " + d.title}
 	if d.waits != "" {
-		l.text = "still waiting, " + words(e.Time.Sub(d.since)) + ": " + d.title + ": " + d.waits
+		l.text = "still waiting, " + words(e.Time.Sub(d.since)) + ": " + d.title + ": " + ansi.Truncate(d.waits, 100, "...")
 	}
 	return []line{l}
 }
@@ -161,7 +166,7 @@ func counted(n int, one, many string) string {
 // plain is the line as text: of several lines none looks like one of ours.
 func (l line) plain(g *glyphs) string {
 	text := strings.ReplaceAll(l.text, "\n", "\n             | ")
-	if l.took >= time.Second {
+	if l.took >= worthTelling {
 		text += ", " + words(l.took)
 	}
 	if l.mark == markStep {

@@ -24,7 +24,7 @@ type Screen struct {
 	Stuck func() bool
 	// Quiet keeps what is typed from being shown while the block is there, and gives back what ends that. May be nil.
 	Quiet func() (loud func())
-	// Pace is a pause after each finished action, so that a run of a simulated world can be followed.
+	// Pace is a pause at each action, so that a run of a simulated world can be followed.
 	Pace time.Duration
 }
 
@@ -65,7 +65,7 @@ func (l *Live) Event(e evenkeel.Event) {
 	if show != nil {
 		show.program.Send(changed{})
 	}
-	if e.Kind == evenkeel.EventDone && l.screen.Pace > 0 {
+	if e.Kind == evenkeel.EventAction && l.screen.Pace > 0 {
 		time.Sleep(l.screen.Pace)
 	}
 }
@@ -194,7 +194,7 @@ func (d *drawing) View() tea.View {
 func (l line) rows(width int, g *glyphs) string {
 	text, indent := l.text, strings.Repeat(" ", 12)
 	took := ""
-	if l.took >= time.Second {
+	if l.took >= worthTelling {
 		took = words(l.took) + " "
 	}
 	first := " " + l.at.Format("15:04:05") + "  "
@@ -208,6 +208,6 @@ func (l line) rows(width int, g *glyphs) string {
 	if took != "" {
 		text += ", " + took
 	}
-	wrapped := strings.ReplaceAll(wrap(text, room), "\n", "\n"+indent+" ")
+	wrapped := strings.ReplaceAll(wrap(strings.TrimRight(text, " "), room), "\n", "\n"+indent+" ")
 	return paint(quiet, first) + paint(l.mark.style(), g.mark[l.mark]+" "+strings.ReplaceAll(wrapped, "\t", " "))
 }

@@ -54,7 +54,7 @@ func (a *App) Command(c *cobra.Command, run func(ctx context.Context, args []str
 		if a.of != nil {
 			a.of.carried = a.carried
 		}
-		if err == nil || code == ExitHeld || code == ExitStopped { // those were explained at length
+		if said := (saidError{}); err == nil || code == ExitHeld || code == ExitStopped || errors.As(err, &said) { // those were explained at length
 			return &ended{nil, code}
 		}
 		return &ended{fmt.Errorf("%s: %w", c.CommandPath(), err), code}

@@ -90,6 +90,7 @@ func (s session) explain(err error) {
 		missing *evenkeel.LeaseMissingError
 		away    *evenkeel.UnreachableError
 		cannot  *evenkeel.CannotRollBackError
+		at      *evenkeel.StepError
 	)
 	w := s.app.Stdout
 	again := s.again
@@ -117,13 +118,10 @@ func (s session) explain(err error) {
 		if missing != nil {
 			_, _ = fmt.Fprintf(w, "Or, when it is certain that nobody works there: %s --force-takeover\n", again(s.verb))
 		}
-	case s.verb == "rollback":
-		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	case s.app.Looks:
 		_, _ = fmt.Fprintf(w, "\nNothing was changed. When what was found is mended, look at everything again: %s\n", on)
-	default:
-		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo "+
-			"what was done as far as possible: %s\n", on, again("rollback"))
+	case !errors.As(err, &at): // of a step that failed more is said: see failure
+		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	}
 }
 

@@ -131,6 +131,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 		s.rolledBack(report, err != nil)
 	}
 	s.explain(err)
+	err = s.failure(err, report, watch.lines.Serving())
 	if s.verb == "rollback" && err == nil && len(openWindows(report.State)) > 0 {
 		return ExitHeld, nil // what it left open is not as before: somebody has to end it
 	}

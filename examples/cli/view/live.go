@@ -133,7 +133,7 @@ func (l *Live) Hide() {
 func (l *Live) Serving() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.m.serving.String()
+	return l.m.serving.seenAt()
 }
 
 // drawing is the block as bubbletea draws it.

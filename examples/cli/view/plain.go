@@ -32,5 +32,5 @@ func (p *Plain) Event(e evenkeel.Event) {
 func (p *Plain) Serving() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.m.serving.String()
+	return p.m.serving.seenAt()
 }

@@ -112,16 +112,37 @@ func (all things) String() string {
 	if rest > 0 {
 		list, rest = all.few(many / 2)
 	}
-	var parts []string
+	var parts, wheres []string
+	on := map[string][]string{}
 	for _, t := range list {
-		if t.where == "" {
-			parts = append(parts, t.what+" DOWN")
+		if on[t.where] == nil {
+			wheres = append(wheres, t.where)
+		}
+		on[t.where] = append(on[t.where], t.what)
+	}
+	for _, where := range wheres {
+		if text := strings.Join(on[where], ", "); where == "" {
+			parts = append(parts, text+" DOWN")
 		} else {
-			parts = append(parts, t.what+" on "+t.where)
+			parts = append(parts, text+" on "+where)
 		}
 	}
 	if rest > 0 {
 		parts = append(parts, all.restText(list))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// seenAt is String, with the time of the last look.
+func (all things) seenAt() string {
+	var last time.Time
+	for _, t := range all {
+		if t.seen.After(last) {
+			last = t.seen
+		}
+	}
+	if last.IsZero() {
+		return ""
+	}
+	return all.String() + " (seen at " + last.Format("15:04:05") + ")"
 }

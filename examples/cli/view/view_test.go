@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +165,15 @@ func TestBlock(t *testing.T) {
 		require.NotContains(t, b.String(), "\x1b")
 		golden.Check(t, name+".txt", b.String())
 	}
+}
+
+// README shows the block as it is.
+func TestReadmeShowsTheBlock(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	page, err := os.ReadFile("testdata/window.txt")
+	require.NoError(t, err)
+	_, block, _ := strings.Cut(string(page), "== 80 columns\n")
+	block, _, _ = strings.Cut(block, "== 160")
+	require.Contains(t, string(readme), "```text\n"+block+"```\n")
 }

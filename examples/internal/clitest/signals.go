@@ -185,7 +185,7 @@ func outages(w *World) map[string]time.Duration {
 	return longest
 }
 
-// title is what the tool prints when an action begins.
+// title is what the tool prints when an action is done.
 func title(t *testing.T, app func() *cli.App, w *World, name string) string {
 	t.Helper()
 	cfg, err := app().Read(w.Config)

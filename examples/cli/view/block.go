@@ -244,7 +244,16 @@ func (m *model) foot(now time.Time) string {
 		}
 		return "Ctrl-C stops after this window (" + about + ")"
 	}
-	return "Ctrl-C stops at the next safe point"
+	if m.asks != "" {
+		return "Ctrl-C stops here: resume goes on from here"
+	}
+	if len(m.changed) == 0 {
+		return "Ctrl-C stops before the next change"
+	}
+	if left := m.stepLeft(now); left > 0 {
+		return "Ctrl-C stops after this step (about " + words(left) + ")"
+	}
+	return "Ctrl-C stops after this step"
 }
 
 // expected is how long a window is expected to be open; 0 where nobody knows.

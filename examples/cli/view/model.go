@@ -21,9 +21,10 @@ type model struct {
 	windows []evenkeel.OpenWindow
 	since   map[string]time.Time // by window: since when its limit counts in this life
 	serving things
-	asks    string // what the operator is to do, set apart
-	stops   string // what a stop waits for
-	failed  string // what failed last
+	asks    string          // what the operator is to do, set apart
+	stops   string          // what a stop waits for
+	failed  string          // what failed last
+	changed map[string]bool // the steps that have changed something: a stop waits until that is verified
 	elapsed time.Duration
 	last    time.Time // of the last event
 	ended   bool
@@ -44,7 +45,7 @@ type doing struct {
 }
 
 func newModel(o Options) *model {
-	m := &model{opts: o, since: map[string]time.Time{}}
+	m := &model{opts: o, since: map[string]time.Time{}, changed: map[string]bool{}}
 	if m.opts.Mask == nil {
 		m.opts.Mask = func(s string) string { return s }
 	}
@@ -86,6 +87,11 @@ func (m *model) take(e evenkeel.Event) (lines []line) {
 			d = &doing{step: e.Step, action: e.Action, title: titled(e.Text, e.Host), since: e.Time, told: e.Time}
 			m.doing = append(m.doing, d)
 		}
+		if what := effect(e.Action); what == evenkeel.Mutating.String() || what == evenkeel.Disruptive.String() {
+			m.changed[e.Step.ID] = true
+		}
+	case evenkeel.EventStepDone:
+		delete(m.changed, e.Step.ID)
 	case evenkeel.EventWait:
 		if d != nil {
 			d.waits, d.tried = printable.Line(e.Text), e.Time
@@ -165,6 +171,14 @@ func (m *model) left(now time.Time) (d time.Duration, atLeast, known bool) {
 	}
 	d = p.Total.For - s.Begins.For - min(lasts, max(0, now.Sub(m.begun)))
 	return d, atLeast, d > 0
+}
+
+// stepLeft is how long the step is expected to take from now on; 0 where nobody knows.
+func (m *model) stepLeft(now time.Time) time.Duration {
+	if _, _, known := m.left(now); !known {
+		return 0
+	}
+	return m.opts.Plan.Steps[m.number-1].Takes.Most - now.Sub(m.begun)
 }
 
 // limit is how long an action may take.

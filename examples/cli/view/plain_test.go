@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -143,6 +144,37 @@ func TestTerminals(t *testing.T) {
 		}
 	}
 	require.False(t, strings.ContainsFunc(strings.Join(m.block(60, 24, s.now), ""), func(r rune) bool { return r > 0x7e }))
+}
+
+// What is left is known from the plan: of the run, of the step, and of an outage; what nobody knows makes it a lower bound.
+func TestWhatIsLeft(t *testing.T) {
+	plan := &evenkeel.Timetable{Total: evenkeel.Span{For: 2 * time.Hour}, Windows: []evenkeel.TimedWindow{{ID: "switch-over",
+		Lasts: evenkeel.Span{For: 30 * time.Second}}}}
+	for i := range 24 {
+		s := evenkeel.TimedStep{ID: "other", Takes: evenkeel.Estimate{Most: 5 * time.Minute}}
+		s.Begins.For, s.Ends.For = time.Duration(i)*5*time.Minute, time.Duration(i+1)*5*time.Minute
+		plan.Steps = append(plan.Steps, s)
+	}
+	plan.Steps[13].ID = moveStep.ID
+	block := func(s *story) string {
+		m := newModel(Options{Plan: plan})
+		for _, e := range s.all {
+			m.take(e)
+		}
+		return ansi.Strip(strings.Join(m.block(120, 24, s.now), "\n"))
+	}
+	moving := newStory().begin(14, moveStep).tell(time.Minute, evenkeel.EventAction, 0, "")
+	require.Contains(t, block(moving), "about 54 m left")
+	require.Contains(t, block(moving), "Ctrl-C stops after this step (about 4 m)")
+	require.Contains(t, block(stories()["window"]), "Ctrl-C stops after this window (about 25 s)")
+	plan.Steps[20].Takes.Most = 0
+	require.Contains(t, block(moving), "54 m or more left")
+	plan.Steps[13].ID = "a rollback has other steps"
+	require.NotContains(t, block(moving), "left")
+	require.Contains(t, block(newStory().begin(14, moveStep)), "Ctrl-C stops before the next change")
+	require.Contains(t, block(moving.tell(0, evenkeel.EventDone, 0, "")), "Ctrl-C stops after this step")
+	require.Contains(t, block(moving.tell(0, evenkeel.EventStepDone, -1, "")), "Ctrl-C stops before the next change")
+	require.Contains(t, block(stories()["pause"]), "Ctrl-C stops here")
 }
 
 func TestWords(t *testing.T) {

@@ -17,6 +17,12 @@ func (e saidError) Unwrap() error { return e.error }
 // has been said; any other than that of a failed step as it is.
 func (s session) failure(err error, report *evenkeel.Report, serving string) error {
 	var at *evenkeel.StepError
+	var cannot *evenkeel.CannotRollBackError
+	var missing *evenkeel.LeaseMissingError
+	var away *evenkeel.UnreachableError
+	if errors.As(err, &cannot) || errors.As(err, &missing) || errors.As(err, &away) { // explain says what to do
+		return err
+	}
 	if !errors.As(err, &at) || exitCode(err) != ExitFailed || s.app.Looks {
 		return err
 	}

@@ -152,6 +152,7 @@ func TestBlock(t *testing.T) {
 					fmt.Fprintln(&b, ansi.Strip(l.rows(width, m.opts.glyphs())))
 				}
 			}
+			require.LessOrEqual(t, len(m.block(width, 8, s.now)), 8, "a low terminal")
 			for _, row := range m.block(width, 24, s.now.Add(3*time.Second)) {
 				require.LessOrEqual(t, ansi.StringWidth(row), width, row)
 				fmt.Fprintln(&b, strings.TrimRight(ansi.Strip(row), " "))

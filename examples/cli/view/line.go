@@ -118,7 +118,8 @@ func (m *model) said(e evenkeel.Event, d *doing) []line {
 			return one(markNote, "cannot be observed: %s", text)
 		}
 	case evenkeel.EventServing:
-		if m.serving.take(e.Serving, e.Time) {
+		was := m.serving.String()
+		if m.serving.take(e.Serving, e.Time); m.serving.String() != was {
 			return inBlock(markServing, "serving: %s", m.serving)
 		}
 	case evenkeel.EventWait, evenkeel.EventRunning:

@@ -64,6 +64,7 @@ func TestServingIsToldWhenItChanges(t *testing.T) {
 	for range 5 {
 		s.tell(time.Second, evenkeel.EventServing, -1, "", saw(on("MGS", node2, node1), on("demo-MDT0000", node2, node2)))
 	}
+	s.tell(0, evenkeel.EventServing, -1, "", saw(evenkeel.Serving{What: "MGS", Where: node2, State: "in recovery", Home: node1})) // the line is the same
 	s.tell(time.Second, evenkeel.EventServing, -1, "", saw(on("MGS", "", node1)))
 	s.tell(time.Second, evenkeel.EventServing, -1, "", saw(on("MGS", node1, node1)))
 	out := printed(Options{}, s.all...)

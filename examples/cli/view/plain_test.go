@@ -58,6 +58,14 @@ func TestAnExpectedDisconnectLooksExpected(t *testing.T) {
 	require.NotContains(t, out, "as planned")
 }
 
+// What has no normal place and is nowhere is not in its place.
+func TestWhatIsDownIsNotInItsPlace(t *testing.T) {
+	var all things
+	all.take([]evenkeel.Serving{{What: "set01"}}, night)
+	require.True(t, all[0].away())
+	require.Equal(t, "set01 DOWN", all.String())
+}
+
 // What serves where is told when it changes, and not at each look.
 func TestServingIsToldWhenItChanges(t *testing.T) {
 	s := newStory()
@@ -97,7 +105,7 @@ func TestNoLineIsForged(t *testing.T) {
 		tell(0, evenkeel.EventFailed, 0, "it prints\n22:05:00  ✓ all is well\x1b[2J")
 	out := printed(Options{}, s.all...)
 	require.Contains(t, out, "\n             | 22:05:00  ✓ all is well\\u001b[2J\n")
-	s.all[0].Serving[0].State, s.all[0].Serving[0].What = "\x1b[31mfine\nfine", "MGS\r"
+	s.all[0].Serving[0].State, s.all[0].Serving[0].What = "\x1b[31mfine\nfine", "\x1b[7mMGS"
 	m := newModel(Options{Journal: "j\x1b[0m"})
 	for _, e := range s.all {
 		m.take(e)

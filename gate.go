@@ -35,7 +35,7 @@ func (e *engine) site(host string, op *Op, limit time.Duration) Site {
 		}
 	}
 	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock,
-		Connect: e.connect(host, op, limit),
+		Connect: e.connect(host, op, limit), Tell: e.serves,
 		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 			if err := cmd.Validate(); err != nil {
 				return sshexec.Result{}, err

@@ -472,11 +472,14 @@ func (e *engine) endStep(ctx context.Context, s *Step) error {
 	}
 	end := s.ended()
 	end.Returned = e.returned(ctx, s)
+	open := e.openWindows()
 	if err := e.note(end); err != nil {
 		return err
 	}
-	for _, id := range s.Closes {
-		e.event(EventClosed, s, nil, "%s", id)
+	for _, w := range open {
+		if slices.Contains(s.Closes, w.ID) {
+			e.windowEvent(EventClosed, s, w, "%s", w.ID)
+		}
 	}
 	e.event(EventStepDone, s, nil, "%s", s.Title)
 	return nil

@@ -43,7 +43,12 @@ const (
 	EventCompletion EventKind = "completion" // an outage in which a step failed is being ended
 	// what is being done is still being done: a sign of life (Options.Heartbeat), which may be left out
 	EventRunning EventKind = "running"
-	EventUnknown EventKind = "unknown" // a connection was lost; the outcome is unknown until a probe answers
+	// EventUnknown: a connection was lost; the outcome is unknown until a probe answers. Where Action.DropsConnection says
+	// so, that was to be expected.
+	EventUnknown EventKind = "unknown"
+	// EventServing: a look saw what serves where (Event.Serving). It comes with each look, whether something has changed
+	// or not; what the look could not see is not in it.
+	EventServing EventKind = "serving"
 )
 
 // Event is one thing that happened.
@@ -58,5 +63,33 @@ type Event struct {
 	Number  int    // of the step, from 1
 	Total   int    // steps in all
 	Elapsed time.Duration
-	Missed  int // events before this one that the observer was never told, since it was stuck
+	Window  *OpenWindow // of EventWindow, EventClosed and EventAlarm
+	Serving []Serving   // of EventServing
+	Missed  int         // events before this one that the observer was never told, since it was stuck
+}
+
+// opened tells which windows a step has opened.
+func (e *engine) opened(s *Step, windows []Window) {
+	for _, w := range windows {
+		if is, open := e.window(w.ID); open {
+			e.windowEvent(EventWindow, s, is, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
+		}
+	}
+}
+
+// windowEvent is event for what happens to a window.
+func (e *engine) windowEvent(kind EventKind, s *Step, w OpenWindow, format string, args ...any) {
+	ev := e.newEvent(kind, s, nil, "", format, args...)
+	w.Reason, w.Completion = e.own(w.Reason), nil
+	ev.Window = &w
+	e.teller.tell(ev)
+}
+
+// serves tells what a look saw serve where.
+func (e *engine) serves(saw []Serving) {
+	ev := e.newEvent(EventServing, nil, nil, "", "")
+	for _, s := range saw {
+		ev.Serving = append(ev.Serving, Serving{What: e.own(s.What), Where: e.own(s.Where), State: e.shown(s.State), Home: e.own(s.Home)})
+	}
+	e.teller.tell(ev)
 }

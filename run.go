@@ -298,11 +298,14 @@ func (e *engine) undo(ctx context.Context, s *Step) error {
 	if err := e.watchUndo(ctx, s); err != nil {
 		return fmt.Errorf("cannot undo: %w", err)
 	}
+	open := e.openWindows()
 	if err := e.note(Record{Kind: KindStepUndone, Step: s.ID}); err != nil {
 		return err
 	}
-	for _, w := range s.Opens {
-		e.event(EventClosed, s, nil, "%s", w.ID)
+	for _, w := range open {
+		if w.Step == s.ID {
+			e.windowEvent(EventClosed, s, w, "%s", w.ID)
+		}
 	}
 	return nil
 }

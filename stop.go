@@ -163,7 +163,7 @@ func (e *engine) waitsFor() string {
 		}
 		left := "longer than its limit already"
 		if rest := e.due(w).Sub(now); rest > 0 {
-			left = "at most " + rest.Round(time.Second).String() + " more"
+			left = "at most " + inWords(rest) + " more"
 		}
 		waits = append(waits, fmt.Sprintf("until %s closes: %s", w, left))
 	}
@@ -243,7 +243,7 @@ func (e *engine) atMost(s *Step) string {
 			}
 		}
 	}
-	return ", by its time limits at most " + sum.String()
+	return ", by its time limits at most " + inWords(sum)
 }
 
 // leavesNow says what a stop at once leaves down.

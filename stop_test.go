@@ -523,7 +523,7 @@ func toldAt(t *testing.T, rb *evenkeel.Runbook, at string, after func(string)) (
 
 // How long a stop waits is said by the limits of what is left, and not where a command that is left has none.
 func TestTheTimeThatAStopWaitsIsThatOfWhatIsLeft(t *testing.T) {
-	for limit, want := range map[time.Duration]string{time.Minute: "(s1), by its time limits at most 1m0s. ", 0: "(s1). "} {
+	for limit, want := range map[time.Duration]string{time.Minute: "(s1), by its time limits at most 1 m. ", 0: "(s1). "} {
 		rb := parseRunbook(t, "s1[a.safe b.safe]")
 		rb.Steps[0].Actions[0].Cmd.Timeout = time.Hour
 		rb.Steps[0].Actions[1].Cmd.Timeout = limit
@@ -553,7 +553,7 @@ func TestTheTimeThatAStopWaitsCountsAnewInALaterLife(t *testing.T) {
 		serves(what)
 		if what == "b" && m.log[len(m.log)-1] == "b" {
 			close(stop)
-			require.Contains(t, <-told, "closes: at most 59m")
+			require.Contains(t, <-told, "closes: at most 59 m")
 		}
 	}), opts)
 	require.ErrorIs(t, err, evenkeel.ErrStopped)

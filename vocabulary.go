@@ -61,6 +61,8 @@ type (
 	OpCmd = change.OpCmd
 	// Site is where an operation or an invariant works.
 	Site = change.Site
+	// Serving is what a look saw of one thing that users need.
+	Serving = change.Serving
 	// Block is what the operator types who follows the runbook by hand.
 	Block = change.Block
 	// Make says that an action finds out a fact.

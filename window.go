@@ -176,9 +176,7 @@ func (e *engine) begin(s *Step) error {
 	if err := e.note(rec); err != nil {
 		return err
 	}
-	for _, w := range opens {
-		e.event(EventWindow, s, nil, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
-	}
+	e.opened(s, opens)
 	return nil
 }
 
@@ -202,9 +200,7 @@ func (e *engine) reopen(s *Step) error {
 	if err := e.note(Record{Kind: KindStep, Step: s.ID, Phase: PhaseUndo, Opens: opens}); err != nil {
 		return err
 	}
-	for _, w := range opens {
-		e.event(EventWindow, s, nil, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
-	}
+	e.opened(s, opens)
 	return nil
 }
 
@@ -363,7 +359,7 @@ func (e *engine) closeAnyway(w OpenWindow) error {
 	if err := e.note(Record{Kind: KindClosed, Step: w.Step, Closes: []string{w.ID}}); err != nil {
 		return err
 	}
-	e.event(EventClosed, e.rb.step(w.Step), nil, "%s", w.ID)
+	e.windowEvent(EventClosed, e.rb.step(w.Step), w, "%s", w.ID)
 	return nil
 }
 

@@ -187,11 +187,17 @@ func (m *Migration) watchOneVIP(ctx context.Context, at evenkeel.Site) error {
 	var errs []error
 	for _, v := range m.known() {
 		var on []string
+		var unseen error
 		for _, host := range m.holders() {
 			has, err := m.has(ctx, at, host, v.addr)
-			if errs = append(errs, err); has {
+			unseen = errors.Join(unseen, err)
+			if has {
 				on = append(on, host)
 			}
+		}
+		errs = append(errs, unseen)
+		if len(on) > 0 || unseen == nil { // a host that does not answer may have it
+			at.Saw(evenkeel.Serving{What: v.name, Where: strings.Join(on, " and ")})
 		}
 		if len(on) < 2 {
 			continue

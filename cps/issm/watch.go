@@ -58,6 +58,7 @@ func (m *members) watchReplicas(ctx context.Context, at evenkeel.Site) error {
 		if err != nil {
 			return err
 		}
+		tells(at, t)
 		why := m.withoutMajority(t, 0)
 		switch {
 		case why == "":
@@ -69,6 +70,26 @@ func (m *members) watchReplicas(ctx context.Context, at evenkeel.Site) error {
 			return err
 		}
 	}
+}
+
+// tells says who is the primary of every replica set, and how many of its members work.
+func tells(at evenkeel.Site, t *cps.ReplicaTable) {
+	serving := make([]evenkeel.Serving, 0, len(t.Sets))
+	for _, set := range t.Sets {
+		s := evenkeel.Serving{What: set.Title()}
+		if p, ok := set.Primary(); ok && p.Health == cps.OnLine {
+			s.Where = p.Host
+		}
+		working := 0
+		for _, member := range set.Members {
+			if member.Votes() {
+				working++
+			}
+		}
+		s.State = fmt.Sprintf("%d of %d members work", working, len(set.Members))
+		serving = append(serving, s)
+	}
+	at.Saw(serving...)
 }
 
 // readTable asks for the replica sets.
@@ -130,6 +151,7 @@ func (m *members) watchHalves(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
+	tells(at, t)
 	down1, down2 := m.notCarrying(t, 1), m.notCarrying(t, 2)
 	if down1 != "" && down2 != "" {
 		return evenkeel.Violated("neither half carries every replica set: %s; %s", down1, down2)
@@ -185,7 +207,10 @@ func (m *balancers) watchTraffic(ctx context.Context, at evenkeel.Site) error {
 	if err != nil {
 		return err
 	}
-	if !m.endpoints(report, 1).Taking && !m.endpoints(report, 2).Taking {
+	first, second := m.endpoints(report, 1), m.endpoints(report, 2)
+	where := map[[2]bool]string{{true, false}: "set 1", {false, true}: "set 2", {true, true}: "both sets"}
+	at.Saw(evenkeel.Serving{What: "Diameter traffic", Where: where[[2]bool{first.Taking, second.Taking}]})
+	if !first.Taking && !second.Taking {
 		return evenkeel.Violated("no half takes traffic: the endpoints of every load balancer are down")
 	}
 	return nil

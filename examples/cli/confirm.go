@@ -40,11 +40,7 @@ func describeUnconfirmed(list []evenkeel.Confirmation) string {
 
 // listUnconfirmed says, before anything is done, what the operator will have to confirm.
 func (s session) listUnconfirmed(journal evenkeel.Journal) {
-	var st *evenkeel.State
-	if records := journal.Records(); len(records) > 0 && s.verb != "run" {
-		st, _ = evenkeel.ReadState(records) // the life itself says what is wrong with the journal
-	}
-	if list := s.cfg.unconfirmed(s.rb, st); len(list) > 0 && s.verb != "rollback" {
+	if list := s.cfg.unconfirmed(s.rb, s.before(journal)); len(list) > 0 && s.verb != "rollback" {
 		_, _ = io.WriteString(s.app.Stdout, describeUnconfirmed(list))
 	}
 }
@@ -74,6 +70,7 @@ func (at operator) confirmation(ctx context.Context, ask evenkeel.Prompt) (strin
 	if at.in == nil {
 		return "", nil
 	}
+	defer at.watch.aside()()
 	line, err := at.in.ask(ctx, at.out, "%s: %s\n  Who confirms it, and when? (empty: not now) ", name, ask.Instruction)
 	if err != nil || line == "" {
 		return "", err

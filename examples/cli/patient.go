@@ -74,6 +74,13 @@ func (p *patient) settle() {
 	}
 }
 
+// isStuck tells that nobody reads now.
+func (p *patient) isStuck() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waived
+}
+
 // work writes all that is pending: there is never more than one that does.
 func (p *patient) work() {
 	for {

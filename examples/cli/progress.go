@@ -8,107 +8,12 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 var background = context.Background()
-
-// progress prints what happens, a line each: elapsed time, step, host, what, and after each step what serves where.
-type progress struct {
-	w       io.Writer
-	verbose bool
-	serving func() string // empty where nobody knows
-
-	mu              sync.Mutex
-	waiting, asking string // the keys of what was last said of these: a poll that waits for the same says nothing
-}
-
-// Event prints an event.
-func (p *progress) Event(e evenkeel.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	host, _, _ := strings.Cut(printable.Line(e.Host), ".")
-	e.Text = strings.ReplaceAll(e.Text, "\n", "\n"+strings.Repeat(" ", 31)+"| ") // no line of it looks like one of ours
-	if e.Missed > 0 {
-		_, _ = fmt.Fprintf(p.w, "%9s  %d messages are missing here, since the output was stuck: status and the journal have it all\n",
-			elapsed(e.Elapsed), e.Missed)
-	}
-	print := func(mark, text string) {
-		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  %-12s %s %s\n", elapsed(e.Elapsed), e.Number, e.Total, host, mark, text)
-	}
-	switch e.Kind {
-	case evenkeel.EventStep:
-		_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d  == %s\n", elapsed(e.Elapsed), e.Number, e.Total, e.Text)
-	case evenkeel.EventAction:
-		print(mark(e.Action), e.Text)
-	case evenkeel.EventAlready:
-		print("=", e.Text+" (done already)")
-	case evenkeel.EventWait:
-		if e.Key != p.waiting {
-			print("~", "waiting: "+e.Text)
-		}
-		p.waiting = e.Key
-	case evenkeel.EventAsk:
-		if e.Key != p.asking {
-			print("?", "BY HAND: "+e.Text)
-		}
-		p.asking = e.Key
-	case evenkeel.EventPause:
-		print("?", "PAUSED: "+e.Text)
-	case evenkeel.EventFailed:
-		print("x", "FAILED: "+e.Text)
-	case evenkeel.EventUnknown:
-		print("x", "outcome unknown: "+e.Text)
-	case evenkeel.EventUndo:
-		print("<", "undoing: "+e.Text)
-	case evenkeel.EventWindow:
-		print("[", "window opens: "+e.Text)
-	case evenkeel.EventClosed:
-		print("]", "window closes: "+e.Text)
-	case evenkeel.EventAlarm:
-		print("!", "ALARM: "+e.Text)
-	case evenkeel.EventStopping:
-		_, _ = fmt.Fprintf(p.w, "%9s  STOPPING: %s\n", elapsed(e.Elapsed), e.Text)
-	case evenkeel.EventCompletion:
-		print("<", "completing: "+e.Text)
-	case evenkeel.EventNote:
-		print("i", "NOTE: "+e.Text)
-	case evenkeel.EventUnseen:
-		if p.verbose {
-			print("o", "cannot be observed: "+e.Text)
-		}
-	case evenkeel.EventLease:
-		_, _ = fmt.Fprintf(p.w, "%9s  lease: %s\n", elapsed(e.Elapsed), e.Text)
-	case evenkeel.EventStepDone:
-		if text := p.serving(); text != "" {
-			_, _ = fmt.Fprintf(p.w, "%9s  %2d/%d     done; serving: %s\n", elapsed(e.Elapsed), e.Number, e.Total, text)
-		}
-	case evenkeel.EventDone, evenkeel.EventRunning:
-	}
-}
-
-// mark tells how grave an action is.
-func mark(a *evenkeel.Action) string {
-	switch {
-	case a.Manual != "":
-		return "?"
-	case a.Op != nil && a.Op.Effect == evenkeel.Disruptive, a.Cmd.Effect == evenkeel.Disruptive:
-		return "!"
-	case a.Op != nil && a.Op.Effect == evenkeel.Mutating, a.Cmd.Effect == evenkeel.Mutating:
-		return "+"
-	}
-	return " "
-}
-
-// elapsed prints a duration as hours, minutes and seconds.
-func elapsed(d time.Duration) string {
-	s := int(d.Round(time.Second) / time.Second)
-	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-}
 
 // operator is what the configuration attests, and for everything else waiting until the evidence is there.
 // In a simulated world it also does what is to be done.
@@ -120,10 +25,11 @@ type operator struct {
 	asked  map[string]time.Time // in a simulated world: since when each action waits
 	in     *terminal            // nil where nobody can be asked
 	out    io.Writer
+	watch  *watch // steps aside while a question is asked; nil where nothing is shown
 }
 
-func (a *App) operator(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool) operator {
-	at := operator{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout}
+func (a *App) operator(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool, w *watch) operator {
+	at := operator{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout, watch: w}
 	if cfg.World != "" && a.Person != nil {
 		at.person = func(ctx context.Context, ask evenkeel.Prompt) error { return a.Person(ctx, hosts, ask) }
 	}
@@ -184,6 +90,7 @@ func (s session) explain(err error) {
 		missing *evenkeel.LeaseMissingError
 		away    *evenkeel.UnreachableError
 		cannot  *evenkeel.CannotRollBackError
+		at      *evenkeel.StepError
 	)
 	w := s.app.Stdout
 	again := s.again
@@ -199,7 +106,7 @@ func (s session) explain(err error) {
 		if !shellWord.MatchString(run) {
 			run = "RUN, the name of that run" // somebody else chose it: it may be anything to a shell
 		}
-		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), run)
+		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s --take-lease %s\n", again(s.verb), run)
 	case errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
 	case errors.As(err, &missing), errors.As(err, &away):
 		nothing := "Nothing was done"
@@ -209,15 +116,12 @@ func (s session) explain(err error) {
 		}
 		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n", nothing, again(s.verb))
 		if missing != nil {
-			_, _ = fmt.Fprintf(w, "Or, when it is certain that nobody works there: %s -force-takeover\n", again(s.verb))
+			_, _ = fmt.Fprintf(w, "Or, when it is certain that nobody works there: %s --force-takeover\n", again(s.verb))
 		}
-	case s.verb == "rollback":
-		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	case s.app.Looks:
 		_, _ = fmt.Fprintf(w, "\nNothing was changed. When what was found is mended, look at everything again: %s\n", on)
-	default:
-		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\nOr, to undo "+
-			"what was done as far as possible: %s\n", on, again("rollback"))
+	case !errors.As(err, &at): // of a step that failed more is said: see failure
+		_, _ = fmt.Fprintf(w, "\nIt stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
 	}
 }
 
@@ -226,7 +130,7 @@ var shellWord = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 
 // again is a command that works on this run.
 func (s session) again(verb string) string {
-	return s.app.Name + " " + verb + " -config " + shellescape.Quote(s.config)
+	return s.app.Name + " " + verb + " --config " + shellescape.Quote(s.config)
 }
 
 // onward is the command that takes up what this life leaves: a run is not resumed before a rollback of it has ended.
@@ -255,7 +159,7 @@ func left(err error) string {
 	for _, w := range open.Windows {
 		text := fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit))
 		if w.Stop == evenkeel.StopBetweenSteps { // an outage is ended, not extended
-			text += " (resume -extend-window " + w.ID + "=DURATION gives it more time)"
+			text += " (resume --extend-window " + w.ID + "=DURATION gives it more time)"
 		}
 		texts = append(texts, text)
 	}

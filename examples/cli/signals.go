@@ -57,15 +57,24 @@ func (a *App) interrupts(ctx context.Context, on string) (stop <-chan struct{}, 
 // ask to stop: somebody may sit there, and can.
 func (a *App) patient() (settle func()) {
 	errs := &patient{w: a.Stderr}
-	out := &patient{w: a.Stdout, stuck: func() {
+	out := &patient{w: a.below(), stuck: func() {
 		_, _ = fmt.Fprintf(errs, "%s: nobody reads the output (a halted terminal?). It is kept, and the run goes on without "+
 			"it; status says where it stands\n", a.Name)
 	}}
-	a.Stdout, a.Stderr = out, errs
+	a.through(out)
+	a.Stderr, a.stuck = errs, out.isStuck
 	return func() {
 		out.settle()
 		errs.settle()
 	}
+}
+
+// below is where what is printed goes, below what makes it safe to be shown.
+func (a *App) below() io.Writer {
+	if a.under != nil {
+		return a.under
+	}
+	return a.Stdout
 }
 
 // interruptible is a context that ends at the first signal: for what changes nothing outside of itself, so that nothing
@@ -94,11 +103,12 @@ func oneShot() (<-chan struct{}, func()) {
 func (a *App) detachable(ask func(), on string) (detach func()) {
 	gone, detach := oneShot()
 	errs := &output{w: a.Stderr, gone: gone, lost: func(error) { ask() }}
-	a.Stdout, a.Stderr = &output{w: a.Stdout, gone: gone, lost: func(cause error) {
+	a.through(&output{w: a.below(), gone: gone, lost: func(cause error) {
 		ask()
 		_, _ = fmt.Fprintf(errs, "%s: the output is lost: %v. The run stops at the next safe point, unless it ends before. "+
 			"The journal knows where. To go on: %s\n", a.Name, cause, on)
-	}}, errs
+	}})
+	a.Stderr = errs
 	return detach
 }
 

@@ -66,19 +66,6 @@ type Command struct {
 	Line string `json:"line"`
 }
 
-// serving is a report's line on what serves where.
-func (r WorldReport) serving() string {
-	parts := make([]string, len(r.Serving))
-	for i, s := range r.Serving {
-		where := s.Where
-		if where == "" {
-			where = "-"
-		}
-		parts[i] = s.What + "@" + where
-	}
-	return strings.Join(parts, "  ")
-}
-
 // summary prints the account at the end of a demo.
 func (r WorldReport) summary() string {
 	var b strings.Builder

@@ -167,7 +167,7 @@ func (p Pair) invariants() []ek.Invariant {
 		}
 	}
 	one := func(ctx context.Context, at ek.Site) error {
-		primary := false
+		primary, where := false, ""
 		for _, host := range []string{p.Primary, p.Standby} {
 			res, err := at.Run(ctx, host, control)
 			m := controlled.FindStringSubmatch(res.Text())
@@ -176,8 +176,11 @@ func (p Pair) invariants() []ek.Invariant {
 			} else if m[1] == "in production" && primary {
 				return ek.Violated("%s and %s are both primary", p.Primary, p.Standby)
 			}
-			primary = m[1] == "in production"
+			if m[1] == "in production" {
+				primary, where = true, host
+			}
 		}
+		at.Saw(ek.Serving{What: "primary", Where: where, Home: p.Primary})
 		return nil
 	}
 	return []ek.Invariant{

@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,6 +152,23 @@ func (p watching) mounts(ctx context.Context, at evenkeel.Site) (seen sightings,
 	return seen, unseen
 }
 
+// tells says where every target is mounted. One that is not seen is mounted nowhere only where both nodes were seen.
+func (p watching) tells(at evenkeel.Site, seen sightings, unseen error) {
+	on := seen.nodes()
+	var serving []evenkeel.Serving
+	for _, t := range p.enabled() {
+		s := evenkeel.Serving{What: cmp.Or(t.Label, t.Resource), Where: strings.Join(on[t.Mount], " and "), State: "mounted", Home: t.Preferred}
+		if s.Where == "" {
+			if unseen != nil {
+				continue
+			}
+			s.State = "not mounted"
+		}
+		serving = append(serving, s)
+	}
+	at.Saw(serving...)
+}
+
 // ownName tells names of disks that each machine gives by itself: the same one means another disk on another node.
 var ownName = regexp.MustCompile(`^/dev/(sd|vd|xvd|hd|nvme|dm-)`)
 
@@ -209,6 +227,7 @@ func (p watching) mountedOnce() evenkeel.Invariant {
 		ID: "mounted-once", Title: "A target is mounted on at most one node.", Absolute: true,
 		Check: func(ctx context.Context, at evenkeel.Site) error {
 			seen, unseen := p.mounts(ctx, at)
+			p.tells(at, seen, unseen)
 			found := slices.Concat(p.twice(seen), p.astray(seen))
 			if len(found) == 0 {
 				return unseen
@@ -232,6 +251,7 @@ func (p watching) served() evenkeel.Invariant {
 		ID: "served", Title: "Every target is mounted on one of the nodes.",
 		Check: func(ctx context.Context, at evenkeel.Site) error {
 			seen, unseen := p.mounts(ctx, at)
+			p.tells(at, seen, unseen)
 			on := seen.nodes()
 			down := slices.DeleteFunc(p.enabled(), func(t Target) bool { return len(on[t.Mount]) > 0 })
 			if len(down) == 0 {

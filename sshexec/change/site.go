@@ -49,6 +49,23 @@ type Site struct {
 	Exec  func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error)
 	// Connect is what Dial calls; nil where there is no way to servers. Over leaves it nil: set it to a Dialer's Dial.
 	Connect func(ctx context.Context, host, address string) (Conn, error)
+	// Tell is what Saw calls; nil where nobody listens.
+	Tell func([]Serving)
+}
+
+// Serving is what a look saw of one thing that users need: a target, a replica set, an address.
+type Serving struct {
+	What  string `json:"what"`            // as its users call it; it stays the same in every look
+	Where string `json:"where,omitempty"` // the machine that serves it; empty: none
+	State string `json:"state,omitempty"` // what was seen, in a word or a few: "mounted"
+	Home  string `json:"home,omitempty"`  // the machine that normally serves it; empty where it has no such place
+}
+
+// Saw tells what serves where, as it was seen just now. What a look could not see is left out.
+func (s Site) Saw(serving ...Serving) {
+	if s.Tell != nil && len(serving) > 0 {
+		s.Tell(serving)
+	}
 }
 
 // Run runs a command on a host. A command that is not read-only must be one that the action declared, for that host and

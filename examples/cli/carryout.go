@@ -92,6 +92,8 @@ func (s *session) command(c *cobra.Command, run func(context.Context, []string) 
 // shownFlags declare what is shown of a run, and kept of it beside the journal.
 func (s *session) shownFlags(c *cobra.Command) {
 	c.Flags().BoolVarP(&s.verbose, "verbose", "v", false, "say more")
+	s.log = &runLog{}
+	s.log.flags(c)
 }
 
 // extended takes in ID=DURATION, how much longer a window may be open.

@@ -22,7 +22,7 @@ const (
 	GroupPrepare  = "prepare"
 	GroupCarryOut = "carry out"
 	GroupAfter    = "afterwards"
-	groupJobs     = "jobs"
+	GroupJobs     = "jobs"
 	groupTool     = "tool"
 )
 
@@ -31,7 +31,7 @@ var groups = []*cobra.Group{
 	{ID: GroupPrepare, Title: "Prepare:"},
 	{ID: GroupCarryOut, Title: "Carry out:"},
 	{ID: GroupAfter, Title: "Afterwards, and meanwhile:"},
-	{ID: groupJobs, Title: "Other jobs, each with commands of its own:"},
+	{ID: GroupJobs, Title: "Other jobs, each with commands of its own:"},
 	{ID: groupTool, Title: "About this tool:"},
 }
 
@@ -91,7 +91,7 @@ func (a *App) Root() *cobra.Command {
 		job := a.Jobs[word]()
 		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.seen, job.of = a.Stdout, a.Stderr, a.Stdin, a.Journal, a.seen, a
 		c := job.tree(word)
-		c.GroupID = groupJobs
+		c.GroupID = GroupJobs
 		root.AddCommand(c)
 	}
 	root.AddCommand(exitTopic(), a.completionCommand(), a.manCommand(), a.versionCommand())

@@ -17,7 +17,7 @@ func TestALeaseIsExplainedWithItsFlag(t *testing.T) {
 			Lease: sshexec.Lease{Run: "ab12"}},
 		"--take-lease RUN, the name of that run\n": &evenkeel.LeaseHeldError{Host: "h",
 			Lease: sshexec.Lease{Run: "a; reboot\nall fine"}},
-		"nobody works there: tool resume --config c.yaml --force-takeover":       &evenkeel.LeaseMissingError{Host: "h"},
+		"nobody works there: tool resume --config c.yaml --force-takeover":      &evenkeel.LeaseMissingError{Host: "h"},
 		"When the cause is mended: tool resume --config c.yaml\nOr, when it is": &evenkeel.LeaseMissingError{Host: "h"},
 	} {
 		var out strings.Builder

@@ -53,18 +53,22 @@ func (p Parsed) Type() string { return p.Kind }
 // String is empty: there is no default.
 func (Parsed) String() string { return "" }
 
-// outputFlag declares --output, in one of some formats; the first is the default. Its old names stay, unseen.
+// outputFlag declares --output, in one of some formats; the first is the default.
 func outputFlag(c *cobra.Command, format *string, formats ...string) {
-	*format = formats[0]
-	v := Parsed{strings.Join(formats, "|"), func(text string) error {
-		if !slices.Contains(formats, text) {
-			return fmt.Errorf("there is no format %q: it is one of %s", text, strings.Join(formats, ", "))
+	oneOf(c, format, "output", "o", "how it is printed", formats...)
+}
+
+// oneOf declares a flag that takes one of some words; the first is the default.
+func oneOf(c *cobra.Command, value *string, name, letter, usage string, words ...string) {
+	*value = words[0]
+	c.Flags().VarP(Parsed{strings.Join(words, "|"), func(text string) error {
+		if !slices.Contains(words, text) {
+			return fmt.Errorf("there is no format %q: it is one of %s", text, strings.Join(words, ", "))
 		}
-		*format = text
+		*value = text
 		return nil
-	}}
-	c.Flags().VarP(v, "output", "o", "how it is printed; "+formats[0]+" by default")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	}}, name, letter, usage+"; "+words[0]+" by default")
+	_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // it is there
 }
 
 // formatFlag declares the old name of --output.

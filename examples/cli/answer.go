@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
@@ -38,7 +39,11 @@ func asYAML(value any) ([]byte, error) {
 		return nil, fmt.Errorf("JSON as YAML: %w", err)
 	}
 	block(&node)
-	return yaml.Marshal(&node)
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	err = errors.Join(enc.Encode(&node), enc.Close())
+	return b.Bytes(), err
 }
 
 // block has a value printed on lines of its own, and quoted only where it must be.

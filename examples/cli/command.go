@@ -96,6 +96,11 @@ func (a *App) Root() *cobra.Command {
 	}
 	root.AddCommand(exitTopic(), a.completionCommand(), a.manCommand(), a.versionCommand())
 	root.SetHelpCommand(a.helpCommand())
+	for _, c := range append(root.Commands(), root) {
+		c.AddGroup(slices.DeleteFunc(slices.Clone(groups), func(g *cobra.Group) bool {
+			return !slices.ContainsFunc(c.Commands(), func(sub *cobra.Command) bool { return sub.GroupID == g.ID })
+		})...)
+	}
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(mistaken)
@@ -105,7 +110,6 @@ func (a *App) Root() *cobra.Command {
 // tree are the commands of one job.
 func (a *App) tree(word string) *cobra.Command {
 	c := a.group(&cobra.Command{Use: word, Short: a.Title, Long: a.Name + ": " + a.Title})
-	c.AddGroup(groups...)
 	c.AddCommand(a.planCommand(), a.configCommand(), a.demoCommand(), a.simulateCommand(), a.rehearseCommand(),
 		a.runCommand(), a.statusCommand())
 	if !a.Looks {
@@ -133,8 +137,8 @@ func (a *App) group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command
 		case len(args) == 0:
 			_, _ = io.WriteString(a.Stderr, c.Long+"\n\n"+c.UsageString())
 			return &ended{nil, ExitInput}
-		case args[0] == "-h" || args[0] == "--help":
-			return c.Help()
+		case slices.Contains([]string{"help", "-h", "--help"}, args[0]):
+			return help(c, args[1:])
 		case strings.HasPrefix(args[0], "-"):
 			return usage(c, fmt.Sprintf("a command comes before %s: %s", args[0], strings.Join(within(c), ", ")))
 		}
@@ -162,17 +166,22 @@ func within(c *cobra.Command) (names []string) {
 func (a *App) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: "Say more about a command", GroupID: groupTool,
-		RunE: func(c *cobra.Command, args []string) error {
-			about, left, err := c.Root().Find(args)
-			if err == nil && len(left) > 0 {
-				err = unknown(about, left[0])
-			}
-			if err != nil {
-				return err
-			}
-			return about.Help()
-		},
+		Long:    "Say more about a command, or about exit-codes.",
+		Example: strings.ReplaceAll("  TOOL help plan\n  TOOL help exit-codes", "TOOL", a.Name),
+		RunE:    func(c *cobra.Command, args []string) error { return help(c.Root(), args) },
 	}
+}
+
+// help is the help of a command within another, by its words.
+func help(c *cobra.Command, words []string) error {
+	for _, word := range words {
+		i := slices.IndexFunc(c.Commands(), func(sub *cobra.Command) bool { return sub.Name() == word })
+		if i < 0 {
+			return unknown(c, word)
+		}
+		c = c.Commands()[i]
+	}
+	return c.Help()
 }
 
 // mistaken is a mistake in the flags.

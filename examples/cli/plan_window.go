@@ -24,7 +24,7 @@ const (
 )
 
 // planFormats are those of plan.
-var planFormats = []string{"text", "markdown", "json", formatWindow, formatWindowJSON, formatWindowSVG}
+var planFormats = []string{"text", "markdown", "json", "yaml", formatWindow, formatWindowJSON, formatWindowSVG}
 
 // windowFlags are what the plan of the maintenance window is made for.
 type windowFlags struct {

@@ -5,9 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// Say prints an answer in words, and gives the exit code for it.
+func (a *App) Say(text string) (int, error) {
+	_, err := io.WriteString(a.Stdout, text)
+	return exitCode(err), err
+}
 
 // answer prints an answer: as JSON or YAML, with the same keys, or as text.
 func (a *App) answer(format string, value any, text func() string) (int, error) {

@@ -104,12 +104,14 @@ func (a *App) Root() *cobra.Command {
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(mistaken)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 120"))
 	return root
 }
 
 // tree are the commands of one job.
 func (a *App) tree(word string) *cobra.Command {
-	c := a.group(&cobra.Command{Use: word, Short: a.Title, Long: a.Name + ": " + a.Title})
+	c := a.group(&cobra.Command{Use: word, Short: a.Title,
+		Long: fmt.Sprintf("%s: %s\n\nTo see it: %[1]s demo. To read it: %[1]s plan.", a.Name, a.Title)})
 	c.AddCommand(a.planCommand(), a.configCommand(), a.demoCommand(), a.simulateCommand(), a.rehearseCommand(),
 		a.runCommand(), a.statusCommand())
 	if !a.Looks {
@@ -216,6 +218,9 @@ func mistaken(c *cobra.Command, err error) error {
 // execute runs a command. The error is what is left to be said.
 func (a *App) execute(args []string) (int, error) {
 	root := a.Root()
+	if slices.Equal(args, []string{"--version"}) {
+		args = []string{"version"}
+	}
 	root.SetArgs(twoDashes(root, args))
 	err := root.ExecuteContext(context.Background())
 	var end *ended

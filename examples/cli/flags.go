@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -53,6 +54,18 @@ func (p Parsed) Type() string { return p.Kind }
 // String is empty: there is no default.
 func (Parsed) String() string { return "" }
 
+// NamedDuration is a flag that takes NAME=DURATION, such as the one that is given here.
+func NamedDuration(kind, such string, take func(name string, d time.Duration) error) Parsed {
+	return Parsed{kind, func(text string) error {
+		name, value, _ := strings.Cut(text, "=")
+		d, err := time.ParseDuration(value)
+		if err != nil || name == "" || d <= 0 {
+			return fmt.Errorf("write it as %s, such as %s", kind, such)
+		}
+		return take(name, d)
+	}}
+}
+
 // outputFlag declares --output, in one of some formats; the first is the default.
 func outputFlag(c *cobra.Command, format *string, formats ...string) {
 	oneOf(c, format, "output", "o", "how it is printed", formats...)
@@ -61,13 +74,13 @@ func outputFlag(c *cobra.Command, format *string, formats ...string) {
 // oneOf declares a flag that takes one of some words; the first is the default.
 func oneOf(c *cobra.Command, value *string, name, letter, usage string, words ...string) {
 	*value = words[0]
-	c.Flags().VarP(Parsed{strings.Join(words, "|"), func(text string) error {
+	c.Flags().VarP(Parsed{"FORMAT", func(text string) error {
 		if !slices.Contains(words, text) {
 			return fmt.Errorf("there is no format %q: it is one of %s", text, strings.Join(words, ", "))
 		}
 		*value = text
 		return nil
-	}}, name, letter, usage+"; "+words[0]+" by default")
+	}}, name, letter, usage+": "+words[0]+" (the default), "+strings.Join(words[1:], ", "))
 	_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // it is there
 }
 

@@ -44,6 +44,8 @@ func (a *App) inspectMany(names []string, format string) (int, error) {
 		return ExitFailed, err
 	case len(all.Unreadable) > 0:
 		return ExitInput, fmt.Errorf("%s be read", counted(len(all.Unreadable), "file cannot", "files cannot"))
+	case len(all.Files) == 0:
+		return ExitInput, errors.New("no file of a kind that inspect knows is there")
 	case slices.ContainsFunc(all.Files, func(in *Inspection) bool { return len(in.Findings) > 0 }):
 		return ExitFailed, nil
 	}

@@ -147,8 +147,7 @@ func (a *App) plan(config, dir, format string, window *windowFlags) (int, error)
 	if config == "" {
 		text = exampleBanner(format, dir) + text
 	}
-	_, err = fmt.Fprint(a.Stdout, text)
-	return exitCode(err), err
+	return a.Say(text)
 }
 
 // find says what was found beside a plan, on the error output; but not to an operator who sees it in the plan itself.

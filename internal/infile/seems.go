@@ -1,6 +1,7 @@
 package infile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,6 @@ var seemings = []struct {
 	{"it seems to be a list of users, such as /etc/passwd", regexp.MustCompile(`\A[a-z_][\w.-]*:[^:\n]*:\d+:\d+:[^:\n]*:[^:\n]*:`)},
 	{"it seems to be a list of groups, such as /etc/group", regexp.MustCompile(`\A[a-z_][\w.-]*:[^:\n]*:\d+:[^:\n]*\n`)},
 	{"it seems to be a program", regexp.MustCompile(`\A(?:\x7fELF|MZ)`)},
-	{"it seems to be compressed (gzip)", regexp.MustCompile(`\A\x1f`)},
 	{"it seems to be compressed (zip)", regexp.MustCompile(`\APK\x03\x04`)},
 	{"it seems to be a web page", regexp.MustCompile(`(?i)\A\s*<(?:!doctype html|html)\b`)},
 	{"it is no text", regexp.MustCompile(`\A[^\x00]{0,1000}\x00`)},
@@ -31,6 +31,9 @@ var ErrOther = errors.New("not an input")
 // quoted. It is nil for every other file.
 func Other(name string, raw []byte) error {
 	raw = raw[:min(len(raw), Config)]
+	if bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) || bytes.HasPrefix(raw, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
+		return nil // a backup, packed with gzip or zstd
+	}
 	for _, s := range seemings {
 		if s.mark.Match(raw) {
 			return fmt.Errorf("%s: %w: %s", name, ErrOther, s.what)
@@ -39,10 +42,10 @@ func Other(name string, raw []byte) error {
 	return nil
 }
 
-// Why is a better reason why a file could not be read, where Other has one; else it is the reason itself.
+// Why gives a better reason why a file could not be read, where Other has one; else the reason itself.
 func Why(name string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, ErrTooLarge) {
+		return err
 	}
 	f, unopened := Open(name)
 	if unopened != nil {

@@ -45,8 +45,7 @@ func (s session) amendOnly(ctx context.Context, yes bool) (int, error) {
 	if code, err := s.amend(ctx, yes); err != nil {
 		return code, err
 	}
-	_, err = fmt.Fprintf(a.Stdout, "The run is amended. To go on with it: %s\n", s.again("resume"))
-	return exitCode(err), err
+	return a.Say(fmt.Sprintf("The run is amended. To go on with it: %s\n", s.again("resume")))
 }
 
 // amend amends the run: it rehearses the changed runbook in a simulated world, shows what changes, and asks.

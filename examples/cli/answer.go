@@ -3,10 +3,18 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// Say prints an answer in words, and gives the exit code for it.
+func (a *App) Say(text string) (int, error) {
+	_, err := io.WriteString(a.Stdout, text)
+	return exitCode(err), err
+}
 
 // answer prints an answer: as JSON or YAML, with the same keys, or as text.
 func (a *App) answer(format string, value any, text func() string) (int, error) {
@@ -38,7 +46,11 @@ func asYAML(value any) ([]byte, error) {
 		return nil, fmt.Errorf("JSON as YAML: %w", err)
 	}
 	block(&node)
-	return yaml.Marshal(&node)
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	err = errors.Join(enc.Encode(&node), enc.Close())
+	return b.Bytes(), err
 }
 
 // block has a value printed on lines of its own, and quoted only where it must be.

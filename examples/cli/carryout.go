@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +45,10 @@ nothing that changes anything is done twice blindly.`,
 		}
 		return s.carryOut(ctx, evenkeel.Resume)
 	})
-	c.Flags().Var(Parsed{"ID=DURATION", s.extended}, "extend-window", "give a window that a stop has left open more time; can be repeated")
+	c.Flags().Var(NamedDuration("ID=DURATION", "w=2h", func(id string, d time.Duration) error {
+		s.extend[id] += d
+		return nil
+	}), "extend-window", "give a window that a stop has left open more time; can be repeated")
 	c.Flags().BoolVar(&amend, "amend", false, "take the changed runbook into the run first: amend, and then resume")
 	c.Flags().BoolVar(&yes, "yes", false, "confirm the amendment without being asked")
 	return c
@@ -93,17 +95,8 @@ func (s *session) command(c *cobra.Command, run func(context.Context, []string) 
 func (s *session) shownFlags(c *cobra.Command) {
 	c.Flags().BoolVarP(&s.verbose, "verbose", "v", false, "say more")
 	c.Flags().StringVar(&s.events, "events", "", "write every event to this file too, as JSON lines (docs/events.md)")
-}
-
-// extended takes in ID=DURATION, how much longer a window may be open.
-func (s *session) extended(text string) error {
-	id, by, _ := strings.Cut(text, "=")
-	d, err := time.ParseDuration(by)
-	if id == "" || err != nil || d <= 0 {
-		return fmt.Errorf("it is not a window and how much longer it may be open, such as w=2h")
-	}
-	s.extend[id] += d
-	return nil
+	s.log = &runLog{}
+	s.log.flags(c)
 }
 
 // begin prepares and carries out.

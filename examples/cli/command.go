@@ -22,7 +22,7 @@ const (
 	GroupPrepare  = "prepare"
 	GroupCarryOut = "carry out"
 	GroupAfter    = "afterwards"
-	groupJobs     = "jobs"
+	GroupJobs     = "jobs"
 	groupTool     = "tool"
 )
 
@@ -31,7 +31,7 @@ var groups = []*cobra.Group{
 	{ID: GroupPrepare, Title: "Prepare:"},
 	{ID: GroupCarryOut, Title: "Carry out:"},
 	{ID: GroupAfter, Title: "Afterwards, and meanwhile:"},
-	{ID: groupJobs, Title: "Other jobs, each with commands of its own:"},
+	{ID: GroupJobs, Title: "Other jobs, each with commands of its own:"},
 	{ID: groupTool, Title: "About this tool:"},
 }
 
@@ -92,21 +92,27 @@ func (a *App) Root() *cobra.Command {
 		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.seen, job.of = a.Stdout, a.Stderr, a.Stdin, a.Journal, a.seen, a
 		job.screen, job.under = a.screen, a.under
 		c := job.tree(word)
-		c.GroupID = groupJobs
+		c.GroupID = GroupJobs
 		root.AddCommand(c)
 	}
 	root.AddCommand(exitTopic(), a.completionCommand(), a.manCommand(), a.versionCommand())
 	root.SetHelpCommand(a.helpCommand())
+	for _, c := range append(root.Commands(), root) {
+		c.AddGroup(slices.DeleteFunc(slices.Clone(groups), func(g *cobra.Group) bool {
+			return !slices.ContainsFunc(c.Commands(), func(sub *cobra.Command) bool { return sub.GroupID == g.ID })
+		})...)
+	}
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(mistaken)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 120"))
 	return root
 }
 
 // tree are the commands of one job.
 func (a *App) tree(word string) *cobra.Command {
-	c := a.group(&cobra.Command{Use: word, Short: a.Title, Long: a.Name + ": " + a.Title})
-	c.AddGroup(groups...)
+	c := a.group(&cobra.Command{Use: word, Short: a.Title,
+		Long: fmt.Sprintf("%s: %s\n\nTo see it: %[1]s demo. To read it: %[1]s plan.", a.Name, a.Title)})
 	c.AddCommand(a.planCommand(), a.configCommand(), a.demoCommand(), a.simulateCommand(), a.rehearseCommand(),
 		a.runCommand(), a.statusCommand())
 	if !a.Looks {
@@ -134,8 +140,8 @@ func (a *App) group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command
 		case len(args) == 0:
 			_, _ = io.WriteString(a.Stderr, c.Long+"\n\n"+c.UsageString())
 			return &ended{nil, ExitInput}
-		case args[0] == "-h" || args[0] == "--help":
-			return c.Help()
+		case slices.Contains([]string{"help", "-h", "--help"}, args[0]):
+			return help(c, args[1:])
 		case strings.HasPrefix(args[0], "-"):
 			return usage(c, fmt.Sprintf("a command comes before %s: %s", args[0], strings.Join(within(c), ", ")))
 		}
@@ -163,17 +169,22 @@ func within(c *cobra.Command) (names []string) {
 func (a *App) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: "Say more about a command", GroupID: groupTool,
-		RunE: func(c *cobra.Command, args []string) error {
-			about, left, err := c.Root().Find(args)
-			if err == nil && len(left) > 0 {
-				err = unknown(about, left[0])
-			}
-			if err != nil {
-				return err
-			}
-			return about.Help()
-		},
+		Long:    "Say more about a command, or about exit-codes.",
+		Example: strings.ReplaceAll("  TOOL help plan\n  TOOL help exit-codes", "TOOL", a.Name),
+		RunE:    func(c *cobra.Command, args []string) error { return help(c.Root(), args) },
 	}
+}
+
+// help is the help of a command within another, by its words.
+func help(c *cobra.Command, words []string) error {
+	for _, word := range words {
+		i := slices.IndexFunc(c.Commands(), func(sub *cobra.Command) bool { return sub.Name() == word })
+		if i < 0 {
+			return unknown(c, word)
+		}
+		c = c.Commands()[i]
+	}
+	return c.Help()
 }
 
 // mistaken is a mistake in the flags.
@@ -208,6 +219,9 @@ func mistaken(c *cobra.Command, err error) error {
 // execute runs a command. The error is what is left to be said.
 func (a *App) execute(args []string) (int, error) {
 	root := a.Root()
+	if slices.Equal(args, []string{"--version"}) {
+		args = []string{"version"}
+	}
 	root.SetArgs(twoDashes(root, args))
 	err := root.ExecuteContext(context.Background())
 	var end *ended

@@ -22,10 +22,10 @@ const (
 // exitCodes say what each exit code means; "help exit-codes" and README show them.
 var exitCodes = []string{
 	ExitDone:    "the job is done; what was looked at is fine",
-	ExitFailed:  "it stopped at an error, and the journal knows where; inspect, config check and plan -o window: something was found",
+	ExitFailed:  "it stopped at an error, and the journal knows where; of `inspect` and `plan -o window`: something was found",
 	ExitInput:   "bad input or usage; nothing was touched",
-	ExitHeld:    "the operator is needed; resume goes on from there",
-	ExitStopped: "stopped as asked, at a safe point; resume goes on from there",
+	ExitHeld:    "the operator is needed; `resume` goes on from there",
+	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there",
 }
 
 // exitTopic is "help exit-codes".
@@ -33,7 +33,7 @@ func exitTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("Every command ends with one of these exit codes:\n\n")
 	for code, what := range exitCodes {
-		fmt.Fprintf(&b, "  %d  %s\n", code, what)
+		fmt.Fprintf(&b, "  %d  %s\n", code, strings.ReplaceAll(what, "`", ""))
 	}
 	b.WriteString(`
 Ctrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask a run to stop. It never stops in the middle of an

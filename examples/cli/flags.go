@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -53,18 +54,34 @@ func (p Parsed) Type() string { return p.Kind }
 // String is empty: there is no default.
 func (Parsed) String() string { return "" }
 
-// outputFlag declares --output, in one of some formats; the first is the default. Its old names stay, unseen.
-func outputFlag(c *cobra.Command, format *string, formats ...string) {
-	*format = formats[0]
-	v := Parsed{strings.Join(formats, "|"), func(text string) error {
-		if !slices.Contains(formats, text) {
-			return fmt.Errorf("there is no format %q: it is one of %s", text, strings.Join(formats, ", "))
+// NamedDuration is a flag that takes NAME=DURATION, such as the one that is given here.
+func NamedDuration(kind, such string, take func(name string, d time.Duration) error) Parsed {
+	return Parsed{kind, func(text string) error {
+		name, value, _ := strings.Cut(text, "=")
+		d, err := time.ParseDuration(value)
+		if err != nil || name == "" || d <= 0 {
+			return fmt.Errorf("write it as %s, such as %s", kind, such)
 		}
-		*format = text
-		return nil
+		return take(name, d)
 	}}
-	c.Flags().VarP(v, "output", "o", "how it is printed; "+formats[0]+" by default")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// outputFlag declares --output, in one of some formats; the first is the default.
+func outputFlag(c *cobra.Command, format *string, formats ...string) {
+	oneOf(c, format, "output", "o", "how it is printed", formats...)
+}
+
+// oneOf declares a flag that takes one of some words; the first is the default.
+func oneOf(c *cobra.Command, value *string, name, letter, usage string, words ...string) {
+	*value = words[0]
+	c.Flags().VarP(Parsed{"FORMAT", func(text string) error {
+		if !slices.Contains(words, text) {
+			return fmt.Errorf("there is no format %q: it is one of %s", text, strings.Join(words, ", "))
+		}
+		*value = text
+		return nil
+	}}, name, letter, usage+": "+words[0]+" (the default), "+strings.Join(words[1:], ", "))
+	_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // it is there
 }
 
 // formatFlag declares the old name of --output.

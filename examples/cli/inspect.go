@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
@@ -42,13 +44,13 @@ func (f Finding) line() string {
 }
 
 // Add notes what is in the file.
-func (i *Inspection) Add(name, format string, args ...any) {
-	i.Facts = append(i.Facts, Item{Name: name, Value: fmt.Sprintf(format, args...)})
+func (in *Inspection) Add(name, format string, args ...any) {
+	in.Facts = append(in.Facts, Item{Name: name, Value: fmt.Sprintf(format, args...)})
 }
 
 // Find notes what is wrong with it.
-func (i *Inspection) Find(where, format string, args ...any) {
-	i.Findings = append(i.Findings, Finding{Where: where, What: fmt.Sprintf(format, args...)})
+func (in *Inspection) Find(where, format string, args ...any) {
+	in.Findings = append(in.Findings, Finding{Where: where, What: fmt.Sprintf(format, args...)})
 }
 
 // UnknownKindError says that nobody knows what a file is. It quotes nothing of it: it may be a password, a private key, a list of users.
@@ -63,7 +65,9 @@ func (e *UnknownKindError) Error() string {
 
 func (a *App) inspectCommand() *cobra.Command {
 	var format string
-	long := "Say what is in a file and what is wrong with it. Nothing in it is changed, and no machine is reached."
+	long := `Say what is in a file and what is wrong with it. Nothing in it is changed, and no machine is reached. Of a folder each
+file is inspected that is of a known kind, and the others are named. Exit code 1 says that something was found in any of
+them, 2 that one of them cannot be read.`
 	if a.Kinds != nil {
 		long += "\n\nIt knows these kinds of files and outputs by what is in them, whatever their names:\n"
 		for _, k := range a.Kinds() {
@@ -71,32 +75,41 @@ func (a *App) inspectCommand() *cobra.Command {
 		}
 	}
 	c := a.Command(&cobra.Command{
-		Use: "inspect FILE", Short: "Say what is in a file and what is wrong with it", GroupID: GroupLook, Args: cobra.ExactArgs(1),
-		Long:    long,
-		Example: "  TOOL inspect FILE\n  TOOL inspect -o json FILE",
-	}, func(_ context.Context, args []string) (int, error) { return a.inspect(args[0], format) })
+		Use: "inspect FILE|FOLDER...", Short: "Say what is in files and what is wrong with them", GroupID: GroupLook,
+		Args: cobra.MinimumNArgs(1), Long: long,
+		Example: "  TOOL inspect FILE\n  TOOL inspect FOLDER FILE\n  TOOL inspect -o json FILE",
+	}, func(_ context.Context, args []string) (int, error) { return a.inspect(args, format) })
 	outputFlag(c, &format, "text", "json", "yaml")
 	jsonFlag(c.Flags())
 	return c
 }
 
-func (a *App) inspect(name, format string) (int, error) {
-	in, err := a.Inspect(name)
+func (a *App) inspect(names []string, format string) (int, error) {
+	if info, err := os.Stat(names[0]); len(names) > 1 || err == nil && info.IsDir() {
+		return a.inspectMany(names, format)
+	}
+	in, err := a.inspected(names[0])
 	if err != nil {
 		return ExitInput, err
 	}
-	code := ExitDone
-	if len(in.Findings) > 0 {
-		code = ExitFailed
+	if _, err := a.answer(format, in, in.text); err != nil || len(in.Findings) > 0 {
+		return ExitFailed, err
+	}
+	return ExitDone, nil
+}
+
+// inspected inspects a file. The error says what it seems to be.
+func (a *App) inspected(name string) (*Inspection, error) {
+	in, err := a.Inspect(name)
+	if err != nil {
+		return nil, infile.Why(name, err)
 	}
 	in.Facts, in.Findings = append([]Item{}, in.Facts...), append([]Finding{}, in.Findings...) // none is an empty list, not null
-	_, err = a.answer(format, in, in.text)
-	return code, err
+	return in, nil
 }
 
 // text is an inspection for people.
-func (i *Inspection) text() string {
-	in := i
+func (in *Inspection) text() string {
 	var b strings.Builder
 	line := printable.Line // a value with a newline must not look like a line of ours
 	fmt.Fprintf(&b, "%s: %s\n", line(in.File), line(in.Kind))

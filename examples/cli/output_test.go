@@ -82,7 +82,7 @@ func TestAMistakeIsSaidOnce(t *testing.T) {
 	require.Contains(t, errs.String(), "tool status --help")
 	errs.Reset()
 	require.Equal(t, ExitInput, testApp(io.Discard, &errs).Main([]string{"inspect"}))
-	require.Contains(t, errs.String(), "it takes FILE and got")
+	require.Contains(t, errs.String(), "it takes FILE|FOLDER... and got")
 	require.Equal(t, "1 thing is", counted(1, "thing is", "things are"))
 	require.Equal(t, "2 things are", counted(2, "thing is", "things are"))
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -132,8 +131,8 @@ func (a *App) plan(config, dir, format string, window *windowFlags) (int, error)
 	case "text":
 		fmt.Fprintf(&b, "digest %s\n%s", rb.Digest(), findings.String())
 		err = rb.Text(&b)
-	case "json":
-		return a.planJSON(rb, found, users)
+	case "json", "yaml":
+		return a.planData(format, rb, found, users)
 	case "markdown":
 		if err = rb.Markdown(&b); err == nil {
 			title, rest, _ := strings.Cut(b.String(), "\n")
@@ -149,8 +148,7 @@ func (a *App) plan(config, dir, format string, window *windowFlags) (int, error)
 	if config == "" {
 		text = exampleBanner(format, dir) + text
 	}
-	_, err = fmt.Fprint(a.Stdout, text)
-	return exitCode(err), err
+	return a.Say(text)
 }
 
 // find says what was found beside a plan, on the error output; but not to an operator who sees it in the plan itself.
@@ -161,8 +159,8 @@ func (a *App) find(format, findings string) {
 	_, _ = io.WriteString(a.Stderr, findings)
 }
 
-// planJSON prints a plan for programs: its digest, what was found, its steps, and the document to be signed.
-func (a *App) planJSON(rb *evenkeel.Runbook, found []Finding, users func(string) string) (int, error) {
+// planData prints a plan for programs: its digest, what was found, its steps, and the document to be signed.
+func (a *App) planData(format string, rb *evenkeel.Runbook, found []Finding, users func(string) string) (int, error) {
 	type step struct {
 		ID    string `json:"id"`
 		Title string `json:"title"`
@@ -176,18 +174,13 @@ func (a *App) planJSON(rb *evenkeel.Runbook, found []Finding, users func(string)
 	for _, s := range rb.Steps {
 		steps = append(steps, step{s.ID, s.Title, s.Host})
 	}
-	raw, err := json.MarshalIndent(struct {
+	return a.answer(format, struct {
 		Title    string    `json:"title"`
 		Digest   string    `json:"digest"`
 		Findings []Finding `json:"findings"`
 		Steps    []step    `json:"steps"`
 		Markdown string    `json:"markdown"`
-	}{rb.Title, rb.Digest(), append([]Finding{}, found...), steps, users(md.String())}, "", "  ")
-	if err != nil {
-		return ExitFailed, err
-	}
-	_, err = fmt.Fprintf(a.Stdout, "%s\n", raw)
-	return exitCode(err), err
+	}{rb.Title, rb.Digest(), append([]Finding{}, found...), steps, users(md.String())}, nil)
 }
 
 // exampleBanner says on top of a plan that it is not one of the operator's own system.

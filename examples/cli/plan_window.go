@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +23,7 @@ const (
 )
 
 // planFormats are those of plan.
-var planFormats = []string{"text", "markdown", "json", formatWindow, formatWindowJSON, formatWindowSVG}
+var planFormats = []string{"text", "markdown", "json", "yaml", formatWindow, formatWindowJSON, formatWindowSVG}
 
 // windowFlags are what the plan of the maintenance window is made for.
 type windowFlags struct {
@@ -61,7 +60,7 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 			return nil
 		})
 	one("takes", "STEP=DURATION", "how long a step takes, as you say; of a rollback RUNBOOK/STEP=DURATION; can be repeated",
-		w.state)
+		NamedDuration("STEP=DURATION", "redeploy-set-1=2h30m", w.state).Read)
 	file := ""
 	if a.Oplog != nil {
 		file = ", or a file with what rs.printReplicationInfo() printed"
@@ -89,12 +88,7 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 }
 
 // state takes in how long a step takes.
-func (w *windowFlags) state(text string) error {
-	name, value, _ := strings.Cut(text, "=")
-	d, err := time.ParseDuration(value)
-	if err != nil || name == "" {
-		return errors.New("write it as STEP=DURATION, such as redeploy-set-1=2h30m")
-	}
+func (w *windowFlags) state(name string, d time.Duration) error {
 	if w.Stated == nil {
 		w.Stated = map[string]time.Duration{}
 	}
@@ -186,9 +180,9 @@ func (a *App) planWindow(w *windowFlags, format, banner string, cfg *Config, rb 
 	if err != nil {
 		return ExitFailed, err
 	}
-	_, err = io.WriteString(a.Stdout, users(b.String()))
+	code, err := a.Say(users(b.String()))
 	if err == nil && len(t.Findings) > 0 {
-		return ExitFailed, nil
+		code = ExitFailed
 	}
-	return exitCode(err), err
+	return code, err
 }

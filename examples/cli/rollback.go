@@ -21,12 +21,10 @@ func (s session) printRollback() (int, error) {
 	}
 	back := st.Rollback
 	if back != nil && back.Done && back.Run.EndsRun {
-		_, err := fmt.Fprintf(s.app.Stdout, "%s\n%s\n", plan.Title, rollbackEnded)
-		return exitCode(err), err
+		return s.app.Say(plan.Title + "\n" + rollbackEnded + "\n")
 	}
 	if len(plan.Steps) == 0 {
-		_, err := fmt.Fprintf(s.app.Stdout, "%s\n%s\n", plan.Title, nothingToUndo)
-		return exitCode(err), err
+		return s.app.Say(plan.Title + "\n" + nothingToUndo + "\n")
 	}
 	if st.RollingBack() {
 		plan = leftOf(plan, back)

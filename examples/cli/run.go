@@ -51,6 +51,7 @@ type session struct {
 	noWait, verbose bool
 	take, approved  string
 	force           bool
+	log             *runLog
 	extend          map[string]time.Duration
 	events          string        // the file for the events; empty for none
 	pace            time.Duration // on a terminal, a pause at each action of a simulated world
@@ -73,6 +74,11 @@ func (s session) journal() string { return s.cfg.Path(s.cfg.Journal) }
 
 func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a := s.app
+	log, closer, err := s.log.open(a.Stderr)
+	if err != nil {
+		return ExitInput, err
+	}
+	defer func() { _ = closer.Close() }()
 	hosts := connect(s.cfg)
 	defer hosts.Close()
 	machines, err := a.within(hosts)
@@ -112,7 +118,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 		LeasePath:      s.cfg.LeasePath,
 		ApprovedDigest: s.approved, ExtendWindow: s.extend,
 		Operator: a.operator(s.cfg, hosts, hosts.Clock(), s.noWait, watch),
-		Observer: watch,
+		Observer: both(watch, log),
 	}
 	if a.Journal != nil {
 		opts.Journal = a.Journal(s.journal(), journal)

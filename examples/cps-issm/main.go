@@ -198,5 +198,6 @@ func parse[T any](name string, parser func(io.Reader) (T, error)) (T, error) {
 		return none, err
 	}
 	defer func() { _ = f.Close() }()
-	return parser(f)
+	parsed, err := parser(f)
+	return parsed, infile.Why(name, err)
 }

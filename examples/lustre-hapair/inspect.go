@@ -41,7 +41,7 @@ func inspect(name string) (*cli.Inspection, error) {
 		return in, xml(in, name, raw)
 	case bytes.HasPrefix(text, []byte("{")) && targetKeys.Match(text) || inStore(name):
 		return in, target(in, name, raw)
-	case corosyncText.Match(text) || strings.HasPrefix(filepath.Base(name), "corosync"):
+	case corosyncText.Match(text) || strings.HasPrefix(filepath.Base(name), "corosync") && infile.Other(name, raw) == nil:
 		return in, inspectCorosync(in, name, raw)
 	case resourceRows.Match(text):
 		return in, inspectRows(in, name, raw)

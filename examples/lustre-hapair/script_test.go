@@ -9,6 +9,9 @@ import (
 // The binary as an operator meets it: exit status, messages, bad input, holding, going back.
 func TestScript(t *testing.T) { clitest.Scripts(t) }
 
+// Every command, flag, job and exit code stands in a script.
+func TestNamed(t *testing.T) { clitest.Named(t, app) }
+
 // The runbook as it is reviewed and signed.
 func TestPlan(t *testing.T) { clitest.Plan(t) }
 

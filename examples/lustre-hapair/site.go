@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"reflect"
@@ -46,10 +45,7 @@ machine is reached.`,
 		if err != nil {
 			return cli.ExitInput, err
 		}
-		if _, err := io.WriteString(a.Stdout, s.text()); err != nil {
-			return cli.ExitFailed, err
-		}
-		return cli.ExitDone, nil
+		return a.Say(s.text())
 	})
 	cli.ConfigFlag(c, &config, "the `FILE` of the site: the configurations of its manager and of its pairs")
 	return c

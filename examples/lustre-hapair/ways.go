@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -37,21 +35,13 @@ is reached.`,
 		if err != nil {
 			return cli.ExitInput, err
 		}
-		if _, err := io.WriteString(a.Stdout, text); err != nil {
-			return cli.ExitFailed, err
-		}
-		return cli.ExitDone, nil
+		return a.Say(text)
 	})
 	cli.ConfigFlag(c, &config, "the configuration `FILE` of the pair")
-	c.Flags().Var(cli.Parsed{Kind: "STEP=DURATION", Read: func(text string) error {
-		name, value, _ := strings.Cut(text, "=")
-		d, err := time.ParseDuration(value)
-		if err != nil || name == "" || d <= 0 {
-			return errors.New("write it as STEP=DURATION, such as install-node1=45m")
-		}
+	c.Flags().Var(cli.NamedDuration("STEP=DURATION", "install-node1=45m", func(name string, d time.Duration) error {
 		stated[name] = d
 		return nil
-	}}, "takes", "how long a step takes, as you say; can be repeated")
+	}), "takes", "how long a step takes, as you say; can be repeated")
 	return c
 }
 

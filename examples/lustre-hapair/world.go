@@ -180,6 +180,9 @@ func fullName(host string) string {
 func readSite(dir string) (*lustretest.Site, error) {
 	read := func(name string) (string, error) {
 		raw, err := infile.Read(filepath.Join(dir, name), infile.Text)
+		if err == nil {
+			err = infile.Other(filepath.Join(dir, name), raw)
+		}
 		return string(raw), err
 	}
 	site := &lustretest.Site{Targets: map[string]string{}}

@@ -100,7 +100,7 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 	require.NoError(t, err)
 	require.Len(t, configs, 1)
 	run([]int{cli.ExitDone}, "status", "--config", configs[0])
-	for _, format := range []string{"text", "markdown", "window", "window-json", "window-svg"} {
+	for _, format := range []string{"text", "markdown", "json", "yaml", "window", "window-json", "window-svg"} {
 		run([]int{cli.ExitDone}, "plan", "--config", configs[0], "-o", format)
 		run([]int{cli.ExitDone}, dir("plan", "-o", format)...)
 	}

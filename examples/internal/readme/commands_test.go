@@ -82,8 +82,8 @@ var promises = map[string]promise{
 		},
 	},
 	"./lustre-hapair inspect examples/lustre-hapair/testdata/pairs/zfs-groups/cib.xml": {after: prints("nothing is wrong with it")},
-	"./lustre-hapair plan --dir examples/lustre-hapair/testdata/pairs/zfs-groups":       {after: prints("Move every target from")},
-	"./lustre-hapair demo --dir examples/lustre-hapair/testdata/pairs/ldiskfs-by-hand":  {after: wholeJob},
+	"./lustre-hapair plan --dir examples/lustre-hapair/testdata/pairs/zfs-groups":      {after: prints("Move every target from")},
+	"./lustre-hapair demo --dir examples/lustre-hapair/testdata/pairs/ldiskfs-by-hand": {after: wholeJob},
 	"./lustre-hapair plan --config pair.yaml -o markdown > runbook.md": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after: func(t *testing.T, c *site, _ string) {

@@ -1,0 +1,60 @@
+package infile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+)
+
+// seemings are kinds of files that no input of ours is, by how they begin or by a line in them.
+var seemings = []struct {
+	what string
+	mark *regexp.Regexp
+}{
+	{"it is empty", regexp.MustCompile(`\A(?:\x{feff}|\s)*\z`)},
+	{"it seems to be a key or a certificate", regexp.MustCompile(`(?m)^-----BEGIN [A-Z0-9 ]+-----`)},
+	{"it seems to be a list of hashed passwords, such as /etc/shadow", regexp.MustCompile(`(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)},
+	{"it seems to be a list of users, such as /etc/passwd", regexp.MustCompile(`\A[a-z_][\w.-]*:[^:\n]*:\d+:\d+:[^:\n]*:[^:\n]*:`)},
+	{"it seems to be a list of groups, such as /etc/group", regexp.MustCompile(`\A[a-z_][\w.-]*:[^:\n]*:\d+:[^:\n]*\n`)},
+	{"it seems to be a program", regexp.MustCompile(`\A(?:\x7fELF|MZ)`)},
+	{"it seems to be compressed (zip)", regexp.MustCompile(`\APK\x03\x04`)},
+	{"it seems to be a web page", regexp.MustCompile(`(?i)\A\s*<(?:!doctype html|html)\b`)},
+	{"it is no text", regexp.MustCompile(`\A[^\x00]{0,1000}\x00`)},
+}
+
+// ErrOther means that a file is of a kind that nothing here reads.
+var ErrOther = errors.New("not an input")
+
+// Other tells that a file is empty, or is of a kind that no input is: a list of users, a key, a program. Nothing of it is
+// quoted. It is nil for every other file.
+func Other(name string, raw []byte) error {
+	raw = raw[:min(len(raw), Config)]
+	if bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) || bytes.HasPrefix(raw, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
+		return nil // a backup, packed with gzip or zstd
+	}
+	for _, s := range seemings {
+		if s.mark.Match(raw) {
+			return fmt.Errorf("%s: %w: %s", name, ErrOther, s.what)
+		}
+	}
+	return nil
+}
+
+// Why gives a better reason why a file could not be read, where Other has one; else the reason itself.
+func Why(name string, err error) error {
+	if err == nil || errors.Is(err, ErrTooLarge) {
+		return err
+	}
+	f, unopened := Open(name)
+	if unopened != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	raw, unread := io.ReadAll(io.LimitReader(f, Config))
+	if other := Other(name, raw); unread == nil && other != nil {
+		return other
+	}
+	return err
+}

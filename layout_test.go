@@ -71,8 +71,9 @@ var arrows = map[string][]string{
 	"internal/pairlab/standin":        {"internal/pairlab/wire"},
 	"internal/pairlab/wire":           {},
 	"sshexec/simhost":                 {"sshexec/..."},
-	"examples/cli":                    {".", "sshexec/..."},
-	"examples/internal/clitest":       {"examples/cli", "internal/golden", ".", "sshexec/..."},
+	"examples/cli":                    {".", "sshexec/...", "examples/cli/page"},
+	"examples/cli/page":               {".", "sshexec/..."},
+	"examples/internal/clitest":       {"examples/cli/...", "internal/golden", ".", "sshexec/..."},
 	"examples/internal/readme":        {}, // tests only
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},

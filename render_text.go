@@ -19,6 +19,9 @@ func (rb *Runbook) Text(w io.Writer) error {
 func (sh *Sheet) Text(w io.Writer) error {
 	rb := sh.rb
 	p := &printer{w: w, redact: rb.redaction()}
+	if sh.Digest != "" {
+		p.line("digest %s", sh.Digest)
+	}
 	p.line("%s", sh.Title)
 	for i := range sh.Chapters {
 		if c := &sh.Chapters[i]; !c.Long {
@@ -71,6 +74,9 @@ func (p *printer) short(c *Chapter, bare bool) {
 		p.line("%s", hanging("", 2, para))
 	}
 	for _, r := range c.Rows {
+		if c.Head == nil && bare && r[0] == digestRow {
+			continue // it stands in the first line
+		}
 		if c.Head == nil {
 			p.line("%s", hanging("  "+r[0], 22, r[1]))
 			continue
@@ -78,12 +84,15 @@ func (p *printer) short(c *Chapter, bare bool) {
 		p.line("%s", hanging("  "+r[0], 4, titled(c.Head, r)))
 	}
 	for _, item := range c.List {
-		p.line("  - %s", plain(item))
+		p.line("%s", hanging("  -", 4, item))
 	}
 }
 
 // titled are the cells of a row after its first one, each with the title of its column.
 func titled(head, row []string) string {
+	if len(row) == 2 {
+		return in(": ", row[1], "")
+	}
 	var list []string
 	for i := 1; i < len(row); i++ {
 		if row[i] != "" {
@@ -117,7 +126,7 @@ func hanging(name string, indent int, text string) string {
 		}
 		line += sep + word
 	}
-	return strings.Join(append(out, line), "\n")
+	return strings.Join(append(out, strings.TrimRight(line, " ")), "\n")
 }
 
 func (p *printer) brief(s *Step, a *Action, prefix string) {

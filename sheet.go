@@ -13,6 +13,7 @@ import (
 // holds a secret of the runbook, or what a terminal would obey.
 type Sheet struct {
 	Title    string
+	Digest   string // that is signed; may be empty
 	Chapters []Chapter
 	Steps    []StepSheet
 	// Drawn is what a picture of the run is made from: the columns of time, from left to right.
@@ -118,7 +119,7 @@ func (rb *Runbook) Sheet(o SheetOptions) (*Sheet, error) {
 	if b.t == nil {
 		b.t, _ = rb.Timetable(TimetableOptions{})
 	}
-	sh := &Sheet{Title: b.text(rb.Title), rb: rb}
+	sh := &Sheet{Title: b.text(rb.Title), Digest: b.text(o.Digest), rb: rb}
 	for i := range rb.Steps {
 		sh.Steps = append(sh.Steps, b.step(i+1, &rb.Steps[i]))
 	}
@@ -139,8 +140,7 @@ type sheeter struct {
 	o       SheetOptions
 	t       *Timetable // nil where none can be made
 	probing bool       // the blocks look whether something ran
-	ran     *Sheet     // the sheet over which a journal was laid
-	state   *State     // what that journal tells
+	state   *State     // what the journal tells that is laid over the plan
 }
 
 // text is text for one line.

@@ -18,6 +18,9 @@ func (b *sheeter) chapters(sh *Sheet) []Chapter {
 	})
 }
 
+// digestRow is the name of the digest in the summary.
+const digestRow = "Digest"
+
 // summary fits one screen.
 func (b *sheeter) summary() Chapter {
 	c := Chapter{ID: "summary", Title: "Summary"}
@@ -25,7 +28,7 @@ func (b *sheeter) summary() Chapter {
 		c.Rows = append(c.Rows, []string{name, b.text(fmt.Sprintf(format, args...))})
 	}
 	if b.o.Digest != "" {
-		add("Digest", "%s%s", b.o.Digest, in(". What was signed runs, and nothing else: ", b.o.Signed, ""))
+		add(digestRow, "%s%s", b.o.Digest, in(". What was signed runs, and nothing else: ", b.o.Signed, ""))
 	}
 	if b.o.Made != "" {
 		add("Made", "%s", b.o.Made)
@@ -86,6 +89,8 @@ func (b *sheeter) unknown() string {
 	switch {
 	case len(list) == 0:
 		return ""
+	case len(list) == len(b.t.Steps):
+		return "every step"
 	case len(list) > 12:
 		return fmt.Sprintf("%d of them", len(list))
 	}
@@ -98,7 +103,7 @@ func (b *sheeter) windowsOf(add func(name, format string, args ...any), name str
 	for i := range b.rb.Steps {
 		for _, w := range b.rb.Steps[i].Opens {
 			if w.holdsStop() == outage {
-				at = append(at, fmt.Sprintf("%s %s, at most %s", w.Invariant, stepRange(i+1, b.rb.closes(w.ID, i)+1), inWords(w.Limit)))
+				at = append(at, fmt.Sprintf("%s (%s), at most %s", stepRange(i+1, b.rb.closes(w.ID, i)+1), w.Invariant, inWords(w.Limit)))
 			}
 		}
 	}
@@ -160,8 +165,11 @@ func (b *sheeter) served() Chapter {
 				lasts, _ := b.t.between(i, last)
 				expected = lasts.String()
 			}
-			c.Rows = append(c.Rows, []string{fmt.Sprintf("%d to %d", i+1, last+1), b.text(w.Invariant), expected, inWords(w.Limit),
-				w.Stop.words(), b.text(w.Reason)})
+			steps := fmt.Sprint(i + 1)
+			if last > i {
+				steps += fmt.Sprintf(" to %d", last+1)
+			}
+			c.Rows = append(c.Rows, []string{steps, b.text(w.Invariant), expected, inWords(w.Limit), w.Stop.words(), b.text(w.Reason)})
 		}
 	}
 	if len(c.Rows) == 0 {
@@ -186,11 +194,11 @@ func (b *sheeter) risks() Chapter {
 		c.Rows = append(c.Rows, []string{risk, b.text(fmt.Sprintf(format, args...))})
 	}
 	for _, inv := range b.rb.Invariants {
-		guard := "Invariant %s: %s Looked at before the first change and after every one; a violation outside of a window stops the run."
+		guard := "Invariant %s: looked at before the first change and after every one. Outside of a window a violation stops the run."
 		if inv.Absolute {
-			guard = "Invariant %s: %s Looked at before the first change and after every one. Never suspended: a violation stops the run."
+			guard = "Invariant %s: looked at before the first change and after every one. It is never suspended: a violation stops the run."
 		}
-		add("What must hold does not", guard, inv.ID, sentence(inv.Title))
+		add("It is not true any more: "+b.text(inv.Title), guard, inv.ID)
 	}
 	preconditions, probed, never := 0, 0, 0
 	for i := range b.rb.Steps {
@@ -222,9 +230,6 @@ func (b *sheeter) risks() Chapter {
 	add("What runs is not what was signed", "A command that this document does not show is refused. A run can be bound to the digest.")
 	return c
 }
-
-// sentence ends a text with a full stop.
-func sentence(text string) string { return strings.TrimSuffix(strings.TrimSpace(text), ".") + "." }
 
 func (b *sheeter) noReturn() Chapter {
 	c := Chapter{ID: "noreturn", Title: "Points of no return"}

@@ -112,7 +112,7 @@ func (a *App) commands() []command {
 	all := []command{
 		{"demo", "[-dir DIR]", "do the whole job on a simulated world: simulate and run in one", (*App).demo},
 		{"simulate", "[-dir DIR] [-into DIR]", "serve a simulated world over SSH, and print the configuration that run takes", (*App).simulate},
-		{"plan", "[-config FILE | -dir DIR] [-format text|markdown|json|window|window-json|window-svg]",
+		{"plan", "[-config FILE | -dir DIR] [-format text|markdown|json|html|window|window-json|window-svg]",
 			"print the runbook, and what was found in its inputs; or the plan of its maintenance window", (*App).plan},
 		{"run", "-config FILE", "carry out the runbook, with a journal", (*App).run},
 		{"resume", "-config FILE", "take a run up where its journal ends", (*App).resume},

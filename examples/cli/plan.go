@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli/page"
 )
 
 // example makes the built-in example, or the one from dir, in a directory that the caller removes.
@@ -64,11 +66,12 @@ func (a *App) given(config, dir string) (*Config, *evenkeel.Runbook, func(), err
 	return cfg, rb, func() {}, err
 }
 
-func (a *App) plan(_ context.Context, args []string) (int, error) {
+func (a *App) plan(ctx context.Context, args []string) (int, error) {
 	fs := flag.NewFlagSet("plan", flag.ContinueOnError)
 	config := fs.String("config", "", "the configuration file; the built-in example when empty")
 	dir := fs.String("dir", "", "take the example's input from this directory")
-	format := fs.String("format", "text", "text, markdown or json; for the maintenance window: window, window-json or window-svg")
+	format := fs.String("format", "text",
+		"text, markdown, json, or html: one page to read and sign; for the maintenance window: window, window-json or window-svg")
 	fs.StringVar(format, "o", "text", "the same as -format")
 	var window windowFlags
 	window.add(a, fs)
@@ -100,42 +103,81 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		}
 		return strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), to)
 	}
-	var b, findings strings.Builder
+	sheet := evenkeel.SheetOptions{Digest: rb.Digest(), User: cfg.SSH.User, Made: a.maker(*config, *dir),
+		Signed: a.Name + " run -approved-digest, with this digest"}
+	var findings strings.Builder
 	for i, f := range found {
 		found[i].Where = users(f.Where)
 		findings.WriteString(found[i].line())
+		sheet.Findings = append(sheet.Findings, strings.TrimSpace(strings.TrimPrefix(found[i].line(), "FINDING")))
 	}
 	a.find(*format, findings.String())
+	banner := ""
+	if *config == "" {
+		banner = exampleBanner(*format, *dir)
+	}
 	if ofWindow {
-		banner := ""
-		if *config == "" {
-			banner = exampleBanner(*format, *dir)
-		}
 		return a.planWindow(&window, *format, banner, cfg, rb, findings.String(), users)
 	}
+	var b strings.Builder
 	switch *format {
-	case "text":
-		fmt.Fprintf(&b, "digest %s\n%s", rb.Digest(), findings.String())
-		err = rb.Text(&b)
 	case "json":
 		return a.planJSON(rb, found, users)
-	case "markdown":
-		if err = rb.Markdown(&b); err == nil {
-			title, rest, _ := strings.Cut(b.String(), "\n")
-			b.Reset()
-			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run -approved-digest` with this digest.\n%s",
-				title, rb.Digest(), a.Name, rest)
+	case formatHTML:
+		if sheet.Timetable, err = window.timetable(rb, cfg.World != "", a.Stderr); err != nil {
+			return ExitInput, err
 		}
+		err = a.planPage(ctx, &b, rb, sheet, strings.TrimSpace(banner), *config, *dir)
+	default:
+		b.WriteString(banner)
+		err = a.planText(&b, rb, *format, sheet)
 	}
 	if err != nil {
 		return ExitFailed, err
 	}
-	text := users(b.String())
-	if *config == "" {
-		text = exampleBanner(*format, *dir) + text
-	}
-	_, err = fmt.Fprint(a.Stdout, text)
+	_, err = io.WriteString(a.Stdout, users(b.String()))
 	return exitCode(err), err
+}
+
+// maker says what made a plan, and of what.
+func (a *App) maker(config, dir string) string {
+	of := "the built-in example"
+	switch {
+	case config != "":
+		of = filepath.Base(config)
+	case dir != "":
+		of = "the inputs of " + filepath.Clean(dir)
+	}
+	return fmt.Sprintf("by %s %s from %s", a.Name, a.Version, of)
+}
+
+// planText writes a plan as text or Markdown.
+func (a *App) planText(w io.Writer, rb *evenkeel.Runbook, format string, o evenkeel.SheetOptions) error {
+	sheet, err := rb.Sheet(o)
+	if err != nil {
+		return err
+	}
+	if format == "markdown" {
+		return sheet.Markdown(w)
+	}
+	return sheet.Text(w)
+}
+
+// planPage writes a plan as a page, with a picture of what is served when.
+func (a *App) planPage(ctx context.Context, w io.Writer, rb *evenkeel.Runbook, o evenkeel.SheetOptions, banner, config, dir string) error {
+	p := page.Options{Banner: banner}
+	cfg, _, remove, err := a.given(config, dir) // once more: the walk spoils it
+	if err == nil {
+		defer remove()
+		p.Walk, err = a.walk(ctx, cfg)
+	}
+	if err != nil {
+		p.Why = firstLine(err)
+	}
+	o.Outages = expected(p.Walk)
+	o.Made = time.Now().Format("2006-01-02 15:04 MST") + " " + o.Made
+	p.SheetOptions = o
+	return page.Write(w, rb, p)
 }
 
 // find says what was found beside a plan, on the error output; but not to an operator who sees it in the plan itself.

@@ -20,10 +20,11 @@ const (
 	formatWindow     = "window"
 	formatWindowJSON = "window-json"
 	formatWindowSVG  = "window-svg"
+	formatHTML       = "html" // takes its flags too
 )
 
 // planFormats are those of plan.
-var planFormats = []string{"text", "markdown", "json", formatWindow, formatWindowJSON, formatWindowSVG}
+var planFormats = []string{"text", "markdown", "json", formatHTML, formatWindow, formatWindowJSON, formatWindowSVG}
 
 // windowFlags are what the plan of the maintenance window is made for.
 type windowFlags struct {
@@ -35,7 +36,7 @@ type windowFlags struct {
 // add declares the flags.
 func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
 	one := func(name, usage string, set func(string) error) {
-		fs.Func(name, "with -format window: "+usage, func(text string) error {
+		fs.Func(name, "with -format window and html: "+usage, func(text string) error {
 			w.given = append(w.given, "-"+name)
 			return set(text)
 		})
@@ -126,8 +127,8 @@ func (w *windowFlags) made(format string) (bool, error) {
 	if slices.Contains([]string{formatWindow, formatWindowJSON, formatWindowSVG}, format) {
 		return true, nil
 	}
-	if len(w.given) > 0 {
-		return false, usageError{fmt.Errorf("%s is for -format %s, %s or %s", w.given[0], formatWindow, formatWindowJSON,
+	if len(w.given) > 0 && format != formatHTML {
+		return false, usageError{fmt.Errorf("%s is for -format %s, %s, %s or %s", w.given[0], formatHTML, formatWindow, formatWindowJSON,
 			formatWindowSVG)}
 	}
 	return false, nil

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli/page"
@@ -60,29 +61,45 @@ func (a *App) given(config, dir string) (*Config, *evenkeel.Runbook, func(), err
 	case config == "":
 		return a.example(dir)
 	case dir != "":
-		return nil, nil, nil, usageError{errors.New("it takes -config or -dir, not both: a configuration names its own input")}
+		return nil, nil, nil, errors.New("it takes --config or --dir, not both: a configuration names its own input")
 	}
 	cfg, rb, err := a.load(config)
 	return cfg, rb, func() {}, err
 }
 
-func (a *App) plan(ctx context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("plan", flag.ContinueOnError)
-	config := fs.String("config", "", "the configuration file; the built-in example when empty")
-	dir := fs.String("dir", "", "take the example's input from this directory")
-	format := fs.String("format", "text",
-		"text, markdown, json, or html: one page to read and sign; for the maintenance window: window, window-json or window-svg")
-	fs.StringVar(format, "o", "text", "the same as -format")
+func (a *App) planCommand() *cobra.Command {
+	var config, dir, format string
 	var window windowFlags
-	window.add(a, fs)
-	if err := a.flags(fs, args, 0); err != nil {
-		return ExitInput, err
-	}
-	ofWindow, err := window.made(*format)
+	c := a.Command(&cobra.Command{
+		Use: "plan", Short: "Print the runbook, or the plan of its maintenance window", GroupID: GroupLook,
+		Long: `Print the runbook: every step with its commands, what must be seen, and how it is undone; and what was found in its
+inputs. The digest on top is that of the runbook: run --approved-digest carries out what was signed and nothing else.
+
+With -o window it prints the plan of the maintenance window instead: when each step begins and ends, how long what is out
+of service, and whether it all fits.
+
+With -o html it prints one page for a change board: summary, a picture of what is served when, risks, rollback, sign-off,
+and the steps. It needs nothing from outside. For the picture the runbook is run once in a simulated world.
+
+Without --config it is the plan of the built-in example. No machine is reached.`,
+		Example: `  TOOL plan --config config.yaml -o markdown > runbook.md
+  TOOL plan --config config.yaml -o window --start "2026-11-29 22:00" --within 8h --journal lab.jsonl
+  TOOL plan --config config.yaml -o html > plan.html
+  TOOL plan --config config.yaml -o json`,
+	}, func(ctx context.Context, _ []string) (int, error) { return a.plan(ctx, config, dir, format, &window) })
+	sourceFlags(c, &config, &dir)
+	outputFlag(c, &format, planFormats...)
+	formatFlag(c.Flags())
+	window.add(a, c.Flags())
+	return c
+}
+
+func (a *App) plan(ctx context.Context, config, dir, format string, window *windowFlags) (int, error) {
+	ofWindow, err := window.made(format)
 	if err != nil {
 		return ExitInput, err
 	}
-	cfg, rb, remove, err := a.given(*config, *dir)
+	cfg, rb, remove, err := a.given(config, dir)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -94,43 +111,43 @@ func (a *App) plan(ctx context.Context, args []string) (int, error) {
 		}
 	}
 	users := func(text string) string { // the example's own directory is gone when the plan is read
-		if *config != "" {
+		if config != "" {
 			return text
 		}
 		to := ""
-		if *dir != "" {
-			to = filepath.Clean(*dir) + string(filepath.Separator)
+		if dir != "" {
+			to = filepath.Clean(dir) + string(filepath.Separator)
 		}
 		return strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), to)
 	}
-	sheet := evenkeel.SheetOptions{Digest: rb.Digest(), User: cfg.SSH.User, Made: a.maker(*config, *dir),
-		Signed: a.Name + " run -approved-digest, with this digest"}
+	sheet := evenkeel.SheetOptions{Digest: rb.Digest(), User: cfg.SSH.User, Made: a.maker(config, dir),
+		Signed: a.Name + " run --approved-digest, with this digest"}
 	var findings strings.Builder
 	for i, f := range found {
 		found[i].Where = users(f.Where)
 		findings.WriteString(found[i].line())
 		sheet.Findings = append(sheet.Findings, strings.TrimSpace(strings.TrimPrefix(found[i].line(), "FINDING")))
 	}
-	a.find(*format, findings.String())
+	a.find(format, findings.String())
 	banner := ""
-	if *config == "" {
-		banner = exampleBanner(*format, *dir)
+	if config == "" {
+		banner = exampleBanner(format, dir)
 	}
 	if ofWindow {
-		return a.planWindow(&window, *format, banner, cfg, rb, findings.String(), users)
+		return a.planWindow(window, format, banner, cfg, rb, findings.String(), users)
 	}
 	var b strings.Builder
-	switch *format {
+	switch format {
 	case "json":
 		return a.planJSON(rb, found, users)
 	case formatHTML:
 		if sheet.Timetable, err = window.timetable(rb, cfg.World != "", a.Stderr); err != nil {
 			return ExitInput, err
 		}
-		err = a.planPage(ctx, &b, rb, sheet, strings.TrimSpace(banner), *config, *dir)
+		err = a.planPage(ctx, &b, rb, sheet, strings.TrimSpace(banner), config, dir)
 	default:
 		b.WriteString(banner)
-		err = a.planText(&b, rb, *format, sheet)
+		err = a.planText(&b, rb, format, sheet)
 	}
 	if err != nil {
 		return ExitFailed, err
@@ -219,9 +236,9 @@ func (a *App) planJSON(rb *evenkeel.Runbook, found []Finding, users func(string)
 
 // exampleBanner says on top of a plan that it is not one of the operator's own system.
 func exampleBanner(format, dir string) string {
-	what := "This is the plan of the built-in example, not of your system: no configuration was given (-config FILE)."
+	what := "This is the plan of the built-in example, not of your system: no configuration was given (--config FILE)."
 	if dir != "" {
-		what = "This plan is made without a configuration (-config FILE): its inputs are those of -dir, and all else is the built-in example's."
+		what = "This plan is made without a configuration (--config FILE): its inputs are those of --dir, and all else is the built-in example's."
 	}
 	if format == "markdown" {
 		return "> **" + what + "**\n\n"
@@ -229,32 +246,40 @@ func exampleBanner(format, dir string) string {
 	return what + "\n\n"
 }
 
-func (a *App) demo(ctx context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
-	dir := fs.String("dir", "", "take the input from this directory instead of the built-in example")
-	verbose := fs.Bool("v", false, "say more")
-	if err := a.flags(fs, args, 0); err != nil {
-		return ExitInput, err
-	}
+func (a *App) demoCommand() *cobra.Command {
+	s := session{app: a, verb: "run"}
+	var dir string
+	c := a.Command(&cobra.Command{
+		Use: "demo", Short: "Do the whole job on a simulated world: simulate and run in one", GroupID: GroupLook,
+		Long: `Do the whole job on a simulated world, served over real SSH on this machine: the quickest way to see what a run is like.
+It needs nothing, and leaves keys, inputs and its journal in a new folder that it names.`,
+		Example: "  TOOL demo\n  TOOL demo --dir FOLDER",
+	}, func(ctx context.Context, _ []string) (int, error) { return s.demo(ctx, dir) })
+	dirFlag(c, &dir)
+	s.shownFlags(c)
+	return c
+}
+
+func (s session) demo(ctx context.Context, dir string) (int, error) {
+	a := s.app
 	into, err := os.MkdirTemp("", a.word()+"-demo-")
 	if err != nil {
 		return ExitFailed, err
 	}
-	s, err := a.serve(ctx, into, *dir)
+	served, err := a.serve(ctx, into, dir)
 	if err != nil {
 		return ExitInput, errors.Join(err, os.RemoveAll(into))
 	}
-	defer s.Close()
-	cfg, rb, err := a.load(s.ConfigFile)
-	if err != nil {
-		return ExitInput, ofUser(err, into, *dir, cfg.Sources)
+	defer served.Close()
+	s.config = served.ConfigFile
+	if s.cfg, s.rb, err = a.load(s.config); err != nil {
+		return ExitInput, ofUser(err, into, dir, s.cfg.Sources)
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
-		"journal are in %s\n\n", rb.Title, into)
-	one := session{app: a, verb: "run", cfg: cfg, rb: rb, config: s.ConfigFile, verbose: *verbose}
-	code, err := one.carryOut(ctx, evenkeel.Run)
-	if err == nil && s.world.Check() != nil {
-		return ExitFailed, s.world.Check()
+		"journal are in %s\n\n", s.rb.Title, into)
+	code, err := s.carryOut(ctx, evenkeel.Run)
+	if err == nil && served.world.Check() != nil {
+		return ExitFailed, served.world.Check()
 	}
 	return code, err
 }

@@ -107,7 +107,7 @@ func (a *App) tree(word string) *cobra.Command {
 	c := a.group(&cobra.Command{Use: word, Short: a.Title, Long: a.Name + ": " + a.Title})
 	c.AddGroup(groups...)
 	c.AddCommand(a.planCommand(), a.configCommand(), a.demoCommand(), a.simulateCommand(), a.rehearseCommand(),
-		a.runCommand(), a.statusCommand())
+		a.runCommand(), a.statusCommand(), a.reportCommand())
 	if !a.Looks {
 		c.AddCommand(a.resumeCommand(), a.rollbackCommand(), a.amendCommand())
 	}

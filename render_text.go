@@ -84,6 +84,10 @@ func (p *printer) short(c *Chapter, bare bool) {
 		p.line("%s", hanging("  "+r[0], 4, titled(c.Head, r)))
 	}
 	for _, item := range c.List {
+		if c.ID == findingsID { // on one line, to be searched for
+			p.line("FINDING  %s", plain(item))
+			continue
+		}
 		p.line("%s", hanging("  -", 4, item))
 	}
 }

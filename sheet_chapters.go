@@ -139,8 +139,11 @@ func (b *sheeter) points() string {
 	return strings.Join(texts, "; ")
 }
 
+// findingsID is the ID of the chapter of what was found in the inputs.
+const findingsID = "findings"
+
 func (b *sheeter) findings() Chapter {
-	return Chapter{ID: "findings", Title: "Findings", List: b.lines(b.o.Findings)}
+	return Chapter{ID: findingsID, Title: "Findings", List: b.lines(b.o.Findings)}
 }
 
 func (b *sheeter) dropped() Chapter {

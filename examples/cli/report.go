@@ -48,6 +48,11 @@ func (a *App) report(config, format string) (int, error) {
 		return ExitInput, fmt.Errorf("%s: %w", path, err)
 	}
 	o := evenkeel.SheetOptions{Digest: rb.Digest(), User: cfg.SSH.User, Records: records, Made: a.maker(config, "") + ", journal " + path}
+	if took := (evenkeel.Took{}); st.Done { // the run's own times, for the picture
+		if _, err := took.Add(rb, path, records); err == nil {
+			o.Timetable, _ = rb.Timetable(evenkeel.TimetableOptions{Took: took})
+		}
+	}
 	sheet, err := rb.Sheet(o)
 	if err != nil {
 		return ExitInput, fmt.Errorf("%s: %w", path, err)

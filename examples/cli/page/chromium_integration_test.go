@@ -24,7 +24,8 @@ func TestChromium(t *testing.T) {
 		text, _ := written(t, book(bad), options(bad))
 		file := filepath.Join(dir, name)
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		for _, action := range []string{"--window-size=400,900 --screenshot", "--window-size=1280,900 --screenshot", "--print-to-pdf", "--dump-dom"} {
+		for _, action := range []string{"--window-size=400,900 --screenshot", "--window-size=1280,900 --screenshot",
+			"--print-to-pdf", "--dump-dom"} {
 			out := filepath.Join(dir, "out")
 			args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + filepath.Join(dir, "profile"),
 				"--enable-logging=stderr"}, strings.Fields(action)...)

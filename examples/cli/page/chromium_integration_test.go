@@ -26,7 +26,10 @@ func TestChromium(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		for _, action := range []string{"--window-size=400,900 --screenshot", "--window-size=1280,900 --screenshot",
 			"--print-to-pdf", "--dump-dom"} {
-			out := filepath.Join(dir, "out")
+			out := filepath.Join(dir, "out.png") // the kind is told by the name
+			if strings.Contains(action, "pdf") {
+				out = filepath.Join(dir, "out.pdf")
+			}
 			args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + filepath.Join(dir, "profile"),
 				"--enable-logging=stderr"}, strings.Fields(action)...)
 			if !strings.HasSuffix(action, "dom") {

@@ -1,13 +1,10 @@
 package evenkeel
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -167,42 +164,6 @@ func (v *validator) documents(where, host string, op *Op) {
 			v.add("%s: a document refers to a fact, and is sent as it stands: %s", where, d.Text)
 		case v.hide.Finds(d.Text + "\x00" + d.Hand):
 			v.add("%s: a secret of the runbook stands in a document, where everybody can read it", where)
-		}
-	}
-}
-
-// asks are the servers that an operation only asks, for the reader.
-func (p *printer) asks(host string, reads []change.Endpoint) {
-	list := make([]string, len(reads))
-	for i, to := range reads {
-		to = to.At(host)
-		list[i] = code(to.Address) + " on " + code(to.Host)
-	}
-	if len(list) > 0 {
-		p.line("It may ask %s, and changes nothing there.\n", strings.Join(list, ", "))
-	}
-}
-
-// documents are what is sent to servers, for the reader.
-func (p *printer) documents(host string, docs []change.OpDoc) {
-	for _, d := range docs {
-		for i, to := range d.To {
-			to = to.At(host)
-			what := code(to.Address) + " on " + code(to.Host)
-			if i == 0 {
-				p.line("To the server %s%s:", what, map[bool]string{true: ", or one of those below"}[len(d.To) > 1])
-			} else {
-				p.line("- or %s", what)
-			}
-		}
-		var layout bytes.Buffer
-		if json.Indent(&layout, []byte(d.Text), "", "  ") != nil {
-			layout.Reset()
-			layout.WriteString(d.Text)
-		}
-		p.line("\n%s", fenced("json", layout.String()))
-		if d.Hand != "" {
-			p.line("By hand, in a shell of that server:\n\n%s", fenced("js", d.Hand))
 		}
 	}
 }

@@ -71,7 +71,8 @@ var arrows = map[string][]string{
 	"internal/pairlab/standin":        {"internal/pairlab/wire"},
 	"internal/pairlab/wire":           {},
 	"sshexec/simhost":                 {"sshexec/..."},
-	"examples/cli":                    {".", "sshexec/...", "examples/cli/view"},
+	"examples/cli":                    {".", "sshexec/...", "examples/cli/page", "examples/cli/view"},
+	"examples/cli/page":               {".", "sshexec/..."},
 	"examples/cli/view":               {".", "sshexec/..."},
 	"examples/internal/clitest":       {"examples/cli/...", "internal/golden", ".", "sshexec/..."},
 	"examples/internal/readme":        {}, // tests only

@@ -112,6 +112,7 @@ type Runbook struct {
 	Invariants []Invariant
 	Steps      []Step
 	Absences   []Absence // what has to catch up after some of the steps
+	Dropped    []string  // what of the old system is not carried over, and why; a sentence each
 
 	// Known are facts from before the run: what a rollback takes over from the run that it rolls back.
 	Known Facts

@@ -114,7 +114,7 @@ func (a *App) tree(word string) *cobra.Command {
 	c := a.group(&cobra.Command{Use: word, Short: a.Title,
 		Long: fmt.Sprintf("%s: %s\n\nTo see it: %[1]s demo. To read it: %[1]s plan.", a.Name, a.Title)})
 	c.AddCommand(a.planCommand(), a.configCommand(), a.demoCommand(), a.simulateCommand(), a.rehearseCommand(),
-		a.runCommand(), a.statusCommand())
+		a.runCommand(), a.statusCommand(), a.reportCommand())
 	if !a.Looks {
 		c.AddCommand(a.resumeCommand(), a.rollbackCommand(), a.amendCommand())
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli/page"
 )
 
 // example makes the built-in example, or the one from dir, in a directory that the caller removes.
@@ -76,11 +77,15 @@ inputs. The digest on top is that of the runbook: run --approved-digest carries 
 With -o window it prints the plan of the maintenance window instead: when each step begins and ends, how long what is out
 of service, and whether it all fits.
 
+With -o html it prints one page for a change board: summary, a picture of what is served when, risks, rollback, sign-off,
+and the steps. It needs nothing from outside. For the picture the runbook is run once in a simulated world.
+
 Without --config it is the plan of the built-in example. No machine is reached.`,
 		Example: `  TOOL plan --config config.yaml -o markdown > runbook.md
   TOOL plan --config config.yaml -o window --start "2026-11-29 22:00" --within 8h --journal lab.jsonl
+  TOOL plan --config config.yaml -o html > plan.html
   TOOL plan --config config.yaml -o json`,
-	}, func(context.Context, []string) (int, error) { return a.plan(config, dir, format, &window) })
+	}, func(ctx context.Context, _ []string) (int, error) { return a.plan(ctx, config, dir, format, &window) })
 	sourceFlags(c, &config, &dir)
 	outputFlag(c, &format, planFormats...)
 	formatFlag(c.Flags())
@@ -88,7 +93,7 @@ Without --config it is the plan of the built-in example. No machine is reached.`
 	return c
 }
 
-func (a *App) plan(config, dir, format string, window *windowFlags) (int, error) {
+func (a *App) plan(ctx context.Context, config, dir, format string, window *windowFlags) (int, error) {
 	ofWindow, err := window.made(format)
 	if err != nil {
 		return ExitInput, err
@@ -114,41 +119,80 @@ func (a *App) plan(config, dir, format string, window *windowFlags) (int, error)
 		}
 		return strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), to)
 	}
-	var b, findings strings.Builder
+	sheet := evenkeel.SheetOptions{Digest: rb.Digest(), User: cfg.SSH.User, Made: a.maker(config, dir),
+		Signed: a.Name + " run --approved-digest, with this digest"}
+	var findings strings.Builder
 	for i, f := range found {
 		found[i].Where = users(f.Where)
 		findings.WriteString(found[i].line())
+		sheet.Findings = append(sheet.Findings, strings.TrimSpace(strings.TrimPrefix(found[i].line(), "FINDING")))
 	}
 	a.find(format, findings.String())
+	banner := ""
+	if config == "" {
+		banner = exampleBanner(format, dir)
+	}
 	if ofWindow {
-		banner := ""
-		if config == "" {
-			banner = exampleBanner(format, dir)
-		}
 		return a.planWindow(window, format, banner, cfg, rb, findings.String(), users)
 	}
+	var b strings.Builder
 	switch format {
-	case "text":
-		fmt.Fprintf(&b, "digest %s\n%s", rb.Digest(), findings.String())
-		err = rb.Text(&b)
 	case "json", "yaml":
 		return a.planData(format, rb, found, users)
-	case "markdown":
-		if err = rb.Markdown(&b); err == nil {
-			title, rest, _ := strings.Cut(b.String(), "\n")
-			b.Reset()
-			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run --approved-digest` with this digest.\n%s",
-				title, rb.Digest(), a.Name, rest)
+	case formatHTML:
+		if sheet.Timetable, err = window.timetable(rb, cfg.World != "", a.Stderr); err != nil {
+			return ExitInput, err
 		}
+		err = a.planPage(ctx, &b, rb, sheet, strings.TrimSpace(banner), config, dir)
+	default:
+		b.WriteString(banner)
+		err = a.planText(&b, rb, format, sheet)
 	}
 	if err != nil {
 		return ExitFailed, err
 	}
-	text := users(b.String())
-	if config == "" {
-		text = exampleBanner(format, dir) + text
+	return a.Say(users(b.String()))
+}
+
+// maker says what made a plan, and of what.
+func (a *App) maker(config, dir string) string {
+	of := "the built-in example"
+	switch {
+	case config != "":
+		of = filepath.Base(config)
+	case dir != "":
+		of = "the inputs of " + filepath.Clean(dir)
 	}
-	return a.Say(text)
+	return fmt.Sprintf("by %s %s from %s", a.Name, a.Version, of)
+}
+
+// planText writes a plan as text or Markdown.
+func (a *App) planText(w io.Writer, rb *evenkeel.Runbook, format string, o evenkeel.SheetOptions) error {
+	sheet, err := rb.Sheet(o)
+	if err != nil {
+		return err
+	}
+	if format == "markdown" {
+		return sheet.Markdown(w)
+	}
+	return sheet.Text(w)
+}
+
+// planPage writes a plan as a page, with a picture of what is served when.
+func (a *App) planPage(ctx context.Context, w io.Writer, rb *evenkeel.Runbook, o evenkeel.SheetOptions, banner, config, dir string) error {
+	p := page.Options{Banner: banner}
+	cfg, _, remove, err := a.given(config, dir) // once more: the walk spoils it
+	if err == nil {
+		defer remove()
+		p.Walk, err = a.walk(ctx, cfg)
+	}
+	if err != nil {
+		p.Why = firstLine(err)
+	}
+	o.Outages = expected(p.Walk)
+	o.Made = time.Now().Format("2006-01-02 15:04 MST") + " " + o.Made
+	p.SheetOptions = o
+	return page.Write(w, rb, p)
 }
 
 // find says what was found beside a plan, on the error output; but not to an operator who sees it in the plan itself.

@@ -20,10 +20,11 @@ const (
 	formatWindow     = "window"
 	formatWindowJSON = "window-json"
 	formatWindowSVG  = "window-svg"
+	formatHTML       = "html" // takes its flags too
 )
 
 // planFormats are those of plan.
-var planFormats = []string{"text", "markdown", "json", "yaml", formatWindow, formatWindowJSON, formatWindowSVG}
+var planFormats = []string{"text", "markdown", "json", "yaml", formatHTML, formatWindow, formatWindowJSON, formatWindowSVG}
 
 // windowFlags are what the plan of the maintenance window is made for.
 type windowFlags struct {
@@ -38,7 +39,7 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 		fs.Var(Parsed{kind, func(text string) error {
 			w.given = append(w.given, "--"+name)
 			return set(text)
-		}}, name, "with -o window: "+usage)
+		}}, name, "with -o window and html: "+usage)
 	}
 	clock := func(t *time.Time) func(string) error {
 		return func(text string) (err error) {
@@ -118,8 +119,8 @@ func (w *windowFlags) made(format string) (bool, error) {
 	if slices.Contains([]string{formatWindow, formatWindowJSON, formatWindowSVG}, format) {
 		return true, nil
 	}
-	if len(w.given) > 0 {
-		return false, fmt.Errorf("%s is for -o %s, %s or %s", w.given[0], formatWindow, formatWindowJSON, formatWindowSVG)
+	if len(w.given) > 0 && format != formatHTML {
+		return false, fmt.Errorf("%s is for -o %s, %s, %s or %s", w.given[0], formatHTML, formatWindow, formatWindowJSON, formatWindowSVG)
 	}
 	return false, nil
 }

@@ -38,7 +38,7 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 	rb := &evenkeel.Runbook{
 		Name:  "lustre-hapair-offline",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s, its targets stopped", n1.Name, n2.Name),
-		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
+		Intro: p.intro(), Dropped: p.dropped(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
 		Invariants: watching(p).once(),
 		Absences: []evenkeel.Absence{{What: "every target of the pair, as announced", From: stopTargets, Until: startTargets,
 			Ref: "lustre:347", Stopped: true}},

@@ -35,7 +35,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	rb := &evenkeel.Runbook{
 		Name:  "lustre-hapair",
 		Title: fmt.Sprintf("Upgrade of the Lustre pair %s and %s", n1.Name, n2.Name),
-		Intro: p.intro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
+		Intro: p.intro(), Dropped: p.dropped(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name}, Secrets: p.secrets(),
 		Invariants: append(watching{p}.once(), watching{p}.served()),
 		Compare:    comparison{p}.compare, Functions: paperFunctions,
 		Steps: []evenkeel.Step{
@@ -99,12 +99,6 @@ func (p *Pair) intro() string {
 	for _, t := range p.Targets {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.Resource, t.Mount, t.Preferred)
 	}
-	if len(p.Plan.Dropped) > 0 {
-		b.WriteString("\nNot carried over from the old cluster:\n\n")
-		for _, d := range p.Plan.Dropped {
-			fmt.Fprintf(&b, "- %s\n", d)
-		}
-	}
 	if len(p.Notes) > 0 {
 		b.WriteString("\nTo be looked at, though nothing stops for it:\n\n")
 		for _, n := range p.Notes {
@@ -112,6 +106,14 @@ func (p *Pair) intro() string {
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// dropped is what of the old cluster the new one does not have.
+func (p *Pair) dropped() (list []string) {
+	for _, d := range p.Plan.Dropped {
+		list = append(list, d.String())
+	}
+	return list
 }
 
 // sighting is a mount that was seen on a node.

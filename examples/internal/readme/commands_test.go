@@ -94,6 +94,28 @@ var promises = map[string]promise{
 			require.NoFileExists(t, filepath.Join(c.dir, "journal.jsonl"))
 		},
 	},
+	"./lustre-hapair plan --config pair.yaml -o html > plan.html": {
+		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
+		after: func(t *testing.T, c *site, _ string) {
+			t.Helper()
+			raw, err := os.ReadFile(filepath.Join(c.dir, "plan.html"))
+			require.NoError(t, err)
+			require.Regexp(t, `(?s)<h1>.*oss1.*<svg role="img".*a simulated world made of its inputs`, string(raw))
+			require.NoFileExists(t, filepath.Join(c.dir, "journal.jsonl"))
+			require.Zero(t, c.report(t).Log, "the machines that the configuration leads to were touched")
+		},
+	},
+	"./lustre-hapair report --config pair.yaml -o html > report.html": {
+		exit:   cli.ExitFailed, // it has not ended
+		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t); c.paused(t) },
+		after: func(t *testing.T, c *site, out string) {
+			t.Helper()
+			require.Contains(t, out, "the run has not ended")
+			raw, err := os.ReadFile(filepath.Join(c.dir, "report.html"))
+			require.NoError(t, err)
+			require.Contains(t, string(raw), "not finished: paused in step install-node1")
+		},
+	},
 	"./lustre-hapair plan --config pair.yaml -o window --within 6h": {
 		exit:   cli.ExitFailed, // nobody knows whether it fits
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },

@@ -67,6 +67,9 @@ type App struct {
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
 	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error
 
+	// Serves says what serves where as far as a run's journal tells, without asking a machine. Nil where the job cannot tell.
+	Serves func(*Config, *evenkeel.State) []Serving
+
 	// Looks says that the job changes nothing: each run of it looks at everything anew, and there is nothing to resume, to
 	// roll back or to amend. The journal of the run before is put aside.
 	Looks bool
@@ -120,7 +123,7 @@ func (a *App) commands() []command {
 		{"amend", "-config FILE [-yes]", "go on with a runbook that was changed in steps that have not begun", (*App).amend},
 		{"rehearse", "[-config FILE | -dir DIR] [-every N]",
 			"run the runbook in a simulated world, with the tool crashing at every point, or at each N-th", (*App).rehearse},
-		{"status", "-config FILE", "say where a run stands", (*App).status},
+		{"status", "-config FILE | -journal FILE [-o text|json] [-follow]", "say where a run stands, be it while it runs", (*App).status},
 		{"config", "check -config FILE", "say what is wrong with a configuration, and what the operator has not confirmed yet", (*App).config},
 	}
 	if a.Looks {

@@ -46,7 +46,7 @@ type Standing struct {
 	Paused    *Trouble         `json:"paused,omitempty"`
 	Failed    *Trouble         `json:"failed,omitempty"`
 	Back      Back             `json:"back"`
-	Passed    []Trouble        `json:"points_of_no_return_passed,omitempty"`
+	Passed    []NoReturn       `json:"points_of_no_return_passed,omitempty"`
 	Lease     *StandingLease   `json:"lease,omitempty"`
 	Notes     []Trouble        `json:"notes,omitempty"`
 	Differs   []string         `json:"differs,omitempty"` // from the state before the run, after a rollback
@@ -93,6 +93,13 @@ type Trouble struct {
 	Action string `json:"action,omitempty"`
 	Title  string `json:"title,omitempty"` // of the step
 	What   string `json:"what"`
+}
+
+// NoReturn are neighbouring steps that began and cannot be undone, for one reason.
+type NoReturn struct {
+	First string `json:"first"`
+	Last  string `json:"last"`
+	Why   string `json:"why"`
 }
 
 // Back is where a rollback leads.
@@ -360,8 +367,13 @@ func (s *Standing) back(book *evenkeel.Runbook, st *evenkeel.State) {
 		return
 	}
 	for i := range book.Steps {
-		if step := &book.Steps[i]; step.Irreversible != "" && st.Step(step.ID).Touched() {
-			s.Passed = append(s.Passed, Trouble{Step: step.ID, Title: step.Title, What: step.Irreversible})
+		step := &book.Steps[i]
+		switch last := len(s.Passed) - 1; {
+		case step.Irreversible == "" || !st.Step(step.ID).Touched():
+		case last >= 0 && s.Passed[last].Why == step.Irreversible:
+			s.Passed[last].Last = step.ID
+		default:
+			s.Passed = append(s.Passed, NoReturn{step.ID, step.ID, step.Irreversible})
 		}
 	}
 	plan, err := book.RollbackPlan(st)

@@ -43,7 +43,7 @@ func (s *Standing) text() string {
 		line("serving", "%s on %s", one.What, cmp.Or(one.Where, "no machine"))
 	}
 	for _, p := range s.Passed {
-		line("passed", "point of no return, step %s: %s", p.named(), p.What)
+		line("passed", "the point of no return of %s: %s", p.named(), p.Why)
 	}
 	line("back", "%s", s.Back.words())
 	if s.Lease != nil {
@@ -108,6 +108,13 @@ func (t Trouble) named() string {
 		return t.Step
 	}
 	return fmt.Sprintf("%s (%s)", t.Step, t.Title)
+}
+
+func (p NoReturn) named() string {
+	if p.First == p.Last {
+		return "step " + p.First
+	}
+	return "the steps " + p.First + " to " + p.Last
 }
 
 func (w StandingWindow) words() string {

@@ -363,7 +363,7 @@ func (s *Standing) back(book *evenkeel.Runbook, st *evenkeel.State) {
 		s.Back.Why = "it was rolled back, and is over"
 		return
 	case book == nil:
-		s.Back.Why = "it needs the configuration of the run: -config FILE"
+		s.Back.Why = "it needs the configuration of the run: --config FILE"
 		return
 	}
 	for i := range book.Steps {
@@ -406,7 +406,7 @@ func (s *Standing) next(o observed, st *evenkeel.State) {
 	}
 	switch s.State {
 	case stateRunning:
-		add("status -follow", "watch it")
+		add("status --follow", "watch it")
 		return
 	case stateFinished:
 		return

@@ -126,7 +126,7 @@ func (w StandingWindow) words() string {
 	if !w.Outage {
 		rule = "reduced redundancy"
 		if !strings.HasPrefix(w.ID, undoing) {
-			rule += ": resume -extend-window " + w.ID + "=DURATION gives it more time"
+			rule += ": resume --extend-window " + w.ID + "=DURATION gives it more time"
 		}
 	}
 	return fmt.Sprintf("%s is open for %s of at most %s, %s: %s (%s)", w.ID, spoken(w.Open), spoken(w.Limit), left, w.Reason, rule)

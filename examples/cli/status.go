@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"al.essio.dev/pkg/shellescape"
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
@@ -24,24 +24,28 @@ type statusFlags struct {
 	follow                  bool
 }
 
-// status says where a run stands. It reads the journal, which may be written at the same time, and asks no machine.
-func (a *App) status(ctx context.Context, args []string) (int, error) {
+func (a *App) statusCommand() *cobra.Command {
 	var f statusFlags
-	set := flag.NewFlagSet("status", flag.ContinueOnError)
-	set.StringVar(&f.config, "config", "", "the configuration file")
-	set.StringVar(&f.journal, "journal", "", "read this journal, be it without a configuration: then titles and the rollback are not known")
-	set.StringVar(&f.format, "o", "text", "text or json")
-	set.BoolVar(&f.follow, "follow", false, "go on, and print what changes, until nobody works on the run any more")
-	if err := a.flags(set, args, 0); err != nil {
-		return ExitInput, err
-	}
-	return a.statusOf(ctx, f)
+	c := a.Command(&cobra.Command{
+		Use: "status", Short: "Say where a run stands, be it while it runs", GroupID: GroupAfter,
+		Long: `Say where a run stands: whether a tool works on it, at which step and at what, which windows are open and for how long
+yet, what serves where as far as the journal tells, where a rollback leads, and what can be typed next.
+
+It reads the journal alone, also while a run writes it: no machine is reached, nothing is changed, and nobody is kept out. A tool
+that was killed is told from one that runs. --journal reads a journal without its configuration: then titles and the
+rollback are not known.`,
+		Example: "  TOOL status --config config.yaml\n  TOOL status --config config.yaml --follow\n  TOOL status --journal upgrade.jsonl --output json",
+	}, func(ctx context.Context, _ []string) (int, error) { return a.status(ctx, f) })
+	configFlag(c, &f.config)
+	c.Flags().StringVar(&f.journal, "journal", "", "read this journal `FILE`")
+	_ = c.MarkFlagFilename("journal", "jsonl") // it is there
+	outputFlag(c, &f.format, "text", "json")
+	c.Flags().BoolVar(&f.follow, "follow", false, "go on, and print what changes, until nobody works on the run any more")
+	return c
 }
 
-func (a *App) statusOf(ctx context.Context, f statusFlags) (int, error) {
-	if f.format != "text" && f.format != "json" {
-		return ExitInput, usageError{fmt.Errorf("-o %s: it is text or json", f.format)}
-	}
+// status says where a run stands.
+func (a *App) status(ctx context.Context, f statusFlags) (int, error) {
 	w, err := a.watcher(f)
 	if err != nil {
 		return ExitInput, err
@@ -90,7 +94,7 @@ func (a *App) watcher(f statusFlags) (*watcher, error) {
 		if f.config != "" {
 			config = shellescape.Quote(f.config)
 		}
-		return a.Name + " " + verb + " -config " + config
+		return a.Name + " " + verb + " --config " + config
 	}
 	if f.config == "" && f.journal != "" {
 		return w, nil

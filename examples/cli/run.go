@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"

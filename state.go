@@ -63,7 +63,7 @@ type State struct {
 	before *State                // in a rollback: the run as it stood when the rollback began
 	early  map[string]OpenWindow // windows that were closed although their step is not done
 
-	Life  LifeInfo                     // the last life that took its leases, be it of a run or of its rollback
+	Life LifeInfo // the last life that took its leases, be it of a run or of its rollback
 	// Process is what lived the last life, while it lived; nil where an older version of the tool wrote the journal.
 	Process *Process
 

@@ -122,6 +122,9 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if s.verb == "rollback" && err == nil && len(openWindows(report.State)) > 0 {
 		return ExitHeld, nil // what it left open is not as before: somebody has to end it
 	}
+	if a.Looks && exitCode(err) == ExitHeld { // a job that only looks has found something; it waits for nobody
+		return ExitFailed, nil
+	}
 	return exitCode(err), err
 }
 

@@ -136,6 +136,25 @@ func (rb *Runbook) is(st *State) error {
 	return changed
 }
 
+// Change is how a runbook differs from the one that a run was begun with, or amended to: an Amendment that nobody made. It is
+// nil where nothing differs. Refused is why the run cannot be amended to it; nil where it can.
+func (rb *Runbook) Change(st *State) (change *Amendment, refused error) {
+	err := rb.is(st)
+	if err == nil {
+		return nil, nil //nolint:nilnil // nothing differs, and nothing is refused
+	}
+	is := rb.info(st.Run.ID)
+	if change, refused = st.amendment(is); refused == nil {
+		return change, nil
+	}
+	steps, _ := amendedSteps(&st.Run, is) // what it cannot tell is said by refused
+	change = &Amendment{Was: st.Run.Digest, Is: is.Digest, Steps: steps, Inputs: otherInputs(st.Run.Inputs, is.Inputs)}
+	if st.Run.Version != is.Version {
+		change.Version = fmt.Sprintf("%q → %q", st.Run.Version, is.Version)
+	}
+	return change, refused
+}
+
 // otherInputs says which inputs differ.
 func otherInputs(was, is []Input) (what []string) {
 	for _, in := range was {

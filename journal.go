@@ -79,6 +79,7 @@ type Record struct {
 
 	Differs []string `json:"differs,omitempty"` // at the end of a rollback, from the state before the run
 
+	Process    *Process         `json:"process,omitempty"`    // of a begin, a resume and a rollback: what carries it out
 	Life       *LifeInfo        `json:"life,omitempty"`       // of a lease
 	Machine    *sshexec.Machine `json:"machine,omitempty"`    // of an identity
 	Reinstalls []string         `json:"reinstalls,omitempty"` // of a step: the hosts that get another system
@@ -109,6 +110,12 @@ type RunInfo struct {
 	Closers map[string]string `json:"closers,omitempty"` // window → the step that closes it
 
 	EndsRun bool `json:"ends_run,omitempty"` // of a rollback: when it has ended the run is over
+}
+
+// Process is the process of the tool that lives a life of a run.
+type Process struct {
+	Holder string `json:"holder"` // who runs it: user@host
+	PID    int    `json:"pid"`
 }
 
 // Journal is the memory of a run. Append returns only when the record will survive a crash.
@@ -166,6 +173,7 @@ func newFileJournal(f *os.File) (*FileJournal, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("cannot lock the journal: %w", err)
 	}
+	markHeld(f)
 	records, whole, err := ReadJournal(f)
 	if err != nil {
 		return nil, err

@@ -87,7 +87,8 @@ func newRollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*
 		e.giveBack(ctx)
 		return e, e.report(), nil
 	}
-	first := Record{Kind: KindRollback, Run: plan.info(st.Run.ID), Facts: plan.Known, Time: e.opts.Clock.Now()}
+	first := Record{Kind: KindRollback, Run: plan.info(st.Run.ID), Facts: plan.Known, Time: e.opts.Clock.Now(),
+		Process: e.process()}
 	if st.RollingBack() {
 		if first.Run.Digest != st.Rollback.Run.Digest {
 			return nil, e.report(), otherRollback()
@@ -352,3 +353,7 @@ func (rb *Runbook) spans() [][]Window {
 	}
 	return spans
 }
+
+// Barrier is the step that the plan of a rollback does not go back over; nil where it goes back to the beginning, and in
+// any other runbook.
+func (rb *Runbook) Barrier() *CannotRollBackError { return rb.barrier }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ func newRun(_ context.Context, rb *Runbook, hosts Hosts, opts Options) (*engine,
 		}
 		id = hex.EncodeToString(b[:])
 	}
-	first := Record{Kind: KindBegin, Run: rb.info(id), Facts: rb.Known}
+	first := Record{Kind: KindBegin, Run: rb.info(id), Facts: rb.Known, Process: e.process()}
 	first.Run.Simulated = opts.Simulated
 	if err := e.append(first); err != nil {
 		return nil, nil, err
@@ -98,7 +99,7 @@ func newResume(_ context.Context, rb *Runbook, hosts Hosts, opts Options) (*engi
 	if err := e.extendable(); err != nil {
 		return nil, nil, err
 	}
-	if err := e.append(Record{Kind: KindResume}); err != nil {
+	if err := e.append(Record{Kind: KindResume, Process: e.process()}); err != nil {
 		return nil, nil, err
 	}
 	if len(opts.ExtendWindow) > 0 {
@@ -180,6 +181,9 @@ func newEngine(rb *Runbook, hosts Hosts, opts Options) (*engine, error) {
 		teller: teller{observer: opts.Observer},
 	}, nil
 }
+
+// process is this one, for whoever reads the journal while it runs.
+func (e *engine) process() *Process { return &Process{Holder: e.opts.Holder, PID: os.Getpid()} }
 
 // append journals a record and takes it into the state. Nothing goes on when it fails, in no parallel step either: a
 // record that came after a lost one would tell another story than what happened.

@@ -63,7 +63,10 @@ type State struct {
 	before *State                // in a rollback: the run as it stood when the rollback began
 	early  map[string]OpenWindow // windows that were closed although their step is not done
 
-	Life  LifeInfo                     // the last life that took its leases, be it of a run or of its rollback
+	Life LifeInfo // the last life that took its leases, be it of a run or of its rollback
+	// Process is what lived the last life, while it lived; nil where an older version of the tool wrote the journal.
+	Process *Process
+
 	Bound map[string][]sshexec.Machine // which machines each host was seen to be, the last one last
 
 	// written is how many records the last life wrote, from the one of its leases on. Those of a later life that was kept out are not
@@ -107,6 +110,20 @@ func (st *State) clone() *State {
 type Note struct {
 	Step, Action string
 	Text         string
+}
+
+// Failure is the first step at which the last life failed, and why; of a rollback while that has not ended. It is empty
+// where no step failed.
+func (st *State) Failure() (step, why string) {
+	if st.RollingBack() {
+		return st.Rollback.Failure()
+	}
+	for _, id := range st.Run.Steps {
+		if s := st.Step(id); s.life.broke != "" && s.Progress != Did {
+			return id, s.life.broke
+		}
+	}
+	return "", ""
 }
 
 // noted keeps what an action told; what it has told before is kept once.
@@ -324,6 +341,9 @@ func (st *State) newLife() {
 
 // machines takes in what a record says of the machines: that is the journal's, whichever run or rollback found it out.
 func (st *State) machines(r Record) {
+	if r.Process != nil {
+		st.Process = r.Process
+	}
 	switch r.Kind {
 	case KindStep, KindStart:
 		for _, host := range r.Reinstalls {

@@ -37,7 +37,7 @@ type ArbiterConfig struct {
 	ArchiveDir string        `yaml:"archive_dir"`
 	Away       time.Duration `yaml:"away"` // how long the arbiter may be away before there is an alarm; 8h
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 func (c ArbiterConfig) withDefaults() ArbiterConfig {

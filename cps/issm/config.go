@@ -30,7 +30,7 @@ type Config struct {
 	ClusterManager string `yaml:"cluster_manager"` // control name of the Cluster Manager, also called the installer; "cluman"
 	// where the Status API answers, as the Cluster Manager itself reaches it; "localhost" (cps:464)
 	StatusHost string   `yaml:"status_host"`
-	Platform   Platform `yaml:"platform"` // vmware or openstack; "vmware"
+	Platform   Platform `yaml:"platform" oneof:"vmware,openstack"` // vmware or openstack; "vmware"
 
 	From      string `yaml:"from"`       // release to migrate from; "19.4.0"
 	To        string `yaml:"to"`         // release to migrate to; "21.1.0"
@@ -57,7 +57,7 @@ type Config struct {
 	SingleClusterCorosync bool `yaml:"single_cluster_corosync"`
 	// CorosyncOrder is guide to stop it before set 1 is disabled, as the guide has it: then nobody has arbitervip while
 	// set 1 is redeployed, and each replica set that lives by its arbiter's vote must be in accept_no_majority; "late".
-	CorosyncOrder CorosyncOrder `yaml:"corosync_order,omitempty"`
+	CorosyncOrder CorosyncOrder `yaml:"corosync_order,omitempty" oneof:"late,guide"`
 	// ArbiterVIP is the address of arbitervip, where Deploy does not give it. With it the run watches that one host has it.
 	ArbiterVIP string `yaml:"arbitervip,omitempty"`
 	// PeerPcrfclient is the control name of the other cluster's pcrfclient01, where arbitervip is shared between two

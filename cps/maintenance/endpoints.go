@@ -23,7 +23,7 @@ type EndpointsConfig struct {
 	// Restart restarts the processes, after the consoles, for endpoints that do not come back by these alone (cps:1785-1794).
 	Restart bool `yaml:"restart"`
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 // firstEndpointPort is the port of the OSGi console of the first endpoint (cps:1746).

@@ -36,7 +36,7 @@ type KeysConfig struct {
 	Site2   KeySite    `yaml:"site2"`   // the second site of a GR deployment
 	Arbiter KeyMachine `yaml:"arbiter"` // the arbiter on the third site
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 // KeySite is the second site of a GR deployment.

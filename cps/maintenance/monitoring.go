@@ -26,7 +26,7 @@ type MonitoringConfig struct {
 	// To is the release that every machine must run before the databases are watched again (cps:1498); "21.1.0".
 	To string `yaml:"to"`
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 // monitoring is the plan of one switch.

@@ -30,7 +30,7 @@ type PatchConfig struct {
 	// removes it first. Empty for none.
 	Applied string `yaml:"patch_applied"`
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)

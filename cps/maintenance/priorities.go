@@ -27,7 +27,7 @@ type PrioritiesConfig struct {
 	Set        string             `yaml:"set"` // SETNAME of mongoConfig.cfg: set02
 	Priorities map[string]float64 `yaml:"-"`   // of each member that gets another one, as in mongoConfig.cfg: sessionmgr02:27718: 5
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 // priorities is the plan of new priorities for one set.

@@ -29,7 +29,7 @@ type RecoverConfig struct {
 	EvenIfItMayCatchUp bool          `yaml:"even_if_it_may_catch_up"`
 	CopyTime           time.Duration `yaml:"copy_time"` // how long the copy of the data may take; 24h
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 // recovery is the plan of a repair.

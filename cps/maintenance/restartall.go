@@ -18,7 +18,7 @@ import (
 type RestartConfig struct {
 	ClusterManager string `yaml:"cluster_manager"` // control name of the Cluster Manager; "cluman"
 
-	Tools Tools `yaml:"tools"`
+	Tools Tools `yaml:"tools"` // paths of the guide's programs, where a login does not find them by name
 }
 
 // programs that change VMs: while one of them runs nothing is restarted.

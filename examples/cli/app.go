@@ -27,6 +27,11 @@ type App struct {
 
 	// Read reads a configuration file: ReadConfig for the binary's own kind of job.
 	Read func(path string) (*Config, error)
+	// Schema is the JSON schema of the configuration, as Schema makes it. Empty where there is none.
+	Schema []byte
+	// Begin is a configuration for what is in a directory, for config init, and what of it the operator alone can know: why, by
+	// key ("password_file", "ssh.keys"). Nil where the job cannot tell.
+	Begin func(dir string) (*Config, map[string]string, error)
 	// Load makes the job that a configuration asks for.
 	Load func(*Config) (*evenkeel.Runbook, error)
 	// Findings are what the reader of a plan must know beside the runbook: warnings that did not keep it from being made.
@@ -55,6 +60,9 @@ type App struct {
 
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
 	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error
+
+	// Serves says what serves where as far as a run's journal tells, without asking a machine. Nil where the job cannot tell.
+	Serves func(*Config, *evenkeel.State) []Serving
 
 	// Looks says that the job changes nothing: each run of it looks at everything anew, and there is nothing to resume, to
 	// roll back or to amend. The journal of the run before is put aside.

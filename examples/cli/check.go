@@ -19,10 +19,17 @@ import (
 
 // configCommand looks after the configuration.
 func (a *App) configCommand() *cobra.Command {
+	commands := []*cobra.Command{a.configCheckCommand()}
+	if a.Schema != nil {
+		commands = append(commands, a.configSchemaCommand())
+	}
+	if a.Begin != nil {
+		commands = append(commands, a.configInitCommand())
+	}
 	return a.group(&cobra.Command{
 		Use: "config", Short: "Look after the configuration", GroupID: GroupPrepare,
 		Long: "Look after the configuration file.",
-	}, a.configCheckCommand())
+	}, commands...)
 }
 
 func (a *App) configCheckCommand() *cobra.Command {
@@ -44,19 +51,19 @@ func (a *App) configCheck(config string) (int, error) {
 	}
 	problems := lines(err) // with these the rest can still be looked at
 	for _, p := range cfg.problems() {
-		problems = append(problems, config+": "+p)
+		problems = append(problems, cfg.at(p))
 	}
 	var rb *evenkeel.Runbook
 	if cfg.Job != nil {
 		rb, err = a.runbook(cfg)
 		for _, p := range lines(err) {
-			problems = append(problems, config+": "+p)
+			problems = append(problems, cfg.at(p))
 		}
 	}
 	var missing []evenkeel.Confirmation
 	if rb != nil {
 		for _, p := range cfg.reach(rb) {
-			problems = append(problems, config+": "+p)
+			problems = append(problems, cfg.at(p))
 		}
 		missing = cfg.unconfirmed(rb, cfg.state())
 	}

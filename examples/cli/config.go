@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +32,7 @@ type Config struct {
 	// /var/lib/evenkeel.lease when empty. Every operator of a machine has to use the same path: two paths are two leases.
 	LeasePath string `yaml:"lease_path,omitempty"`
 
-	SSH   SSHConfig         `yaml:"ssh"`
+	SSH   SSHConfig         `yaml:"ssh"`   // how to log in
 	Hosts map[string]string `yaml:"hosts"` // how to reach each machine: name: address:port. One that is not here is dialled by its name
 
 	// Attest holds, by step/action, what the operator confirms and no command can show: who, when, what.
@@ -52,12 +51,14 @@ type Config struct {
 	// names the source.
 	Sources []string `yaml:"-"`
 
-	dir string
+	dir  string
+	file string     // where it was read
+	doc  *yaml.Node // as it was read
 }
 
 // SSHConfig says how to log in.
 type SSHConfig struct {
-	User       string   `yaml:"user"`
+	User       string   `yaml:"user"`                  // who logs in
 	KnownHosts []string `yaml:"known_hosts,omitempty"` // files; ~/.ssh/known_hosts when empty. The check is strict
 	Keys       []string `yaml:"keys,omitempty"`        // private key files
 	Agent      bool     `yaml:"agent,omitempty"`       // use the SSH agent
@@ -70,26 +71,15 @@ func ReadConfig[J any](path string) (*Config, error) {
 	if path == "" {
 		return nil, errors.New("--config is needed: it names the configuration file")
 	}
-	raw, err := infile.Read(path, infile.Config)
-	if err != nil {
-		return nil, err
-	}
-	if err := isMapping(path, raw); err != nil {
-		return nil, err
-	}
 	var file struct {
 		Config `yaml:",inline"`
 		Job    *J `yaml:"job"`
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
-	var errs []error
-	if err := dec.Decode(&file); err != nil {
-		errs = append(errs, placed(path, err, keysOf(reflect.TypeOf(file))))
-		if types := (*yaml.TypeError)(nil); !errors.As(err, &types) {
-			return nil, errs[0] // it ended in the middle: nobody knows what is missing
-		}
+	doc, wrong := decode(path, &file)
+	if doc == nil {
+		return nil, wrong
 	}
+	errs := []error{wrong}
 	if file.Journal == "" {
 		errs = append(errs, fmt.Errorf("%s: journal: a run needs a file for its journal", path))
 	}
@@ -98,7 +88,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	}
 	errs = append(errs, sameAddress(path, file.Hosts)...)
 	c := &file.Config
-	c.dir = filepath.Dir(path)
+	c.dir, c.file, c.doc = filepath.Dir(path), path, doc
 	if file.Job == nil {
 		errs = append(errs, fmt.Errorf("%s: job: there is none", path))
 	} else {
@@ -133,30 +123,67 @@ func (c *Config) Directory(key, name string) (string, error) {
 	return dir, nil
 }
 
-// isMapping refuses a file that is no configuration at all. It may be the password file, given by mistake: nothing of it is quoted.
-func isMapping(path string, raw []byte) error {
+// ReadYAML reads a file of YAML of a binary's own into a struct, as ReadConfig reads a configuration: all that is wrong is
+// said at once, each with its place, and no value of the file is quoted.
+func ReadYAML(path string, into any) error {
+	_, err := decode(path, into)
+	return err
+}
+
+// decode reads a file into a struct. Beside the mistakes in it the node of its keys is returned, and into has what could be
+// read; where the file cannot be read to its end there is no node.
+func decode(path string, into any) (*yaml.Node, error) {
+	raw, err := infile.Read(path, infile.Config)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := mapping(path, raw)
+	if err != nil {
+		return nil, err
+	}
+	check := checker{path: path, seen: map[checked]bool{}}
+	check.check(doc.Content[0], shapeOf(reflect.TypeOf(into).Elem()))
+	if len(check.list) > 0 {
+		err = check.list
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(raw))
+	dec.KnownFields(true)
+	if no := dec.Decode(into); no != nil {
+		if err == nil { // else it says the same once more, without the place
+			err = placed(path, no)
+		}
+		if types := (*yaml.TypeError)(nil); !errors.As(no, &types) {
+			return nil, err // it ended in the middle: nobody knows what is missing
+		}
+	}
+	return doc.Content[0], err
+}
+
+// mapping reads a file as YAML. It refuses one that is no configuration at all, which may be the password file, given by
+// mistake: nothing of it is quoted.
+func mapping(path string, raw []byte) (*yaml.Node, error) {
 	var doc, more yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	err := dec.Decode(&doc)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		return placed(path, err, nil)
+		return nil, placed(path, err)
 	case len(doc.Content) == 0 || doc.Content[0].Tag == "!!null":
-		return fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
+		return nil, fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
 	case doc.Content[0].Kind != yaml.MappingNode:
-		return srcerr.Errorf(path, doc.Content[0].Line, 0, "", "this is no configuration: a mapping of keys was expected")
+		return nil, srcerr.Errorf(path, doc.Content[0].Line, doc.Content[0].Column, "", "this is no configuration: a mapping of keys was expected")
 	}
 	// What stands behind a line --- would be read by nobody, be it that an approval is required.
 	switch err := dec.Decode(&more); {
 	case err == nil:
-		return srcerr.Errorf(path, more.Line, 0, "", "a second document begins here (---): a configuration is one")
+		return nil, srcerr.Errorf(path, more.Line, 0, "", "a second document begins here (---): a configuration is one")
 	case !errors.Is(err, io.EOF):
-		return placed(path, err, nil)
+		return nil, placed(path, err)
 	}
-	return nil
+	return &doc, nil
 }
 
-// What the YAML library says: where; that a key is unknown, or there twice; and what quotes a value.
+// What the YAML library says: where, and what quotes a value.
 var (
 	yamlLine  = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)`)
 	noField   = regexp.MustCompile(`(?s)^field (\S+) not found in type (.*)$`)
@@ -170,39 +197,16 @@ var (
 )
 
 // plain is what the YAML library says, in words of the file: without a type of Go, and without a value, which may be a
-// secret that stands in the wrong place. Known are the keys of each type.
-func plain(m string, known map[string][]string) string {
-	if wrong := wrongKind.FindStringSubmatch(m); wrong != nil {
-		return "another kind of value is needed here" + wanted(wrong[1])
-	}
-	if no := noField.FindStringSubmatch(m); no != nil {
-		return fmt.Sprintf("there is no key %q", no[1]) + meant(no[1], known[no[2]])
-	}
+// secret that stands in the wrong place.
+func plain(m string) string {
+	m = wrongKind.ReplaceAllString(m, "another kind of value is needed here")
+	m = noField.ReplaceAllString(m, `there is no key "$1"`)
 	m = twice.ReplaceAllString(m, "this key is there already, in line $1")
 	m = twiceHere.ReplaceAllString(m, `the key "$1" is there already`)
 	m = anchor.ReplaceAllString(m, "an alias (*) refers to an anchor (&) that is not there; a text that begins with * needs quotes")
 	m = itself.ReplaceAllString(m, "an anchor (&) contains itself")
 	m = oddKey.ReplaceAllString(m, "a key must be a text")
 	return notAs.ReplaceAllString(m, "a value is not what its tag (!!) says")
-}
-
-// wanted is a type of Go in the words of YAML; empty where there is no word for it.
-func wanted(goType string) string {
-	switch {
-	case goType == "string":
-		return ": a text"
-	case goType == "bool":
-		return ": true or false"
-	case goType == "time.Duration":
-		return ": a duration such as 10m"
-	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"):
-		return ": a whole number"
-	case strings.HasPrefix(goType, "[]"):
-		return ": a list"
-	case strings.HasPrefix(goType, "map["), strings.HasPrefix(goType, "struct"), strings.HasSuffix(strings.ToLower(goType), "config"):
-		return ": keys with their values"
-	}
-	return ""
 }
 
 // meant names the key that may have been meant: the nearest one, where it is near.
@@ -214,43 +218,8 @@ func meant(key string, known []string) string {
 	return fmt.Sprintf("; the nearest is %q", near)
 }
 
-// keysOf are the keys of a type of a configuration, and of those within it, by the names of the types.
-func keysOf(t reflect.Type) map[string][]string {
-	all := map[string][]string{}
-	var visit func(t reflect.Type)
-	visit = func(t reflect.Type) {
-		switch t.Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Map:
-			visit(t.Elem())
-			return
-		case reflect.Struct:
-		default:
-			return
-		}
-		if _, seen := all[t.String()]; seen {
-			return
-		}
-		all[t.String()] = []string{}
-		for i := range t.NumField() {
-			f := t.Field(i)
-			name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			if name == "-" || !f.IsExported() {
-				continue
-			}
-			visit(f.Type)
-			if options == "inline" {
-				all[t.String()] = append(all[t.String()], all[f.Type.String()]...)
-				continue
-			}
-			all[t.String()] = append(all[t.String()], cmp.Or(name, strings.ToLower(f.Name)))
-		}
-	}
-	visit(t)
-	return all
-}
-
 // placed is a mistake in a YAML file as every other mistake in an input: file:line: what.
-func placed(path string, err error, known map[string][]string) error {
+func placed(path string, err error) error {
 	mistakes := []string{err.Error()}
 	var types *yaml.TypeError
 	if errors.As(err, &types) {
@@ -263,7 +232,7 @@ func placed(path string, err error, known map[string][]string) error {
 			line, _ = strconv.Atoi(at[1])
 			m = at[2]
 		}
-		list = append(list, srcerr.Errorf(path, line, 0, "", "%s", plain(strings.TrimPrefix(m, "yaml: "), known)))
+		list = append(list, srcerr.Errorf(path, line, 0, "", "%s", plain(strings.TrimPrefix(m, "yaml: "))))
 	}
 	return list
 }

@@ -18,9 +18,9 @@ type someJob struct {
 // line and in plain words: no value, no type of Go.
 func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
 	for text, want := range map[string]string{
-		"hunter2\n":                        "c.yaml:1: this is no configuration: a mapping of keys was expected",
-		"\n\nhunter2 hunter2\n":            "c.yaml:3: this is no configuration",
-		"- hunter2\n":                      "c.yaml:1: this is no configuration",
+		"hunter2\n":                        "c.yaml:1:1: this is no configuration: a mapping of keys was expected",
+		"\n\nhunter2 hunter2\n":            "c.yaml:3:1: this is no configuration",
+		"- hunter2\n":                      "c.yaml:1:1: this is no configuration",
 		"*hunter2\n":                       "an alias (*) refers to an anchor (&) that is not there",
 		"&hunter2 [*hunter2]\n":            "this is no configuration",
 		"!hunter2 x\n":                     "this is no configuration",
@@ -28,17 +28,17 @@ func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
 		"":                                 "c.yaml: it is empty: write the configuration into it",
 		"# nothing but this\n":             "it is empty",
 		"---\n":                            "it is empty",
-		"ssh: hunter2\n":                   "c.yaml:1: another kind of value is needed here: keys with their values",
+		"ssh: hunter2\n":                   "c.yaml:1:6: another kind of value is needed here: keys with their values",
 		"ssh: [hunter2]\n":                 "keys with their values",
 		"journal: {hunter2: hunter2}\n":    ": a text",
 		"require_approval: hunter2\n":      ": true or false",
 		"ssh: {keys: {a: hunter2}}\n":      ": a list",
-		"job: hunter2\n":                   "c.yaml:1: another kind of value is needed here",
-		"job:\n  fast: hunter2\n":          "c.yaml:2: another kind of value is needed here: true or false",
-		"ssh: !!int hunter2\n":             "a value is not what its tag (!!) says",
+		"job: hunter2\n":                   "c.yaml:1:6: another kind of value is needed here",
+		"job:\n  fast: hunter2\n":          "c.yaml:2:9: another kind of value is needed here: true or false",
+		"ssh: !!int hunter2\n":             "another kind of value",
 		"ssh: &hunter2 {user: *hunter2}\n": "another kind of value",
 		"? {a: hunter2}\n: x\n":            "c.yaml:",
-		"journal: a\njournal: hunter2\n":   "c.yaml:2: this key is there already, in line 1",
+		"journal: a\njournal: hunter2\n":   "c.yaml:2:1: this key is there already, in line 1",
 		"a: \"hunter2\n":                   "c.yaml:2: ",
 		bomb("hunter2"):                    "c.yaml:",
 	} {
@@ -90,7 +90,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("lease_path: x\nholder: me\ntypo: 1\n"), 0o600))
 	cfg, err := ReadConfig[someJob](path)
-	for _, want := range []string{`c.yaml:3: there is no key "typo"`, "journal: ", "lease_path: ", "job: there is none"} {
+	for _, want := range []string{`c.yaml:3:1: there is no key "typo"`, "journal: ", "lease_path: ", "job: there is none"} {
 		require.ErrorContains(t, err, want)
 	}
 	require.Equal(t, "me", cfg.Holder)
@@ -100,11 +100,11 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 // A key that is misspelt is named with the one of its place that comes nearest; with none where nothing is near.
 func TestAMisspeltKeyIsNamedWithTheNearest(t *testing.T) {
 	for text, want := range map[string]string{
-		"journl: j\n":                 `c.yaml:1: there is no key "journl"; the nearest is "journal"`,
-		"job:\n  fats: true\n":        `c.yaml:2: there is no key "fats"; the nearest is "fast"`,
-		"ssh:\n  know_hosts: [a]\n":   `c.yaml:2: there is no key "know_hosts"; the nearest is "known_hosts"`,
-		"job:\n  known_hosts: [a]\n":  `c.yaml:2: there is no key "known_hosts"`,
-		"completely_different: [a]\n": `c.yaml:1: there is no key "completely_different"`,
+		"journl: j\n":                 `c.yaml:1:1: there is no key "journl"; the nearest is "journal"`,
+		"job:\n  fats: true\n":        `c.yaml:2:3: there is no key "fats"; the nearest is "fast"`,
+		"ssh:\n  know_hosts: [a]\n":   `c.yaml:2:3: there is no key "know_hosts"; the nearest is "known_hosts"`,
+		"job:\n  known_hosts: [a]\n":  `c.yaml:2:3: there is no key "known_hosts"`,
+		"completely_different: [a]\n": `c.yaml:1:1: there is no key "completely_different"`,
 	} {
 		path := filepath.Join(t.TempDir(), "c.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

@@ -67,7 +67,7 @@ func (a *App) given(config, dir string) (*Config, *evenkeel.Runbook, func(), err
 }
 
 func (a *App) planCommand() *cobra.Command {
-	var config, dir, format string
+	var config, dir, format, since string
 	var window windowFlags
 	c := a.Command(&cobra.Command{
 		Use: "plan", Short: "Print the runbook, or the plan of its maintenance window", GroupID: GroupLook,
@@ -80,12 +80,23 @@ of service, and whether it all fits.
 With -o html it prints one page for a change board: summary, a picture of what is served when, risks, rollback, sign-off,
 and the steps. It needs nothing from outside. For the picture the runbook is run once in a simulated world.
 
+With --diff it prints instead what has changed since the run in a journal was begun or amended, and whether amend takes it; exit
+status 1 tells that something has.
+
 Without --config it is the plan of the built-in example. No machine is reached.`,
 		Example: `  TOOL plan --config config.yaml -o markdown > runbook.md
   TOOL plan --config config.yaml -o window --start "2026-11-29 22:00" --within 8h --journal lab.jsonl
   TOOL plan --config config.yaml -o html > plan.html
-  TOOL plan --config config.yaml -o json`,
-	}, func(ctx context.Context, _ []string) (int, error) { return a.plan(ctx, config, dir, format, &window) })
+  TOOL plan --config config.yaml -o json
+  TOOL plan --config config.yaml --diff upgrade.jsonl`,
+	}, func(ctx context.Context, _ []string) (int, error) {
+		if since != "" {
+			return a.planDiff(config, since)
+		}
+		return a.plan(ctx, config, dir, format, &window)
+	})
+	c.Flags().StringVar(&since, "diff", "", "print what has changed since the run in this journal `FILE`")
+	_ = c.MarkFlagFilename("diff", "jsonl") // it is there
 	sourceFlags(c, &config, &dir)
 	outputFlag(c, &format, planFormats...)
 	formatFlag(c.Flags())

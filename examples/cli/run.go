@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
@@ -141,6 +139,9 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if s.verb == "rollback" && err == nil && len(openWindows(report.State)) > 0 {
 		return ExitHeld, nil // what it left open is not as before: somebody has to end it
 	}
+	if a.Looks && exitCode(err) == ExitHeld { // a job that only looks has found something; it waits for nobody
+		return ExitFailed, nil
+	}
 	return exitCode(err), err
 }
 
@@ -238,13 +239,17 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 
 // notes prints what the operator should know although all was well: of the run, and of a rollback of it.
 func notes(w io.Writer, st *evenkeel.State) {
-	all := st.Notes
-	if st.Rollback != nil {
-		all = slices.Concat(all, st.Rollback.Notes)
-	}
-	for _, n := range all {
+	for _, n := range allNotes(st) {
 		_, _ = fmt.Fprintf(w, "note of %s/%s: %s\n", n.Step, n.Action, printable.Line(n.Text))
 	}
+}
+
+// allNotes are the notes of a run, and of a rollback of it.
+func allNotes(st *evenkeel.State) []evenkeel.Note {
+	if st.Rollback == nil {
+		return st.Notes
+	}
+	return slices.Concat(st.Notes, st.Rollback.Notes)
 }
 
 func times(resumed int) string {
@@ -278,70 +283,6 @@ func readState(path string) (*evenkeel.State, error) {
 	return evenkeel.ReadState(records)
 }
 
-func (a *App) statusCommand() *cobra.Command {
-	var config string
-	c := a.Command(&cobra.Command{
-		Use: "status", Short: "Say where a run stands", GroupID: GroupAfter,
-		Long: `Say where a run stands, from its journal: what is done, what is open, what it waits for. No machine is reached, and the
-run may go on meanwhile.`,
-		Example: "  TOOL status --config config.yaml",
-	}, func(context.Context, []string) (int, error) { return a.status(config) })
-	configFlag(c, &config)
-	return c
-}
-
-func (a *App) status(config string) (int, error) {
-	cfg, err := a.Read(config)
-	if err != nil {
-		return ExitInput, err
-	}
-	st, err := readState(cfg.Path(cfg.Journal))
-	if err != nil {
-		return ExitInput, err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s (run %s), begun %s, last heard of %s%s\n", st.Run.Title, st.Run.ID, st.Begun.Format(time.RFC3339),
-		st.Last.Format(time.RFC3339), times(st.Resumed))
-	for i, id := range st.Run.Steps {
-		s := st.Step(id)
-		line := fmt.Sprintf("  %2d  %-20s %s", i+1, id, s.Progress)
-		if s.Progress == evenkeel.Did {
-			line += " in " + short(s.Ended.Sub(s.Begun))
-		} else if why := s.Broke(); why != "" {
-			line += ", it failed: " + printable.Line(why)
-		}
-		b.WriteString(line + "\n")
-	}
-	for _, w := range openWindows(st) {
-		rule := "an outage: a stop waits for its close"
-		if w.Stop == evenkeel.StopBetweenSteps {
-			rule = "reduced redundancy: resume --extend-window " + w.ID + "=DURATION gives it more time"
-			if st.RollingBack() {
-				rule = "reduced redundancy"
-			}
-		}
-		fmt.Fprintf(&b, "window %s is open since %s, at most %s: %s (%s)\n", w.ID, w.Since.Format(time.RFC3339), w.Limit, w.Reason, rule)
-	}
-	switch back := st.Rollback; {
-	case st.Done:
-		b.WriteString("done\n")
-	case st.RollingBack():
-		fmt.Fprintf(&b, "a rollback began at %s and has not ended: %s. To finish it: %s rollback\n",
-			back.Begun.Format(time.RFC3339), back.Run.Title, a.Name)
-		paused(&b, back.Paused)
-	case back != nil && back.Run.EndsRun:
-		fmt.Fprintf(&b, "the run was rolled back and is over: %s, ended %s\n", back.Run.Title, back.Last.Format(time.RFC3339))
-	default:
-		paused(&b, st.Paused)
-	}
-	notes(&b, st)
-	for _, d := range st.Differs {
-		fmt.Fprintf(&b, "differs from the state before the run: %s\n", d)
-	}
-	_, err = fmt.Fprint(a.Stdout, b.String())
-	return ExitDone, err
-}
-
 // openWindows are the windows that are open, the oldest first: those of the run, and those of a rollback that has not ended.
 func openWindows(st *evenkeel.State) []evenkeel.OpenWindow {
 	open := slices.Collect(maps.Values(st.Windows))
@@ -352,10 +293,4 @@ func openWindows(st *evenkeel.State) []evenkeel.OpenWindow {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
 	return open
-}
-
-func paused(w io.Writer, h *evenkeel.Pause) {
-	if h != nil {
-		_, _ = fmt.Fprintf(w, "paused for the operator at step %s, action %s: %s\n", h.Step, h.Action, h.Reason)
-	}
 }

@@ -26,7 +26,7 @@ type monitoringConfig struct {
 	clusterFiles                 `yaml:",inline"`
 	maintenance.MonitoringConfig `yaml:",inline"`
 
-	Turn string `yaml:"turn"` // off, before a GR migration; on, after it
+	Turn string `yaml:"turn" oneof:"off,on"` // off, before a GR migration; on, after it
 	// Files is a directory with the files as they are now, in HOST/NAME, as "cps-issm monitoring backup" takes them.
 	Files string `yaml:"files"`
 }

@@ -17,7 +17,7 @@ func preflightApp() *cli.App {
 	}
 	a := app()
 	a.Name, a.Title = a.Name+" preflight", "look at a cluster days before its migration: all that is wrong at once, and nothing changed"
-	a.Jobs, a.Verbs, a.Inspect, a.Kinds, a.Person, a.Looks = nil, nil, nil, nil, nil, true
+	a.Jobs, a.Verbs, a.Inspect, a.Kinds, a.Begin, a.Person, a.Looks = nil, nil, nil, nil, nil, nil, true
 	a.Read = func(path string) (*cli.Config, error) {
 		cfg, err := cli.ReadConfig[issmConfig](path)
 		beside(cfg)

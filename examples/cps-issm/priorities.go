@@ -33,7 +33,7 @@ type prioritiesConfig struct {
 
 	// Saved is the configuration that the set has now, as "cps-issm priorities backup" writes it.
 	Saved string     `yaml:"saved"`
-	Login mongoLogin `yaml:"mongo,omitempty"`
+	Login mongoLogin `yaml:"mongo,omitempty"` // who logs in to the databases, where they want that
 }
 
 func number(n float64) *float64 { return &n }
@@ -52,7 +52,7 @@ func (c *prioritiesConfig) numbers() (map[string]float64, error) {
 
 // mongoLogin is who logs in to the databases of a cluster with db_authentication_enabled (cps:390-392).
 type mongoLogin struct {
-	User         string `yaml:"user,omitempty"`
+	User         string `yaml:"user,omitempty"`          // its name
 	PasswordFile string `yaml:"password_file,omitempty"` // it holds the password alone, and nobody else may read it
 	Source       string `yaml:"source,omitempty"`        // the database that holds the user; admin when empty
 }

@@ -30,42 +30,42 @@ func main() { os.Exit(app().Main(os.Args[1:])) }
 func app() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair", Title: "upgrade of a Lustre server pair, one node serving while the other is rebuilt", Version: version,
-		Read: cli.ReadConfig[pairConfig], Load: load, Example: example, Private: private, World: world, Inspect: inspect, Backup: takeNow,
-		Verbs: []func(*cli.App) *cobra.Command{siteCommand, waysCommand}, Jobs: map[string]func() *cli.App{"manager": managerApp},
+		Read: cli.ReadConfig[pairConfig], Schema: schemaOf("lustre-hapair"), Begin: begin, Load: load, Example: example, Private: private, World: world, Inspect: inspect, Backup: takeNow,
+		Verbs: []func(*cli.App) *cobra.Command{siteCommand, waysCommand, diffCommand}, Jobs: map[string]func() *cli.App{"manager": managerApp, "preflight": preflightApp},
 	}
 }
 
 // pairConfig is the job of this binary in the configuration file.
 type pairConfig struct {
-	Node1           serverConfig        `yaml:"node1"`
-	Node2           serverConfig        `yaml:"node2"`
-	Manager         string              `yaml:"manager,omitempty"` // none where IML is not on the servers
-	PasswordFile    string              `yaml:"password_file"`     // holds the password for hacluster
-	Archives        string              `yaml:"archives"`          // the directory for fresh backups
-	Profile         string              `yaml:"profile,omitempty"` // both, ldiskfs or zfs; both when empty
-	Kernel          string              `yaml:"kernel,omitempty"`
-	AgentRepos      []string            `yaml:"agent_repos,omitempty"`
-	Cluster         string              `yaml:"cluster,omitempty"`
-	OldPCS          string              `yaml:"old_pcs,omitempty"` // what pcs --version prints on the old system; 0.9 of EL6 when empty
-	NewPCS          string              `yaml:"new_pcs,omitempty"` // and on the new one; 0.9 of EL7 when empty
-	Atomic          bool                `yaml:"atomic,omitempty"`
-	Knet            bool                `yaml:"knet,omitempty"`
-	Addresses       map[string][]string `yaml:"addresses,omitempty"`
-	PlainPCS        bool                `yaml:"plain_pcs_constraints,omitempty"`
-	DisableFirewall bool                `yaml:"disable_firewall,omitempty"`
-	NoAutostart     bool                `yaml:"no_autostart,omitempty"`
-	Unknown         bool                `yaml:"unknown_placement,omitempty"`
-	Offline         bool                `yaml:"offline,omitempty"` // stop every target, and rebuild both nodes at once
-	SELinux         bool                `yaml:"selinux,omitempty"`
-	Outage          time.Duration       `yaml:"outage,omitempty"` // how long a target may be down while it moves; 10m when empty
+	Node1           serverConfig        `yaml:"node1"`                                      // the server that is rebuilt first
+	Node2           serverConfig        `yaml:"node2"`                                      // the other server
+	Manager         string              `yaml:"manager,omitempty"`                          // the full name of the manager (IML); none where it is not on the servers
+	PasswordFile    string              `yaml:"password_file"`                              // a file of mode 0600 that holds the password for hacluster
+	Archives        string              `yaml:"archives"`                                   // the directory for fresh backups
+	Profile         string              `yaml:"profile,omitempty" oneof:"both,ldiskfs,zfs"` // both, ldiskfs or zfs; both when empty
+	Kernel          string              `yaml:"kernel,omitempty"`                           // the exact kernel for ZFS-only servers; the newest when empty (lustre:733)
+	AgentRepos      []string            `yaml:"agent_repos,omitempty"`                      // package definitions for the agent's dependencies, by their addresses (lustre:535-541)
+	Cluster         string              `yaml:"cluster,omitempty"`                          // the new cluster's name; lustre-ha-cluster when empty
+	OldPCS          string              `yaml:"old_pcs,omitempty"`                          // what pcs --version prints on the old system; 0.9 of EL6 when empty
+	NewPCS          string              `yaml:"new_pcs,omitempty"`                          // and on the new one; 0.9 of EL7 when empty
+	Atomic          bool                `yaml:"atomic,omitempty"`                           // make the cluster on node 1 of one CIB, in place before its first start, instead of by the guide's commands
+	Knet            bool                `yaml:"knet,omitempty"`                             // make a cluster of knet of one of multicast rings: needed from pcs 0.10 on
+	Addresses       map[string][]string `yaml:"addresses,omitempty"`                        // of each node, by its full name, one for each ring: for knet, unless corosync.conf has a node list
+	PlainPCS        bool                `yaml:"plain_pcs_constraints,omitempty"`            // make constraints by pcs as the guide does; their IDs are then not IML's
+	DisableFirewall bool                `yaml:"disable_firewall,omitempty"`                 // disable the firewall instead of opening its ports (lustre:844)
+	NoAutostart     bool                `yaml:"no_autostart,omitempty"`                     // do not start the cluster at boot (lustre:1697)
+	Unknown         bool                `yaml:"unknown_placement,omitempty"`                // go on where it cannot be computed whether every target would run on the other node: somebody has looked
+	Offline         bool                `yaml:"offline,omitempty"`                          // stop every target, and rebuild both nodes at once
+	SELinux         bool                `yaml:"selinux,omitempty"`                          // set labels, since SELinux is enabled on the new system
+	Outage          time.Duration       `yaml:"outage,omitempty"`                           // how long a target may be down while it moves; 10m when empty
 	// how long the recovery of a target may last before the operator is asked; 20m when empty
 	Recovery time.Duration `yaml:"recovery,omitempty"`
 }
 
 // serverConfig is one server of the pair.
 type serverConfig struct {
-	Name   string `yaml:"name"`
-	Backup string `yaml:"backup"`
+	Name   string `yaml:"name"`   // its full name
+	Backup string `yaml:"backup"` // its backup, a file bck-HOST-YYYYmmdd-HHMMSS.tgz
 }
 
 // jobOf is the job of a configuration.

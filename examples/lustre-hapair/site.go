@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
-	"github.com/evenkeel-ha/evenkeel/internal/infile"
 )
 
 // siteConfig is the file of a whole site: the configurations of its manager and of its pairs, in the order in which they
@@ -71,15 +69,9 @@ func loadSite(file string) (*site, error) {
 	if file == "" {
 		return nil, errors.New("--config is needed")
 	}
-	raw, err := infile.Read(file, infile.Config)
-	if err != nil {
-		return nil, err
-	}
 	var c siteConfig
-	d := yaml.NewDecoder(bytes.NewReader(raw))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil {
-		return nil, cli.Placed(file, err)
+	if err := cli.ReadYAML(file, &c); err != nil {
+		return nil, err
 	}
 	at := func(name string) string {
 		if name == "" || filepath.IsAbs(name) {

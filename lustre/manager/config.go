@@ -65,7 +65,7 @@ type Config struct {
 	Skip    []string `yaml:"skip,omitempty"`    // parts of the restore to leave out: ssh (lustre:149), ntp
 	SELinux bool     `yaml:"selinux,omitempty"` // SELinux is enabled on the new system: labels are set (lustre:143)
 
-	Repositories Repositories `yaml:"repositories,omitempty"` // mirror when empty
+	Repositories Repositories `yaml:"repositories,omitempty" oneof:"mirror,direct,storage_server"` // mirror when empty
 	// LustreURL is the address of a Lustre release, above its directories server and client; E2fsprogsURL that of the
 	// e2fsprogs packages (lustre:244-265). Needed for mirror and direct.
 	LustreURL    string `yaml:"lustre_url,omitempty"`

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+)
+
+// Comments gives the comment of a field of a struct. It is read from the source: see clitest.Configuration.
+type Comments func(in reflect.Type, field string) string
+
+// Schema is the JSON schema (draft 2020-12) of the configuration of a job, a J: an editor that knows it completes and checks
+// while one types. It takes what the parser takes.
+func Schema[J any](title string, comments Comments) ([]byte, error) {
+	s := shapeOf(configType[J]()).schema(comments)
+	s.Schema, s.Title, s.Type = "https://json-schema.org/draft/2020-12/schema", title, "object"
+	s.Required = []string{"journal", "job"}
+	s.Properties.of("journal").MinLength = 1
+	job := s.Properties.of("job")
+	job.Type, job.Description = "object", "What is to be done."
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(s)
+	return b.Bytes(), err
+}
+
+// configType is the Go type of a configuration file.
+func configType[J any]() reflect.Type {
+	return reflect.TypeFor[struct {
+		Config `yaml:",inline"`
+		Job    *J `yaml:"job"`
+	}]()
+}
+
+// schema is a JSON schema. Its keys keep their order.
+type schema struct {
+	Schema      string     `json:"$schema,omitempty"`
+	Title       string     `json:"title,omitempty"`
+	Description string     `json:"description,omitempty"`
+	Type        any        `json:"type,omitempty"`
+	Enum        []string   `json:"enum,omitempty"`
+	Pattern     string     `json:"pattern,omitempty"`
+	MinLength   int        `json:"minLength,omitempty"`
+	Required    []string   `json:"required,omitempty"`
+	Properties  properties `json:"properties,omitempty"`
+	Items       *schema    `json:"items,omitempty"`
+	// Additional is false where the keys are known, and else the schema of the values.
+	Additional any `json:"additionalProperties,omitempty"`
+}
+
+type properties []property
+
+type property struct {
+	key    string
+	schema *schema
+}
+
+func (p properties) of(key string) *schema {
+	for _, one := range p {
+		if one.key == key {
+			return one.schema
+		}
+	}
+	return nil
+}
+
+// MarshalJSON writes the keys in their order.
+func (p properties) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for i, one := range p {
+		value, err := json.Marshal(one.schema)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%s%q:%s", map[bool]string{true: "{", false: ","}[i == 0], one.key, value)
+	}
+	return append(b.Bytes(), '}'), nil
+}
+
+// durationPattern is what time.ParseDuration takes.
+const durationPattern = `^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
+
+func (s *shape) schema(comments Comments) *schema {
+	out := &schema{}
+	types := map[kind][]string{
+		kindText:  {"string", "number", "boolean"}, // 0.10 is a version: the text is what stands there
+		kindTruth: {"boolean"}, kindWhole: {"integer"}, kindNumber: {"number"}, kindDuration: {"string"}, kindList: {"array"},
+		kindKeys: {"object"}, kindTable: {"object"},
+	}[s.kind]
+	switch s.kind {
+	case kindDuration:
+		out.Pattern = durationPattern
+	case kindList:
+		out.Items = s.elem.schema(comments)
+	case kindTable:
+		out.Additional = s.elem.schema(comments)
+	case kindKeys:
+		out.Additional = false
+		for _, f := range s.fields {
+			one := f.shape.schema(comments)
+			one.Description = described(f, comments)
+			out.Properties = append(out.Properties, property{f.key, one})
+		}
+	case kindText, kindTruth, kindWhole, kindNumber, kindAny:
+	}
+	if len(s.oneOf) > 0 {
+		types, out.Enum = []string{"string"}, append([]string{""}, s.oneOf...)
+	}
+	if s.null && len(types) > 0 {
+		types = append(types, "null")
+	}
+	switch len(types) {
+	case 0:
+	case 1:
+		out.Type = types[0]
+	default:
+		out.Type = types
+	}
+	return out
+}
+
+// described is the comment of a field as a sentence, without the name that it has in Go.
+func described(f field, comments Comments) string {
+	text := strings.Join(strings.Fields(comments(f.in, f.name)), " ")
+	if rest, ok := strings.CutPrefix(text, f.name+" "); ok && !strings.HasPrefix(rest, "and ") {
+		text = strings.TrimPrefix(strings.TrimPrefix(rest, "is "), "are ")
+	}
+	text = strings.TrimPrefix(text, f.name+": ")
+	first, n := utf8.DecodeRuneInString(text)
+	if n == 0 {
+		return ""
+	}
+	if word, _, _ := strings.Cut(text, " "); word != text && !strings.ContainsAny(word, "._/-") { // else it is a name
+		text = string(unicode.ToUpper(first)) + text[n:]
+	}
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}
+
+func (a *App) configSchemaCommand() *cobra.Command {
+	return a.Command(&cobra.Command{
+		Use: "schema", Short: "Print the JSON schema of the configuration, for editors",
+		Long: `Print the JSON schema (draft 2020-12) of the configuration. An editor with the YAML language server completes and checks by
+it, where the first line of the configuration says so:
+
+  # yaml-language-server: $schema=` + a.schemaName(),
+		Example: "  TOOL config schema > " + a.schemaName(),
+	}, a.configSchema)
+}
+
+// schemaName is the file that config init writes the schema to.
+func (a *App) schemaName() string { return a.word() + ".schema.json" }
+
+func (a *App) configSchema(context.Context, []string) (int, error) {
+	_, err := a.Stdout.Write(a.Schema)
+	return exitCode(err), err
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
+)
+
+// shape is what a value of a configuration may be: the parser, the schema, the reference and config init all go by it.
+type shape struct {
+	kind   kind
+	null   bool     // nothing may stand there: a section of which every key is a comment
+	elem   *shape   // of a list, and of keys that the operator chooses
+	fields []field  // of keys that are known, in their order
+	oneOf  []string // of a text: it is one of these, or empty
+}
+
+// field is a key.
+type field struct {
+	key   string
+	shape *shape
+	index []int        // of the field in the Go struct
+	in    reflect.Type // the struct that declares it, whose comment it has
+	name  string       // its name there
+}
+
+type kind string
+
+const (
+	kindText     kind = "a text"
+	kindTruth    kind = "true or false"
+	kindWhole    kind = "a whole number"
+	kindNumber   kind = "a number"
+	kindDuration kind = "a duration such as 10m"
+	kindList     kind = "a list"
+	kindKeys     kind = "keys with their values"
+	kindTable    kind = "names with their values"
+	kindAny      kind = "anything"
+)
+
+// shapeOf is the shape of a Go type as package yaml reads it. A text that is one of some words has them in its tag oneof.
+func shapeOf(t reflect.Type) *shape {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return &shape{kind: kindDuration}
+	case t.Kind() == reflect.Pointer:
+		s := *shapeOf(t.Elem())
+		s.null = true
+		return &s
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return &shape{kind: kindText}
+	case reflect.Bool:
+		return &shape{kind: kindTruth}
+	case reflect.Int:
+		return &shape{kind: kindWhole}
+	case reflect.Float64:
+		return &shape{kind: kindNumber}
+	case reflect.Slice:
+		return &shape{kind: kindList, null: true, elem: shapeOf(t.Elem())}
+	case reflect.Map:
+		return &shape{kind: kindTable, null: true, elem: shapeOf(t.Elem())}
+	case reflect.Struct:
+		return &shape{kind: kindKeys, null: true, fields: fieldsOf(t)}
+	case reflect.Interface:
+		return &shape{kind: kindAny, null: true}
+	}
+	panic(fmt.Sprintf("a configuration has no values of type %s", t))
+}
+
+func fieldsOf(t reflect.Type) (list []field) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if name == "-" || !f.IsExported() && !f.Anonymous {
+			continue
+		}
+		if options == "inline" {
+			for _, in := range fieldsOf(f.Type) {
+				in.index = append([]int{i}, in.index...)
+				list = append(list, in)
+			}
+			continue
+		}
+		s := shapeOf(f.Type)
+		if words := f.Tag.Get("oneof"); words != "" {
+			s.oneOf = strings.Split(words, ",")
+		}
+		list = append(list, field{cmp.Or(name, strings.ToLower(f.Name)), s, []int{i}, t, f.Name})
+	}
+	return list
+}
+
+// keys are the keys that are known.
+func (s *shape) keys() (names []string) {
+	for _, f := range s.fields {
+		names = append(names, f.key)
+	}
+	return names
+}
+
+// field is the shape behind a key; nil where there is none.
+func (s *shape) field(key string) *shape {
+	if s.kind == kindTable {
+		return s.elem
+	}
+	for _, f := range s.fields {
+		if f.key == key {
+			return f.shape
+		}
+	}
+	return nil
+}
+
+// checker finds what does not fit in a file. No value of the file is quoted: it may be a secret in the wrong place.
+type checker struct {
+	path string
+	list srcerr.List
+	seen map[checked]bool // what an alias refers to is looked at once for each shape
+}
+
+type checked struct {
+	n *yaml.Node
+	s *shape
+}
+
+func (c *checker) bad(n *yaml.Node, format string, args ...any) {
+	c.list = append(c.list, srcerr.Errorf(c.path, n.Line, n.Column, "", format, args...))
+}
+
+// check finds what in a node does not have the shape.
+func (c *checker) check(n *yaml.Node, s *shape) {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if at := (checked{n, s}); s.kind == kindAny || c.seen[at] {
+		return
+	} else {
+		c.seen[at] = true
+	}
+	switch {
+	case n.ShortTag() == "!!null":
+		if !s.null {
+			c.bad(n, "a value is missing: %s", s.kind)
+		}
+	case n.Kind == yaml.MappingNode && (s.kind == kindKeys || s.kind == kindTable):
+		c.mapping(n, s)
+	case n.Kind == yaml.SequenceNode && s.kind == kindList:
+		for _, item := range n.Content {
+			c.check(item, s.elem)
+		}
+	case n.Kind == yaml.ScalarNode && scalar(n, s.kind):
+		if len(s.oneOf) > 0 && n.Value != "" && !slices.Contains(s.oneOf, n.Value) {
+			near := meant(n.Value, s.oneOf)
+			c.bad(n, "this is none of %s%s", strings.Join(s.oneOf, ", "), near)
+		}
+	default:
+		c.bad(n, "another kind of value is needed here: %s", s.kind)
+	}
+}
+
+// mapping looks at the keys of a node.
+func (c *checker) mapping(n *yaml.Node, s *shape) {
+	lines := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.ShortTag() == "!!merge" {
+			c.merge(value, s)
+			continue
+		}
+		if key.Kind != yaml.ScalarNode {
+			c.bad(key, "a key must be a text")
+			continue
+		}
+		if line := lines[key.Value]; line > 0 {
+			c.bad(key, "this key is there already, in line %d", line)
+			continue
+		}
+		lines[key.Value] = key.Line
+		in := s.field(key.Value)
+		if in == nil {
+			c.bad(key, "there is no key %q%s", key.Value, meant(key.Value, s.keys()))
+			continue
+		}
+		c.check(value, in)
+	}
+}
+
+// merge looks at what << brings in.
+func (c *checker) merge(n *yaml.Node, s *shape) {
+	if n.Kind == yaml.SequenceNode {
+		for _, item := range n.Content {
+			c.check(item, s)
+		}
+		return
+	}
+	c.check(n, s)
+}
+
+// scalar tells whether a text of YAML is of a kind. A number where a text belongs is the text that stands there: 0.10 is
+// a version. The words yes and no of old YAML are neither true nor false.
+func scalar(n *yaml.Node, k kind) bool {
+	tag := n.ShortTag()
+	switch k {
+	case kindText:
+		return slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag)
+	case kindTruth:
+		return tag == "!!bool"
+	case kindWhole:
+		return tag == "!!int"
+	case kindNumber:
+		return tag == "!!int" || tag == "!!float"
+	case kindDuration:
+		_, err := time.ParseDuration(n.Value)
+		return tag == "!!str" && err == nil
+	default:
+		return false
+	}
+}

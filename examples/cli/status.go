@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"al.essio.dev/pkg/shellescape"
+	"github.com/spf13/cobra"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
+)
+
+// statusFlags say of which journal, and how.
+type statusFlags struct {
+	config, journal, format string
+	follow                  bool
+}
+
+func (a *App) statusCommand() *cobra.Command {
+	var f statusFlags
+	c := a.Command(&cobra.Command{
+		Use: "status", Short: "Say where a run stands, be it while it runs", GroupID: GroupAfter,
+		Long: `Say where a run stands: whether a tool works on it, at which step and at what, which windows are open and for how long
+yet, what serves where as far as the journal tells, where a rollback leads, and what can be typed next.
+
+It reads the journal alone, also while a run writes it: no machine is reached, nothing is changed, and nobody is kept out. A tool
+that was killed is told from one that runs. --journal reads a journal without its configuration: then titles and the
+rollback are not known.`,
+		Example: "  TOOL status --config config.yaml\n  TOOL status --config config.yaml --follow\n  TOOL status --journal upgrade.jsonl --output json",
+	}, func(ctx context.Context, _ []string) (int, error) { return a.status(ctx, f) })
+	configFlag(c, &f.config)
+	c.Flags().StringVar(&f.journal, "journal", "", "read this journal `FILE`")
+	_ = c.MarkFlagFilename("journal", "jsonl") // it is there
+	outputFlag(c, &f.format, "text", "json")
+	c.Flags().BoolVar(&f.follow, "follow", false, "go on, and print what changes, until nobody works on the run any more")
+	return c
+}
+
+// status says where a run stands.
+func (a *App) status(ctx context.Context, f statusFlags) (int, error) {
+	w, err := a.watcher(f)
+	if err != nil {
+		return ExitInput, err
+	}
+	s, err := w.look()
+	if err != nil {
+		return ExitInput, err
+	}
+	if err := s.write(a.Stdout, f.format); err != nil {
+		return ExitFailed, err
+	}
+	if !f.follow {
+		return ExitDone, nil
+	}
+	ctx, done := interruptible(ctx)
+	defer done()
+	return w.follow(ctx, a.Stdout, f.format)
+}
+
+// write prints it, in JSON on one line of its own.
+func (s *Standing) write(w io.Writer, format string) error {
+	text := s.text()
+	if format == "json" {
+		raw, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		text = string(raw) + "\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// watcher looks at a journal from outside of the run.
+type watcher struct {
+	observed
+	warning string
+	info    os.FileInfo // of the file that records are from
+}
+
+// watcher is what looks at the journal that the flags name.
+func (a *App) watcher(f statusFlags) (*watcher, error) {
+	w := &watcher{observed: observed{journal: f.journal, looks: a.Looks}}
+	w.command = func(verb string) string {
+		config := "FILE"
+		if f.config != "" {
+			config = shellescape.Quote(f.config)
+		}
+		return a.Name + " " + verb + " --config " + config
+	}
+	if f.config == "" && f.journal != "" {
+		return w, nil
+	}
+	cfg, err := a.Read(f.config)
+	if err != nil {
+		return nil, err
+	}
+	if w.journal == "" {
+		w.journal = cfg.Path(cfg.Journal)
+	}
+	if w.book, err = a.runbook(cfg); err != nil { // the inputs may be gone, and the journal says much without them
+		w.book, w.warning = nil, "the runbook cannot be made, so titles and the rollback are not known here: "+lines(err)[0]
+	} else if a.Serves != nil {
+		w.serving = func(st *evenkeel.State) []Serving { return a.Serves(cfg, st) }
+	}
+	return w, nil
+}
+
+// look reads the journal and says where the run stands.
+func (w *watcher) look() (*Standing, error) {
+	if err := w.read(); err != nil {
+		return nil, err
+	}
+	s, err := standing(w.observed)
+	if err != nil {
+		return nil, err
+	}
+	if s.Warning == "" {
+		s.Warning = w.warning
+	}
+	return s, nil
+}
+
+// read takes in the journal as it is now. Whether it is in use is asked first and afterwards: a run that ends between
+// has written its last record before.
+func (w *watcher) read() error {
+	before, err := evenkeel.JournalInUse(w.journal)
+	if err != nil {
+		return noRun(err)
+	}
+	f, err := infile.Open(w.journal)
+	if err != nil {
+		return noRun(err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := os.Stat(w.journal)
+	if err != nil {
+		return noRun(err)
+	}
+	records, _, err := evenkeel.ReadJournal(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.journal, err)
+	}
+	after, err := evenkeel.JournalInUse(w.journal)
+	if err != nil {
+		return noRun(err)
+	}
+	if before && !after {
+		return w.read() // it has ended since: what it wrote last counts
+	}
+	w.records, w.inUse, w.info, w.written, w.now = records, after, info, info.ModTime(), time.Now()
+	return nil
+}
+
+func noRun(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no run: %w", err)
+	}
+	return err
+}
+
+// followEvery is how often a journal is looked at.
+const followEvery = 300 * time.Millisecond
+
+// follow prints what changes, until nobody works on the run any more, and then where it stands.
+func (w *watcher) follow(ctx context.Context, out io.Writer, format string) (int, error) {
+	seen := len(w.records)
+	for w.inUse {
+		select {
+		case <-ctx.Done():
+			return ExitDone, nil
+		case <-time.After(followEvery):
+		}
+		s, err := w.look()
+		if err != nil {
+			return ExitInput, err
+		}
+		if len(w.records) < seen {
+			seen = 0 // it is another journal
+		}
+		fresh := w.records[seen:]
+		seen = len(w.records)
+		var b bytes.Buffer
+		switch {
+		case format == "json" && (len(fresh) > 0 || !w.inUse), !w.inUse:
+			b.WriteString(w.told(fresh, format))
+			if err := s.write(&b, format); err != nil {
+				return ExitFailed, err
+			}
+		default:
+			b.WriteString(w.told(fresh, format))
+		}
+		if _, err := out.Write(b.Bytes()); err != nil {
+			return ExitFailed, err
+		}
+	}
+	return ExitDone, nil
+}
+
+// told are records for the reader, a line each; nothing in JSON, where each change is told whole.
+func (w *watcher) told(records []evenkeel.Record, format string) string {
+	st, err := evenkeel.ReadState(w.records)
+	if err != nil || format == "json" {
+		return ""
+	}
+	t := titlesOf(w.book, st)
+	var b bytes.Buffer
+	for i, r := range records {
+		if text := t.told(r, w.records[:len(w.records)-len(records)+i]); text != "" {
+			fmt.Fprintf(&b, "%s  %s\n", r.Time.Local().Format(time.TimeOnly), text)
+		}
+	}
+	return b.String()
+}

@@ -127,7 +127,7 @@ func (m *Migration) alarmsReadable() []evenkeel.Action {
 		Makes: []evenkeel.Make{factAlarms.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil }).
 			Typed(evenkeel.Typed(m.alarmCheck()))},
 		Change: evenkeel.Change{
-			Title: "Whether the alarms are silenced", Host: m.alarmHost(), Ref: "cps:256", Cmd: m.alarmCheck(),
+			Title: "Note whether the alarms are silenced", Host: m.alarmHost(), Ref: "cps:256", Cmd: m.alarmCheck(),
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("`%s` or `%s`", a.Silenced, a.Unsilenced), Check: evenkeel.Says(a.Silenced, a.Unsilenced)},
 		},
 	}}

@@ -58,7 +58,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 			{
 				ID: "whole", Precondition: true, Paper: m.dataAtWork(1, 2),
 				Change: evenkeel.Change{
-					Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
+					Title: "Wait until every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
 					Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
 				},
 			},
@@ -104,14 +104,14 @@ func corosyncPaper(shows string) []evenkeel.Block {
 // corosync stops or starts corosync by monit, and proves it.
 func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 	start := verb == "start"
-	effect, done, shows := evenkeel.Disruptive, "corosync does not run on "+host, "it does not run"
+	title, effect, done, shows := "Stop corosync on ", evenkeel.Disruptive, "corosync does not run on "+host, "it does not run"
 	if start {
-		effect, done, shows = evenkeel.Mutating, "corosync runs on "+host, "it runs"
+		title, effect, done, shows = "Start corosync on ", evenkeel.Mutating, "corosync runs on "+host, "it runs"
 	}
 	a := evenkeel.Action{
 		ID: "corosync-" + verb,
 		Change: evenkeel.Change{
-			Title: capital(verb) + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
+			Title: title + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
 			Cmd: steps.Brief(sshexec.Command(effect, "monit", verb, "corosync")),
 			Probe: &evenkeel.Probe{
 				Cmd: corosyncStatus, Text: "monit says that " + done,
@@ -143,7 +143,8 @@ func (m *Migration) takesOver(n int) []evenkeel.Action {
 		ID: "takes-over", Precondition: true,
 		Paper: corosyncPaper("it runs"),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Corosync runs on %s, which takes arbitervip over", host), Host: host, Ref: "cps:665-669", Cmd: corosyncStatus,
+			Title: fmt.Sprintf("Wait until corosync runs on %s, which takes arbitervip over", host), Host: host, Ref: "cps:665-669",
+			Cmd: corosyncStatus,
 			Expect: evenkeel.Expect{Text: "monit says that corosync runs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				runs, err := steps.MonitRuns(o.Result, "corosync")
 				if err == nil && !runs {

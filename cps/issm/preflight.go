@@ -43,7 +43,7 @@ func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 		case "replicas":
 			a.Makes = nil // the migration notes it when it begins
 		case "kpis":
-			a = m.kpis().gate("KPIs", 1, false)
+			a = m.kpis().gate("Verify the KPIs", 1, false)
 		}
 		for _, made := range a.Makes {
 			step.Makes = append(step.Makes, made.Key)

@@ -245,7 +245,8 @@ func (r *recovery) keeps(id string) evenkeel.Action {
 		ID: id, Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "asked", r.tools.Mongo, r.others[0].Address()), "| left "+r.member.Host,
 			r.set.Name+" keeps a majority", r.set.Name+" keeps its data"),
 		Change: evenkeel.Change{
-			Title: r.set.Title() + " keeps its data, its majority and its primary without " + r.cfg.Member, Ref: "cps:631", Host: r.manager,
+			Title: "Verify that " + r.set.Title() + " keeps its data, its majority and its primary without " + r.cfg.Member, Ref: "cps:631",
+			Host: r.manager,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of %s for rs.conf() and rs.status(). Without %s it "+
 					"must keep a majority of its "+

@@ -85,6 +85,9 @@ var noDriver = []string{".", "sshexec", "backup", "pacemaker", "lustre", "exampl
 // noSSH are the packages that read files alone: who imports them links no SSH.
 var noSSH = []string{"mongo", "pacemaker", "pacemaker/corosync", "pacemaker/placement"}
 
+// commandLines are the packages that may know of cobra: who parses, plans and runs takes no flags.
+var commandLines = []string{"examples/cli", "examples/cps-issm", "examples/internal/clitest", "examples/lustre-hapair"}
+
 type listed struct {
 	ImportPath string
 	Deps       []string
@@ -125,6 +128,9 @@ func TestArrowsRunOneWay(t *testing.T) {
 			}
 			if strings.HasPrefix(dep, "golang.org/x/crypto/ssh") && slices.Contains(noSSH, name) {
 				t.Errorf("%s must not link SSH (%s)", name, dep)
+			}
+			if strings.HasPrefix(dep, "github.com/spf13/") && !slices.Contains(commandLines, name) {
+				t.Errorf("%s must not know the command line (%s)", name, dep)
 			}
 			if dep == "testing" && !strings.HasSuffix(name, "conformance") && !strings.HasSuffix(name, "clitest") &&
 				name != "internal/papertest" && name != "internal/golden" && name != "mongo/internal/casetest" {

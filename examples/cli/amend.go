@@ -3,26 +3,35 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-// amend takes a runbook that was changed after its run began into the run.
-func (a *App) amend(ctx context.Context, args []string) (int, error) {
+// amendCommand takes a runbook that was changed after its run began into the run.
+func (a *App) amendCommand() *cobra.Command {
 	s := session{app: a, verb: "resume"}
-	set := flag.NewFlagSet("amend", flag.ContinueOnError)
-	set.StringVar(&s.config, "config", "", "the configuration file")
-	set.StringVar(&s.approved, "approved-digest", "", "refuse a runbook whose digest is not this one: that of the plan that was signed")
-	yes := set.Bool("yes", false, "confirm without being asked")
-	if err := a.flags(set, args, 0); err != nil {
-		return ExitInput, err
-	}
+	var yes bool
+	c := a.Command(&cobra.Command{
+		Use: "amend", Short: "Take a changed runbook into a run that began", GroupID: GroupCarryOut,
+		Long: `Take a runbook that was changed after its run began into the run: in steps that have not begun. The changed runbook is
+rehearsed in a simulated world, what changes is shown, and you are asked. No machine is touched.`,
+		Example: "  TOOL amend --config config.yaml\n  TOOL amend --config config.yaml --approved-digest DIGEST --yes",
+	}, func(ctx context.Context, _ []string) (int, error) { return s.amendOnly(ctx, yes) })
+	configFlag(c, &s.config)
+	approvedFlag(c, &s.approved)
+	c.Flags().BoolVar(&yes, "yes", false, "confirm without being asked")
+	return c
+}
+
+// amendOnly amends the run and leaves it there.
+func (s session) amendOnly(ctx context.Context, yes bool) (int, error) {
+	a := s.app
 	var err error
 	if s.cfg, s.rb, err = a.load(s.config); err != nil {
 		return ExitInput, err
@@ -33,7 +42,7 @@ func (a *App) amend(ctx context.Context, args []string) (int, error) {
 	if _, err := os.Stat(s.journal()); err != nil {
 		return ExitInput, fmt.Errorf("there is no run to amend: %w", err)
 	}
-	if code, err := s.amend(ctx, *yes); err != nil {
+	if code, err := s.amend(ctx, yes); err != nil {
 		return code, err
 	}
 	_, err = fmt.Fprintf(a.Stdout, "The run is amended. To go on with it: %s\n", s.again("resume"))
@@ -97,11 +106,11 @@ func shown(am *evenkeel.Amendment) string {
 	return b.String()
 }
 
-// sure asks a yes of the operator; where nobody can be asked, -yes is needed.
+// sure asks a yes of the operator; where nobody can be asked, --yes is needed.
 func (a *App) sure(ctx context.Context, question string) error {
 	tty := a.terminal(false)
 	if tty == nil {
-		return errors.New("nobody can be asked here: give -yes to confirm. Nothing was changed")
+		return errors.New("nobody can be asked here: give --yes to confirm. Nothing was changed")
 	}
 	if answer, err := tty.ask(ctx, a.Stdout, "%s Type yes: ", question); answer != "yes" {
 		return errors.Join(errors.New("not confirmed. Nothing was changed"), err)

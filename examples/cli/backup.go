@@ -2,14 +2,14 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -45,20 +45,28 @@ type BackupRequest struct {
 	CopyTo string // host:/directory for a second copy; empty for none
 }
 
-func (a *App) backup(ctx context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("backup", flag.ContinueOnError)
-	config := fs.String("config", "", "the configuration file")
-	copyTo := fs.String("copy-to", "", "copy the backups to host:/directory, too, and read them back there")
-	asJSON := fs.Bool("json", false, "print JSON")
-	if err := a.flags(fs, args, 0); err != nil {
-		return ExitInput, err
-	}
-	cfg, err := a.Read(*config)
+func (a *App) backupCommand() *cobra.Command {
+	var config, copyTo, format string
+	c := a.Command(&cobra.Command{
+		Use: "backup", Short: "Take the backups that the job rests on, and read them again", GroupID: GroupPrepare,
+		Long: `Take the backups now, read them again, and say whether the job finds all that it needs in them. Nothing is changed on
+the machines; the first Ctrl-C ends it.`,
+		Example: "  TOOL backup --config config.yaml\n  TOOL backup --config config.yaml --copy-to vault:/srv/backups -o json",
+	}, func(ctx context.Context, _ []string) (int, error) { return a.backup(ctx, config, copyTo, format) })
+	configFlag(c, &config)
+	c.Flags().StringVar(&copyTo, "copy-to", "", "copy the backups to `HOST:/DIR`, too, and read them back there")
+	outputFlag(c, &format, "text", "json", "yaml")
+	jsonFlag(c.Flags())
+	return c
+}
+
+func (a *App) backup(ctx context.Context, config, copyTo, format string) (int, error) {
+	cfg, err := a.Read(config)
 	if err != nil {
 		return ExitInput, err
 	}
-	if host, dir, ok := strings.Cut(*copyTo, ":"); *copyTo != "" && (!ok || host == "" || !strings.HasPrefix(dir, "/")) {
-		return ExitInput, usageError{fmt.Errorf("-copy-to %q is not host:/directory", *copyTo)}
+	if host, dir, ok := strings.Cut(copyTo, ":"); copyTo != "" && (!ok || host == "" || !strings.HasPrefix(dir, "/")) {
+		return ExitInput, fmt.Errorf("--copy-to %q is not host:/directory", copyTo)
 	}
 	h := connect(cfg)
 	defer h.Close()
@@ -66,31 +74,20 @@ func (a *App) backup(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitInput, err
 	}
-	far, _, _ := strings.Cut(*copyTo, ":") // what keeps the copies may be a machine of any kind
+	far, _, _ := strings.Cut(copyTo, ":") // what keeps the copies may be a machine of any kind
 	machines := slices.DeleteFunc(slices.Collect(maps.Keys(cfg.Hosts)), func(name string) bool { return name == far })
 	if err := h.ready(ctx, machines); err != nil {
 		return ExitFailed, err
 	}
 	ctx, done := interruptible(ctx) // a backup changes nothing: the first interrupt ends it
 	defer done()
-	saved, err := a.Backup(ctx, BackupRequest{Config: cfg, Hosts: within, Now: h.Clock().Now, CopyTo: *copyTo})
-	if *asJSON {
-		raw, jsonErr := json.MarshalIndent(append([]Saved{}, saved...), "", "  ")
-		if jsonErr != nil {
-			return ExitFailed, jsonErr
-		}
-		_, _ = fmt.Fprintf(a.Stdout, "%s\n", raw)
-	} else {
-		_, _ = fmt.Fprint(a.Stdout, savedText(saved))
-	}
-	var input *InputError
-	switch {
-	case errors.As(err, &input):
+	saved, err := a.Backup(ctx, BackupRequest{Config: cfg, Hosts: within, Now: h.Clock().Now, CopyTo: copyTo})
+	_, lost := a.answer(format, append([]Saved{}, saved...), func() string { return savedText(saved) })
+	if input := (*InputError)(nil); errors.As(err, &input) {
 		return ExitInput, err
-	case err != nil:
-		return ExitFailed, err
 	}
-	return ExitDone, nil
+	err = errors.Join(err, lost)
+	return exitCode(err), err
 }
 
 // savedText is the report for people.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"net"
@@ -13,38 +12,51 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-// config looks after the configuration.
-func (a *App) config(_ context.Context, args []string) (int, error) {
-	if len(args) == 0 || args[0] != "check" {
-		return ExitInput, usageError{errors.New("it takes check: config check -config FILE")}
-	}
-	set := flag.NewFlagSet("config check", flag.ContinueOnError)
-	config := set.String("config", "", "the configuration file")
-	if err := a.flags(set, args[1:], 0); err != nil {
-		return ExitInput, err
-	}
-	cfg, err := a.Read(*config)
+// configCommand looks after the configuration.
+func (a *App) configCommand() *cobra.Command {
+	return a.group(&cobra.Command{
+		Use: "config", Short: "Look after the configuration", GroupID: GroupPrepare,
+		Long: "Look after the configuration file.",
+	}, a.configCheckCommand())
+}
+
+func (a *App) configCheckCommand() *cobra.Command {
+	var config string
+	c := a.Command(&cobra.Command{
+		Use: "check", Short: "Say what is wrong with a configuration, and what is not confirmed yet",
+		Long: `Say all that is wrong with a configuration, and what the operator has not confirmed yet. The files that it names are
+read; no machine is reached.`,
+		Example: "  TOOL config check --config config.yaml",
+	}, func(context.Context, []string) (int, error) { return a.configCheck(config) })
+	configFlag(c, &config)
+	return c
+}
+
+func (a *App) configCheck(config string) (int, error) {
+	cfg, err := a.Read(config)
 	if cfg == nil {
 		return ExitInput, err
 	}
 	problems := lines(err) // with these the rest can still be looked at
 	for _, p := range cfg.problems() {
-		problems = append(problems, *config+": "+p)
+		problems = append(problems, config+": "+p)
 	}
 	var rb *evenkeel.Runbook
 	if cfg.Job != nil {
 		rb, err = a.runbook(cfg)
 		for _, p := range lines(err) {
-			problems = append(problems, *config+": "+p)
+			problems = append(problems, config+": "+p)
 		}
 	}
 	var missing []evenkeel.Confirmation
 	if rb != nil {
 		for _, p := range cfg.reach(rb) {
-			problems = append(problems, *config+": "+p)
+			problems = append(problems, config+": "+p)
 		}
 		missing = cfg.unconfirmed(rb, cfg.state())
 	}
@@ -53,18 +65,18 @@ func (a *App) config(_ context.Context, args []string) (int, error) {
 		fmt.Fprintln(&b, p)
 	}
 	if len(missing) > 0 {
-		fmt.Fprintf(&b, "%s: %s missing. %s", *config,
+		fmt.Fprintf(&b, "%s: %s missing. %s", config,
 			counted(len(missing), "confirmation is", "confirmations are"), describeUnconfirmed(missing))
 	}
 	if b.Len() == 0 {
-		fmt.Fprintf(&b, "%s: nothing is missing. %s, %s, digest %s\n", *config,
+		fmt.Fprintf(&b, "%s: nothing is missing. %s, %s, digest %s\n", config,
 			counted(len(rb.HostNames()), "machine", "machines"), counted(len(rb.Steps), "step", "steps"), rb.Digest())
 	}
 	if _, err := fmt.Fprint(a.Stdout, b.String()); err != nil {
 		return ExitFailed, err
 	}
 	if n := len(problems) + len(missing); n > 0 {
-		return ExitInput, fmt.Errorf("%s: %s wrong or missing", *config, counted(n, "thing is", "things are"))
+		return ExitInput, fmt.Errorf("%s: %s wrong or missing", config, counted(n, "thing is", "things are"))
 	}
 	return ExitDone, nil
 }

@@ -37,7 +37,7 @@ type Config struct {
 	// Attest holds, by step/action, what the operator confirms and no command can show: who, when, what.
 	Attest map[string]string `yaml:"attest,omitempty"`
 
-	// RequireApproval: run, resume and amend want -approved-digest, the digest of the plan that was signed.
+	// RequireApproval: run, resume and amend want --approved-digest, the digest of the plan that was signed.
 	RequireApproval bool `yaml:"require_approval,omitempty"`
 
 	// World names the host of a simulated world that answers for its clock. Only simulate writes it.
@@ -66,7 +66,7 @@ type SSHConfig struct {
 // is nil where there is none.
 func ReadConfig[J any](path string) (*Config, error) {
 	if path == "" {
-		return nil, errors.New("-config is needed")
+		return nil, errors.New("--config is needed: it names the configuration file")
 	}
 	raw, err := infile.Read(path, infile.Config)
 	if err != nil {

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"flag"
 	"fmt"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
@@ -61,25 +61,27 @@ func (e *UnknownKindError) Error() string {
 	return e.File + ": not a kind of file that inspect knows: " + e.Kinds + ". Nothing of it is shown, since it may hold a secret"
 }
 
-func (a *App) inspect(_ context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("inspect", flag.ContinueOnError)
-	asJSON := fs.Bool("json", false, "print JSON")
-	fs.Usage = func() {
-		_, _ = fmt.Fprintf(fs.Output(), "Usage of inspect FILE:\n")
-		fs.PrintDefaults()
-		if a.Kinds == nil {
-			return
-		}
-		_, _ = fmt.Fprintf(fs.Output(), "It knows these kinds of files and outputs by what is in them, whatever their "+
-			"names:\n")
+func (a *App) inspectCommand() *cobra.Command {
+	var format string
+	long := "Say what is in a file and what is wrong with it. Nothing in it is changed, and no machine is reached."
+	if a.Kinds != nil {
+		long += "\n\nIt knows these kinds of files and outputs by what is in them, whatever their names:\n"
 		for _, k := range a.Kinds() {
-			_, _ = fmt.Fprintf(fs.Output(), "  %-33s %s\n", k.Name, k.Value)
+			long += fmt.Sprintf("  %-33s %s\n", k.Name, k.Value)
 		}
 	}
-	if err := a.flags(fs, args, 1); err != nil {
-		return ExitInput, err
-	}
-	in, err := a.Inspect(fs.Arg(0))
+	c := a.Command(&cobra.Command{
+		Use: "inspect FILE", Short: "Say what is in a file and what is wrong with it", GroupID: GroupLook, Args: cobra.ExactArgs(1),
+		Long:    long,
+		Example: "  TOOL inspect FILE\n  TOOL inspect -o json FILE",
+	}, func(_ context.Context, args []string) (int, error) { return a.inspect(args[0], format) })
+	outputFlag(c, &format, "text", "json", "yaml")
+	jsonFlag(c.Flags())
+	return c
+}
+
+func (a *App) inspect(name, format string) (int, error) {
+	in, err := a.Inspect(name)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -87,15 +89,14 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 	if len(in.Findings) > 0 {
 		code = ExitFailed
 	}
-	if *asJSON {
-		in.Facts, in.Findings = append([]Item{}, in.Facts...), append([]Finding{}, in.Findings...) // none is an empty list, not null
-		raw, err := json.MarshalIndent(in, "", "  ")
-		if err != nil {
-			return ExitInput, err
-		}
-		_, err = fmt.Fprintf(a.Stdout, "%s\n", raw)
-		return code, err
-	}
+	in.Facts, in.Findings = append([]Item{}, in.Facts...), append([]Finding{}, in.Findings...) // none is an empty list, not null
+	_, err = a.answer(format, in, in.text)
+	return code, err
+}
+
+// text is an inspection for people.
+func (i *Inspection) text() string {
+	in := i
 	var b strings.Builder
 	line := printable.Line // a value with a newline must not look like a line of ours
 	fmt.Fprintf(&b, "%s: %s\n", line(in.File), line(in.Kind))
@@ -111,6 +112,5 @@ func (a *App) inspect(_ context.Context, args []string) (int, error) {
 	case len(in.Findings) == 0:
 		b.WriteString("nothing is wrong with it\n")
 	}
-	_, err = fmt.Fprint(a.Stdout, b.String())
-	return code, err
+	return b.String()
 }

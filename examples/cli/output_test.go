@@ -23,7 +23,7 @@ func testApp(out, errs io.Writer) *App {
 
 // Exit 0 says that the answer was given: one that was lost is an error, said once on the error output.
 func TestAnAnswerThatIsLostIsAnError(t *testing.T) {
-	for _, args := range [][]string{{"inspect", "f"}, {"inspect", "-json", "f"}, {"help"}} {
+	for _, args := range [][]string{{"inspect", "f"}, {"inspect", "--json", "f"}, {"help"}} {
 		var errs strings.Builder
 		require.Equal(t, ExitDone, testApp(io.Discard, &errs).Main(args), "%s", errs.String())
 		require.Empty(t, errs.String())
@@ -38,7 +38,7 @@ func TestAnAnswerThatIsLostIsAnError(t *testing.T) {
 func TestALostOutputIsSaidOnce(t *testing.T) {
 	var errs strings.Builder
 	a, asked := testApp(full{}, &errs), 0
-	a.detachable(func() { asked++ }, "tool resume -config c.yaml")
+	a.detachable(func() { asked++ }, "tool resume --config c.yaml")
 	for range 3 {
 		n, err := io.WriteString(a.Stdout, "text")
 		require.NoError(t, err, "what cannot be printed ends no run")
@@ -47,7 +47,7 @@ func TestALostOutputIsSaidOnce(t *testing.T) {
 	require.Equal(t, 1, asked)
 	require.Equal(t, "tool: the output is lost: no room. The run stops at the next safe point, unless it ends before. "+
 		"The journal knows where. "+
-		"To go on: tool resume -config c.yaml\n", errs.String())
+		"To go on: tool resume --config c.yaml\n", errs.String())
 	_, err := io.WriteString(a.Stderr, "and then\n")
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(errs.String(), "and then\n"))
@@ -77,12 +77,12 @@ func TestALostTerminalIsSilent(t *testing.T) {
 // A mistake on the command line is said once, and one thing is not "things".
 func TestAMistakeIsSaidOnce(t *testing.T) {
 	var errs strings.Builder
-	require.Equal(t, ExitInput, testApp(io.Discard, &errs).Main([]string{"status", "-bogus"}))
-	require.Equal(t, 1, strings.Count(errs.String(), "-bogus"), errs.String())
-	require.Contains(t, errs.String(), "Usage of status:")
+	require.Equal(t, ExitInput, testApp(io.Discard, &errs).Main([]string{"status", "--bogus"}))
+	require.Equal(t, 1, strings.Count(errs.String(), "--bogus"), errs.String())
+	require.Contains(t, errs.String(), "tool status --help")
 	errs.Reset()
 	require.Equal(t, ExitInput, testApp(io.Discard, &errs).Main([]string{"inspect"}))
-	require.Contains(t, errs.String(), "it takes one argument")
+	require.Contains(t, errs.String(), "it takes FILE and got")
 	require.Equal(t, "1 thing is", counted(1, "thing is", "things are"))
 	require.Equal(t, "2 things are", counted(2, "thing is", "things are"))
 }

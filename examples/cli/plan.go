@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -58,28 +59,41 @@ func (a *App) given(config, dir string) (*Config, *evenkeel.Runbook, func(), err
 	case config == "":
 		return a.example(dir)
 	case dir != "":
-		return nil, nil, nil, usageError{errors.New("it takes -config or -dir, not both: a configuration names its own input")}
+		return nil, nil, nil, errors.New("it takes --config or --dir, not both: a configuration names its own input")
 	}
 	cfg, rb, err := a.load(config)
 	return cfg, rb, func() {}, err
 }
 
-func (a *App) plan(_ context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("plan", flag.ContinueOnError)
-	config := fs.String("config", "", "the configuration file; the built-in example when empty")
-	dir := fs.String("dir", "", "take the example's input from this directory")
-	format := fs.String("format", "text", "text, markdown or json; for the maintenance window: window, window-json or window-svg")
-	fs.StringVar(format, "o", "text", "the same as -format")
+func (a *App) planCommand() *cobra.Command {
+	var config, dir, format string
 	var window windowFlags
-	window.add(a, fs)
-	if err := a.flags(fs, args, 0); err != nil {
-		return ExitInput, err
-	}
-	ofWindow, err := window.made(*format)
+	c := a.Command(&cobra.Command{
+		Use: "plan", Short: "Print the runbook, or the plan of its maintenance window", GroupID: GroupLook,
+		Long: `Print the runbook: every step with its commands, what must be seen, and how it is undone; and what was found in its
+inputs. The digest on top is that of the runbook: run --approved-digest carries out what was signed and nothing else.
+
+With -o window it prints the plan of the maintenance window instead: when each step begins and ends, how long what is out
+of service, and whether it all fits.
+
+Without --config it is the plan of the built-in example. No machine is reached.`,
+		Example: `  TOOL plan --config config.yaml -o markdown > runbook.md
+  TOOL plan --config config.yaml -o window --start "2026-11-29 22:00" --within 8h --journal lab.jsonl
+  TOOL plan --config config.yaml -o json`,
+	}, func(context.Context, []string) (int, error) { return a.plan(config, dir, format, &window) })
+	sourceFlags(c, &config, &dir)
+	outputFlag(c, &format, planFormats...)
+	formatFlag(c.Flags())
+	window.add(a, c.Flags())
+	return c
+}
+
+func (a *App) plan(config, dir, format string, window *windowFlags) (int, error) {
+	ofWindow, err := window.made(format)
 	if err != nil {
 		return ExitInput, err
 	}
-	cfg, rb, remove, err := a.given(*config, *dir)
+	cfg, rb, remove, err := a.given(config, dir)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -91,12 +105,12 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		}
 	}
 	users := func(text string) string { // the example's own directory is gone when the plan is read
-		if *config != "" {
+		if config != "" {
 			return text
 		}
 		to := ""
-		if *dir != "" {
-			to = filepath.Clean(*dir) + string(filepath.Separator)
+		if dir != "" {
+			to = filepath.Clean(dir) + string(filepath.Separator)
 		}
 		return strings.ReplaceAll(text, cfg.dir+string(filepath.Separator), to)
 	}
@@ -105,15 +119,15 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		found[i].Where = users(f.Where)
 		findings.WriteString(found[i].line())
 	}
-	a.find(*format, findings.String())
+	a.find(format, findings.String())
 	if ofWindow {
 		banner := ""
-		if *config == "" {
-			banner = exampleBanner(*format, *dir)
+		if config == "" {
+			banner = exampleBanner(format, dir)
 		}
-		return a.planWindow(&window, *format, banner, cfg, rb, findings.String(), users)
+		return a.planWindow(window, format, banner, cfg, rb, findings.String(), users)
 	}
-	switch *format {
+	switch format {
 	case "text":
 		fmt.Fprintf(&b, "digest %s\n%s", rb.Digest(), findings.String())
 		err = rb.Text(&b)
@@ -123,7 +137,7 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		if err = rb.Markdown(&b); err == nil {
 			title, rest, _ := strings.Cut(b.String(), "\n")
 			b.Reset()
-			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run -approved-digest` with this digest.\n%s",
+			fmt.Fprintf(&b, "%s\n\nDigest: `%s`. What was signed runs, and nothing else: `%s run --approved-digest` with this digest.\n%s",
 				title, rb.Digest(), a.Name, rest)
 		}
 	}
@@ -131,8 +145,8 @@ func (a *App) plan(_ context.Context, args []string) (int, error) {
 		return ExitFailed, err
 	}
 	text := users(b.String())
-	if *config == "" {
-		text = exampleBanner(*format, *dir) + text
+	if config == "" {
+		text = exampleBanner(format, dir) + text
 	}
 	_, err = fmt.Fprint(a.Stdout, text)
 	return exitCode(err), err
@@ -177,9 +191,9 @@ func (a *App) planJSON(rb *evenkeel.Runbook, found []Finding, users func(string)
 
 // exampleBanner says on top of a plan that it is not one of the operator's own system.
 func exampleBanner(format, dir string) string {
-	what := "This is the plan of the built-in example, not of your system: no configuration was given (-config FILE)."
+	what := "This is the plan of the built-in example, not of your system: no configuration was given (--config FILE)."
 	if dir != "" {
-		what = "This plan is made without a configuration (-config FILE): its inputs are those of -dir, and all else is the built-in example's."
+		what = "This plan is made without a configuration (--config FILE): its inputs are those of --dir, and all else is the built-in example's."
 	}
 	if format == "markdown" {
 		return "> **" + what + "**\n\n"
@@ -187,32 +201,40 @@ func exampleBanner(format, dir string) string {
 	return what + "\n\n"
 }
 
-func (a *App) demo(ctx context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
-	dir := fs.String("dir", "", "take the input from this directory instead of the built-in example")
-	verbose := fs.Bool("v", false, "say more")
-	if err := a.flags(fs, args, 0); err != nil {
-		return ExitInput, err
-	}
+func (a *App) demoCommand() *cobra.Command {
+	s := session{app: a, verb: "run"}
+	var dir string
+	c := a.Command(&cobra.Command{
+		Use: "demo", Short: "Do the whole job on a simulated world: simulate and run in one", GroupID: GroupLook,
+		Long: `Do the whole job on a simulated world, served over real SSH on this machine: the quickest way to see what a run is like.
+It needs nothing, and leaves keys, inputs and its journal in a new folder that it names.`,
+		Example: "  TOOL demo\n  TOOL demo --dir FOLDER",
+	}, func(ctx context.Context, _ []string) (int, error) { return s.demo(ctx, dir) })
+	dirFlag(c, &dir)
+	s.shownFlags(c)
+	return c
+}
+
+func (s session) demo(ctx context.Context, dir string) (int, error) {
+	a := s.app
 	into, err := os.MkdirTemp("", a.word()+"-demo-")
 	if err != nil {
 		return ExitFailed, err
 	}
-	s, err := a.serve(ctx, into, *dir)
+	served, err := a.serve(ctx, into, dir)
 	if err != nil {
 		return ExitInput, errors.Join(err, os.RemoveAll(into))
 	}
-	defer s.Close()
-	cfg, rb, err := a.load(s.ConfigFile)
-	if err != nil {
-		return ExitInput, ofUser(err, into, *dir, cfg.Sources)
+	defer served.Close()
+	s.config = served.ConfigFile
+	if s.cfg, s.rb, err = a.load(s.config); err != nil {
+		return ExitInput, ofUser(err, into, dir, s.cfg.Sources)
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
-		"journal are in %s\n\n", rb.Title, into)
-	one := session{app: a, verb: "run", cfg: cfg, rb: rb, config: s.ConfigFile, verbose: *verbose}
-	code, err := one.carryOut(ctx, evenkeel.Run)
-	if err == nil && s.world.Check() != nil {
-		return ExitFailed, s.world.Check()
+		"journal are in %s\n\n", s.rb.Title, into)
+	code, err := s.carryOut(ctx, evenkeel.Run)
+	if err == nil && served.world.Check() != nil {
+		return ExitFailed, served.world.Check()
 	}
 	return code, err
 }

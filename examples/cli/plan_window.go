@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -33,12 +34,12 @@ type windowFlags struct {
 }
 
 // add declares the flags.
-func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
-	one := func(name, usage string, set func(string) error) {
-		fs.Func(name, "with -format window: "+usage, func(text string) error {
-			w.given = append(w.given, "-"+name)
+func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
+	one := func(name, kind, usage string, set func(string) error) {
+		fs.Var(Parsed{kind, func(text string) error {
+			w.given = append(w.given, "--"+name)
 			return set(text)
-		})
+		}}, name, "with -o window: "+usage)
 	}
 	clock := func(t *time.Time) func(string) error {
 		return func(text string) (err error) {
@@ -46,26 +47,26 @@ func (w *windowFlags) add(a *App, fs *flag.FlagSet) {
 			return err
 		}
 	}
-	one("start", `when the run begins, such as "2026-11-29 22:00"; without it times count from the start`, clock(&w.Start))
-	one("end", "when the maintenance window is over", clock(&w.End))
-	one("within", "how long the maintenance window is, such as 8h; in the place of -end", func(text string) (err error) {
+	one("start", "TIME", `when the run begins, such as "2026-11-29 22:00"; without it times count from the start`, clock(&w.Start))
+	one("end", "TIME", "when the maintenance window is over", clock(&w.End))
+	one("within", "DURATION", "how long the maintenance window is, such as 8h; in the place of --end", func(text string) (err error) {
 		if w.Within, err = time.ParseDuration(text); err == nil && w.Within <= 0 {
 			err = fmt.Errorf("a maintenance window of %s is none", w.Within)
 		}
 		return err
 	})
-	one("journal", "the journal of an earlier run that has ended: it tells how long the steps take; can be repeated",
+	one("journal", "FILE", "the journal of an earlier run that has ended: it tells how long the steps take; can be repeated",
 		func(text string) error {
 			w.journals = append(w.journals, text)
 			return nil
 		})
-	one("takes", "STEP=DURATION: how long a step takes, as you say; of a rollback RUNBOOK/STEP=DURATION; can be repeated",
+	one("takes", "STEP=DURATION", "how long a step takes, as you say; of a rollback RUNBOOK/STEP=DURATION; can be repeated",
 		w.state)
 	file := ""
 	if a.Oplog != nil {
 		file = ", or a file with what rs.printReplicationInfo() printed"
 	}
-	one("oplog", "how far back an oplog reaches, such as 24h"+file+"; can be repeated", func(text string) error {
+	one("oplog", "DURATION", "how far back an oplog reaches, such as 24h"+file+"; can be repeated", func(text string) error {
 		var log evenkeel.Oplog
 		d, err := time.ParseDuration(text)
 		if err != nil && a.Oplog != nil {
@@ -120,15 +121,11 @@ func clockTime(text string) (time.Time, error) {
 
 // made tells whether the format is one of the maintenance window. Its flags are for no other.
 func (w *windowFlags) made(format string) (bool, error) {
-	if !slices.Contains(planFormats, format) {
-		return false, usageError{fmt.Errorf("there is no format %q: it is one of %s", format, strings.Join(planFormats, ", "))}
-	}
 	if slices.Contains([]string{formatWindow, formatWindowJSON, formatWindowSVG}, format) {
 		return true, nil
 	}
 	if len(w.given) > 0 {
-		return false, usageError{fmt.Errorf("%s is for -format %s, %s or %s", w.given[0], formatWindow, formatWindowJSON,
-			formatWindowSVG)}
+		return false, fmt.Errorf("%s is for -o %s, %s or %s", w.given[0], formatWindow, formatWindowJSON, formatWindowSVG)
 	}
 	return false, nil
 }

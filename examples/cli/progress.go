@@ -199,7 +199,7 @@ func (s session) explain(err error) {
 		if !shellWord.MatchString(run) {
 			run = "RUN, the name of that run" // somebody else chose it: it may be anything to a shell
 		}
-		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s -take-lease %s\n", again(s.verb), run)
+		_, _ = fmt.Fprintf(w, "\nIf that run is given up for good: %s --take-lease %s\n", again(s.verb), run)
 	case errors.As(err, &lost), errors.As(err, &stale), errors.As(err, &cannot): // the error says what to do
 	case errors.As(err, &missing), errors.As(err, &away):
 		nothing := "Nothing was done"
@@ -209,7 +209,7 @@ func (s session) explain(err error) {
 		}
 		_, _ = fmt.Fprintf(w, "\n%s. When the cause is mended: %s\n", nothing, again(s.verb))
 		if missing != nil {
-			_, _ = fmt.Fprintf(w, "Or, when it is certain that nobody works there: %s -force-takeover\n", again(s.verb))
+			_, _ = fmt.Fprintf(w, "Or, when it is certain that nobody works there: %s --force-takeover\n", again(s.verb))
 		}
 	case s.verb == "rollback":
 		_, _ = fmt.Fprintf(w, "\nThe rollback stopped there; nothing is repeated by itself. When the cause is mended: %s\n", on)
@@ -226,7 +226,7 @@ var shellWord = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 
 // again is a command that works on this run.
 func (s session) again(verb string) string {
-	return s.app.Name + " " + verb + " -config " + shellescape.Quote(s.config)
+	return s.app.Name + " " + verb + " --config " + shellescape.Quote(s.config)
 }
 
 // onward is the command that takes up what this life leaves: a run is not resumed before a rollback of it has ended.
@@ -255,7 +255,7 @@ func left(err error) string {
 	for _, w := range open.Windows {
 		text := fmt.Sprintf("%s stays open, since %s and at most %s", w, w.Since.Format(time.RFC3339), short(w.Limit))
 		if w.Stop == evenkeel.StopBetweenSteps { // an outage is ended, not extended
-			text += " (resume -extend-window " + w.ID + "=DURATION gives it more time)"
+			text += " (resume --extend-window " + w.ID + "=DURATION gives it more time)"
 		}
 		texts = append(texts, text)
 	}

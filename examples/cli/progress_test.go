@@ -48,5 +48,5 @@ func TestANoteIsTold(t *testing.T) {
 func TestAPlanWithoutAConfigurationSaysSo(t *testing.T) {
 	require.Contains(t, exampleBanner("text", ""), "built-in example")
 	require.True(t, strings.HasPrefix(exampleBanner("markdown", ""), "> **This is the plan of the built-in example"))
-	require.Contains(t, exampleBanner("text", "d"), "-dir")
+	require.Contains(t, exampleBanner("text", "d"), "--dir")
 }

@@ -3,27 +3,36 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("rehearse", flag.ContinueOnError)
-	config := fs.String("config", "", "the configuration file; the built-in example when empty")
-	dir := fs.String("dir", "", "take the example's input from this directory")
-	every := fs.Int("every", 1, "try each N-th point only")
-	if err := a.flags(fs, args, 0); err != nil {
-		return ExitInput, err
+func (a *App) rehearseCommand() *cobra.Command {
+	var config, dir string
+	var every int
+	c := a.Command(&cobra.Command{
+		Use: "rehearse", Short: "Run the runbook in a simulated world, crashing at every point", GroupID: GroupPrepare,
+		Long: `Run the runbook in a simulated world that is made of your own files: straight through, and then again for every point at
+which the tool could crash or a connection break. No machine is reached. Every point takes long; --every 100 takes each
+hundredth.`,
+		Example: "  TOOL rehearse --config config.yaml --every 100\n  TOOL rehearse --dir FOLDER",
+	}, func(ctx context.Context, _ []string) (int, error) { return a.rehearse(ctx, config, dir, every) })
+	sourceFlags(c, &config, &dir)
+	c.Flags().IntVar(&every, "every", 1, "try each `N`-th point only")
+	return c
+}
+
+func (a *App) rehearse(ctx context.Context, config, dir string, every int) (int, error) {
+	if every < 1 {
+		return ExitInput, fmt.Errorf("--every %d: it takes 1 for every point, 2 for each second one, and so on", every)
 	}
-	if *every < 1 {
-		return ExitInput, usageError{fmt.Errorf("-every %d: it takes 1 for every point, 2 for each second one, and so on", *every)}
-	}
-	cfg, _, remove, err := a.given(*config, *dir)
+	cfg, _, remove, err := a.given(config, dir)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -36,7 +45,7 @@ func (a *App) rehearse(ctx context.Context, args []string) (int, error) {
 	ctx, done := interruptible(ctx)
 	defer done()
 	report, err := evenkeel.Rehearse(ctx, play.runbook, play.world, evenkeel.RehearsalPlan{
-		Every: *every, Reset: play.reset,
+		Every: every, Reset: play.reset,
 		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false) },
 	})
 	stopped := ctx.Err() != nil

@@ -55,7 +55,7 @@ func TestARollbackThatLeavesAWindowOpen(t *testing.T) {
 	s.rolledBack(report, false)
 	require.NotContains(t, out.String(), "back at its beginning")
 	require.Contains(t, out.String(), "It is NOT as before: the window w stays open")
-	require.Contains(t, out.String(), "tool resume -config 'my conf.yaml'")
+	require.Contains(t, out.String(), "tool resume --config 'my conf.yaml'")
 }
 
 // quick is a clock on which nobody waits.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
@@ -40,89 +41,6 @@ func (a *App) runbook(cfg *Config) (*evenkeel.Runbook, error) {
 	return rb, nil
 }
 
-func (a *App) run(ctx context.Context, args []string) (int, error) {
-	return a.carryOut(ctx, "run", args, evenkeel.Run)
-}
-
-func (a *App) resume(ctx context.Context, args []string) (int, error) {
-	return a.carryOut(ctx, "resume", args, evenkeel.Resume)
-}
-
-func (a *App) rollback(ctx context.Context, args []string) (int, error) {
-	return a.carryOut(ctx, "rollback", args, evenkeel.Rollback)
-}
-
-type runFunc func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
-
-func (a *App) carryOut(ctx context.Context, name string, args []string, start runFunc) (int, error) {
-	s := session{app: a, verb: name}
-	var plan, amend, yes *bool
-	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	set.StringVar(&s.config, "config", "", "the configuration file")
-	set.BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for it")
-	set.BoolVar(&s.verbose, "v", false, "say more")
-	set.StringVar(&s.take, "take-lease", "", "take the lease over from another run, the one of this ID, which its operator has given up")
-	set.StringVar(&s.approved, "approved-digest", "", "refuse a runbook whose digest is not this one: that of the plan that was signed")
-	set.BoolVar(&s.force, "force-takeover", false,
-		"begin although a machine cannot be reached, its lease cannot be read, or another run was at work there: "+
-			"make sure first that nobody else is, and that the journal is still true")
-	switch name {
-	case "rollback":
-		plan = set.Bool("plan", false, "only print what would be undone")
-	case "resume":
-		s.extend = windows{}
-		set.Var(s.extend, "extend-window", "ID=DURATION: give a window that a stop has left open more time; can be repeated")
-		amend = set.Bool("amend", false, "take the changed runbook into the run first: amend, and then resume")
-		yes = set.Bool("yes", false, "confirm the amendment without being asked")
-	}
-	if err := a.flags(set, args, 0); err != nil {
-		return ExitInput, err
-	}
-	var err error
-	if s.cfg, s.rb, err = a.load(s.config); err != nil {
-		return ExitInput, err
-	}
-	if name == "run" && s.cfg.World == "" {
-		for _, why := range s.rb.WeakSecrets() {
-			_, _ = fmt.Fprintf(a.Stderr,
-				"warning: a password of this job is weak: %s. It is hidden in what programs print, and not where it may be a word\n", why)
-		}
-	}
-	if err := s.cfg.approval(s.rb, s.approved, name); err != nil {
-		return ExitInput, err
-	}
-	if name != "run" {
-		if _, err := os.Stat(s.journal()); err != nil {
-			return ExitInput, fmt.Errorf("there is no run to %s: %w", map[string]string{"resume": "resume", "rollback": "roll back"}[name], err)
-		}
-	}
-	switch {
-	case plan != nil && *plan:
-		return s.printRollback()
-	case amend != nil && *amend:
-		if code, err := s.amend(ctx, *yes); err != nil {
-			return code, err
-		}
-	}
-	return s.carryOut(ctx, start)
-}
-
-// windows is a flag that gives windows more time.
-type windows map[string]time.Duration
-
-func (w windows) String() string { return "" }
-
-// Set takes ID=DURATION.
-func (w windows) Set(text string) error {
-	id, by, ok := strings.Cut(text, "=")
-	d, err := time.ParseDuration(by)
-	if !ok || id == "" || err != nil || d <= 0 {
-		return fmt.Errorf("%q is not a window and how much longer it may be open, such as w=2h", text)
-	}
-	w[id] += d
-	return nil
-}
-
 // session is one life of the tool.
 type session struct {
 	app             *App
@@ -133,7 +51,7 @@ type session struct {
 	noWait, verbose bool
 	take, approved  string
 	force           bool
-	extend          windows
+	extend          map[string]time.Duration
 }
 
 // approval refuses a runbook that is not the signed one, and, where the configuration wants it, to go on without the
@@ -143,7 +61,7 @@ func (c *Config) approval(rb *evenkeel.Runbook, digest, verb string) error {
 		return &evenkeel.NotApprovedError{Approved: digest, Is: is} // the run would say it too, with an empty journal made
 	}
 	if c.RequireApproval && digest == "" && verb != "rollback" {
-		return fmt.Errorf("the configuration has require_approval: give -approved-digest DIGEST, the digest on top of the " +
+		return fmt.Errorf("the configuration has require_approval: give --approved-digest DIGEST, the digest on top of the " +
 			"plan that was signed (plan prints it)")
 	}
 	return nil
@@ -342,13 +260,20 @@ func readState(path string) (*evenkeel.State, error) {
 	return evenkeel.ReadState(records)
 }
 
-func (a *App) status(_ context.Context, args []string) (int, error) {
-	set := flag.NewFlagSet("status", flag.ContinueOnError)
-	config := set.String("config", "", "the configuration file")
-	if err := a.flags(set, args, 0); err != nil {
-		return ExitInput, err
-	}
-	cfg, err := a.Read(*config)
+func (a *App) statusCommand() *cobra.Command {
+	var config string
+	c := a.Command(&cobra.Command{
+		Use: "status", Short: "Say where a run stands", GroupID: GroupAfter,
+		Long: `Say where a run stands, from its journal: what is done, what is open, what it waits for. No machine is reached, and the
+run may go on meanwhile.`,
+		Example: "  TOOL status --config config.yaml",
+	}, func(context.Context, []string) (int, error) { return a.status(config) })
+	configFlag(c, &config)
+	return c
+}
+
+func (a *App) status(config string) (int, error) {
+	cfg, err := a.Read(config)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -372,7 +297,7 @@ func (a *App) status(_ context.Context, args []string) (int, error) {
 	for _, w := range openWindows(st) {
 		rule := "an outage: a stop waits for its close"
 		if w.Stop == evenkeel.StopBetweenSteps {
-			rule = "reduced redundancy: resume -extend-window " + w.ID + "=DURATION gives it more time"
+			rule = "reduced redundancy: resume --extend-window " + w.ID + "=DURATION gives it more time"
 			if st.RollingBack() {
 				rule = "reduced redundancy"
 			}

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -33,24 +33,32 @@ import (
 // worldHost is the name of the machine that answers for the world itself.
 const worldHost = "world"
 
+func (a *App) simulateCommand() *cobra.Command {
+	var dir, into string
+	c := a.Command(&cobra.Command{
+		Use: "simulate", Short: "Serve a simulated world over SSH, to try every other command on", GroupID: GroupPrepare,
+		Long: `Serve a simulated world over SSH until Ctrl-C, and print the configuration by which the other commands work on it. Its
+clock is simulated too: what takes hours takes seconds.`,
+		Example: "  TOOL simulate --into ./world\n  TOOL run --config ./world/config.yaml     (in another terminal)",
+	}, func(ctx context.Context, _ []string) (int, error) { return a.simulate(ctx, dir, into) })
+	dirFlag(c, &dir)
+	c.Flags().StringVar(&into, "into", "", "write keys, inputs and config.yaml into this `DIR`; a new one when empty")
+	_ = c.MarkFlagDirname("into")
+	return c
+}
+
 // simulate serves a world until it is interrupted.
-func (a *App) simulate(ctx context.Context, args []string) (int, error) {
-	fs := flag.NewFlagSet("simulate", flag.ContinueOnError)
-	dir := fs.String("dir", "", "take the input from this directory instead of the built-in example")
-	into := fs.String("into", "", "write keys, inputs and config.yaml into this directory; a new one when empty")
-	if err := a.flags(fs, args, 0); err != nil {
-		return ExitInput, err
-	}
-	if *into == "" {
+func (a *App) simulate(ctx context.Context, dir, into string) (int, error) {
+	if into == "" {
 		tmp, err := os.MkdirTemp("", a.word()+"-")
 		if err != nil {
 			return ExitFailed, err
 		}
-		*into = tmp
+		into = tmp
 	}
 	ctx, done := interruptible(ctx)
 	defer done()
-	s, err := a.serve(ctx, *into, *dir)
+	s, err := a.serve(ctx, into, dir)
 	if err != nil {
 		return ExitInput, err
 	}
@@ -59,7 +67,7 @@ func (a *App) simulate(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return ExitFailed, err
 	}
-	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run -config %s\n%s",
+	_, _ = fmt.Fprintf(a.Stdout, "# %s\n# %s run --config %s\n%s",
 		"The simulated world is served until this process ends. Run it with:", a.Name, shellescape.Quote(s.ConfigFile), raw)
 	<-ctx.Done()
 	return ExitStopped, evenkeel.ErrStopped

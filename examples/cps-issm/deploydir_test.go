@@ -28,15 +28,15 @@ func TestPlanFromTheDeployFolder(t *testing.T) {
 	config := filepath.Join(dir, "c.yaml")
 	with := func(more string) (int, string) {
 		require.NoError(t, os.WriteFile(config, []byte(job+more), 0o600))
-		return clitest.Here(app, "plan", "-config", config)
+		return clitest.Here(app, "plan", "--config", config)
 	}
 	code, out := with("")
 	require.Equal(t, cli.ExitDone, code, "%s", out)
 	require.Contains(t, out, "Configuration.csv: warning: db_authentication_enabled is TRUE")
 	require.NotContains(t, out, "canary")
-	code, out = clitest.Here(app, "rehearse", "-config", config, "-every", "400")
+	code, out = clitest.Here(app, "rehearse", "--config", config, "--every", "400")
 	require.Equal(t, cli.ExitDone, code, "%s", out)
-	code, out = clitest.Here(app, "sets", "-config", config)
+	code, out = clitest.Here(app, "sets", "--config", config)
 	require.Equal(t, cli.ExitDone, code, "%s", out)
 	require.Contains(t, out, "set 2 (4 VMs): pcrfclient01, lb01, sessionmgr01, qns01\n")
 

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
@@ -34,7 +36,7 @@ func app() *cli.App {
 		Version: version,
 		Read:    cli.ReadConfig[issmConfig], Load: load, Findings: findings, Example: example, Private: private,
 		World: world, Person: person, Inspect: inspect, Kinds: known, Oplog: oplog,
-		Verbs: []cli.Verb{setsVerb()},
+		Verbs: []func(*cli.App) *cobra.Command{setsCommand},
 		Jobs: map[string]func() *cli.App{"arbiter": arbiterApp, "haproxy": endpointsApp, "keys": keysApp,
 			"monitoring": monitoringApp, "patch": patchApp,
 			"preflight": preflightApp, "priorities": prioritiesApp, "recover": recoverApp, "restart": restartApp},

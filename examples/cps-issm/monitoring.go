@@ -71,7 +71,7 @@ func monitoringApp() *cli.App {
 	app.Backup = func(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
 		job := monitoringOf(req.Config)
 		if req.CopyTo != "" {
-			return nil, &cli.InputError{Err: errors.New("-copy-to: the files are kept in the directory files, and nowhere else")}
+			return nil, &cli.InputError{Err: errors.New("--copy-to: the files are kept in the directory files, and nowhere else")}
 		}
 		if job.Files == "" {
 			return nil, &cli.InputError{Err: errors.New("files: no directory is named for the files")}

@@ -136,7 +136,7 @@ func savePriorities(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, er
 		_, known := conf.ByName(job.Set)
 		switch _, there := os.Lstat(name); {
 		case req.CopyTo != "":
-			err = errors.New("-copy-to: the configuration of a set is kept beside the configuration file, and nowhere else")
+			err = errors.New("--copy-to: the configuration of a set is kept beside the configuration file, and nowhere else")
 		case name == "":
 			err = errors.New("saved: no file is named for the configuration of the set")
 		case there == nil:

@@ -39,7 +39,7 @@ func TestRehearseAlone(t *testing.T) {
 		a.Person = nil
 		return a
 	}
-	code, out := clitest.Here(alone, "rehearse", "-config", config)
+	code, out := clitest.Here(alone, "rehearse", "--config", config)
 	require.Equal(t, cli.ExitFailed, code, "%s", out)
 	require.Contains(t, out, "nobody in the simulated world does this: Boot the VMs")
 }
@@ -164,7 +164,7 @@ func TestRehearseOptions(t *testing.T) {
 	})
 }
 
-// -dir takes a cluster's files everywhere, and leaves them as they are.
+// --dir takes a cluster's files everywhere, and leaves them as they are.
 func TestDir(t *testing.T) { clitest.Dir(t, app, "input") }
 
 // A load balancer of the simulated cluster has as many endpoints as the configuration says, each with its console.

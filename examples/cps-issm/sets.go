@@ -3,43 +3,44 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
 
-// setsVerb is "cps-issm sets": how the VMs divide into the two cluster-upgrade sets, what is wrong with that, and the
+// setsCommand is "cps-issm sets": how the VMs divide into the two cluster-upgrade sets, what is wrong with that, and the
 // repair, days before the migration (cps:578-631). It asks no machine.
-func setsVerb() cli.Verb {
+func setsCommand(a *cli.App) *cobra.Command {
 	var config, dir, into string
-	return cli.Verb{
-		Name: "sets", Args: "-config FILE | -dir DIR [-write DIR]",
-		What: "divide the VMs into the two upgrade sets, say what is wrong with them, and propose the repair",
-		Flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&config, "config", "", "the configuration file of the migration")
-			fs.StringVar(&dir, "dir", "", "take Hosts.csv and mongoConfig.cfg from this directory, without a configuration")
-			fs.StringVar(&into, "write", "", "write the files of both sets, as repaired, into this directory")
-		},
-		Run: func(_ context.Context, a *cli.App) (int, error) {
-			cfg := &cli.Config{Job: &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg"),
-				Config: issm.Config{ArchiveDir: dir}}} // nothing is written there
-			switch {
-			case (config == "") == (dir == ""):
-				return cli.ExitInput, errors.New("it takes -config or -dir, one of them")
-			case config != "":
-				var err error
-				if cfg, err = a.Read(config); err != nil {
-					return cli.ExitInput, err
-				}
+	c := a.Command(&cobra.Command{
+		Use: "sets", Short: "Divide the VMs into the two upgrade sets", GroupID: cli.GroupLook,
+		Long: `Divide the VMs into the two cluster-upgrade sets, say what is wrong with them, and propose the repair. No machine is
+reached; --write writes the files of both sets, as repaired.`,
+		Example: "  TOOL sets --dir ./csv --write ./sets\n  TOOL sets --config config.yaml",
+	}, func(context.Context, []string) (int, error) {
+		cfg := &cli.Config{Job: &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg"),
+			Config: issm.Config{ArchiveDir: dir}}} // nothing is written there
+		switch {
+		case (config == "") == (dir == ""):
+			return cli.ExitInput, errors.New("it takes --config or --dir, one of them")
+		case config != "":
+			var err error
+			if cfg, err = a.Read(config); err != nil {
+				return cli.ExitInput, err
 			}
-			return divide(a, cfg, into)
-		},
-	}
+		}
+		return divide(a, cfg, into)
+	})
+	cli.ConfigFlag(c, &config, "the configuration `FILE` of the migration")
+	c.Flags().StringVar(&dir, "dir", "", "take Hosts.csv and mongoConfig.cfg from this `DIR`, without a configuration")
+	c.Flags().StringVar(&into, "write", "", "write the files of both sets, as repaired, into this `DIR`")
+	return c
 }
 
 // divide prints the division with what a plan finds in it, and writes the files of the repaired one into a directory,

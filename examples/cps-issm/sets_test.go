@@ -26,7 +26,7 @@ func site(t *testing.T, mongo string) string {
 // The division is printed and written days before, as create-cluster-sets.sh makes it (CPS-006).
 func TestSets(t *testing.T) {
 	config, into := clitest.Example(t, app, ""), t.TempDir()
-	code, out := clitest.Here(app, "sets", "-config", config, "-write", into)
+	code, out := clitest.Here(app, "sets", "--config", config, "--write", into)
 	require.Equal(t, cli.ExitDone, code, "%s", out)
 	require.Contains(t, out, "set 1, upgraded first (5 VMs): pcrfclient02, lb02, sessionmgr02, qns02, qns04\n")
 	require.NotContains(t, out, "repair")
@@ -34,7 +34,7 @@ func TestSets(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "pcrfclient01\nlb01\nsessionmgr01\nqns01\nqns03\n", string(raw))
 	require.NoError(t, os.WriteFile(filepath.Join(into, "cluster-upgrade-set-2.txt"), []byte("qns01\n"), 0o600))
-	code, out = clitest.Here(app, "sets", "-config", config, "-write", into)
+	code, out = clitest.Here(app, "sets", "--config", config, "--write", into)
 	require.Equal(t, cli.ExitFailed, code, "%s", out)
 	raw, err = os.ReadFile(filepath.Join(into, "cluster-upgrade-set-2.txt"))
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func TestSets(t *testing.T) {
 func TestSetsRepaired(t *testing.T) {
 	into := t.TempDir()
 	dir := site(t, strings.ReplaceAll(string(guideMongo), "sessionmgr01:27720", "sessionmgr04:27720"))
-	code, out := clitest.Here(app, "sets", "-dir", dir, "-write", into)
+	code, out := clitest.Here(app, "sets", "--dir", dir, "--write", into)
 	require.Equal(t, cli.ExitFailed, code, "%s", out)
 	require.Contains(t, out, "repair: move sessionmgr04 from /var/tmp/cluster-upgrade-set-1.txt to /var/tmp/cluster-upgrade-set-2.txt")
 	require.Contains(t, out, "\nset1: [pcrfclient02, lb02, sessionmgr02, qns02, qns04]\n"+
@@ -63,7 +63,7 @@ func TestSetsThatNoMoveRepairs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			into := t.TempDir()
-			code, out := clitest.Here(app, "sets", "-dir", site(t, mongo), "-write", into)
+			code, out := clitest.Here(app, "sets", "--dir", site(t, mongo), "--write", into)
 			require.Equal(t, cli.ExitFailed, code, "%s", out)
 			require.Contains(t, out, "no file is written")
 			left, err := os.ReadDir(into)
@@ -76,11 +76,11 @@ func TestSetsThatNoMoveRepairs(t *testing.T) {
 func TestSetsOfBadInput(t *testing.T) {
 	for name, args := range map[string][]string{
 		"nothing":         {},
-		"both":            {"-dir", "x", "-config", "y"},
-		"no such folder":  {"-dir", filepath.Join(t.TempDir(), "none")},
-		"a broken file":   {"-dir", site(t, "[SESSION-SET1]\n")},
-		"no such setting": {"-config", filepath.Join(t.TempDir(), "none.yaml")},
-		"an argument":     {"-dir", site(t, string(guideMongo)), "more"},
+		"both":            {"--dir", "x", "--config", "y"},
+		"no such folder":  {"--dir", filepath.Join(t.TempDir(), "none")},
+		"a broken file":   {"--dir", site(t, "[SESSION-SET1]\n")},
+		"no such setting": {"--config", filepath.Join(t.TempDir(), "none.yaml")},
+		"an argument":     {"--dir", site(t, string(guideMongo)), "more"},
 	} {
 		code, out := clitest.Here(app, append([]string{"sets"}, args...)...)
 		require.Equal(t, cli.ExitInput, code, "%s: %s", name, out)

@@ -31,7 +31,7 @@ func TestRealPairGoesBack(t *testing.T) {
 	require.False(t, r.began("shutdown-node2", "shutdown"))
 	r.serve(nodes[0])
 
-	exit, out := r.tool("rollback", "-plan")
+	exit, out := r.tool("rollback", "--plan")
 	require.Zero(t, exit, out)
 	require.Contains(t, out, "It goes no further back: the old system of "+nodes[0].Name()+" is erased")
 	const seed, kills, records = 20180612, 5, 34
@@ -42,12 +42,12 @@ func TestRealPairGoesBack(t *testing.T) {
 		exit, out = r.until("rollback", func() bool { return len(r.rollback()) > 1+at }, func(kill func()) { kill() })
 		require.Equal(t, -1, exit, "the rollback has fewer records than the test thinks, or it stopped:\n%s", out)
 		r.sound()
-		exit, out = r.tool("resume", "-no-wait")
+		exit, out = r.tool("resume", "--no-wait")
 		require.Equal(t, cli.ExitInput, exit, "a run goes on from the middle of a rollback:\n%s", out)
 		require.Contains(t, out, "and has not ended")
 		require.Contains(t, out, "bring it to its end first, with rollback")
 	}
-	exit, out = r.tool("rollback", "-no-wait")
+	exit, out = r.tool("rollback", "--no-wait")
 	require.Equal(t, cli.ExitDone, exit, out)
 	require.Contains(t, out, "It goes no further back: the old system of "+nodes[0].Name()+" is erased")
 	require.Contains(t, out, "Every target runs on "+nodes[1].Name()+", in the old cluster")
@@ -89,11 +89,11 @@ func TestRealPairNode2LosesPowerSwitchingOver(t *testing.T) {
 			require.NoError(t, nodes[1].PowerOn())
 			r.untouched()
 			if back {
-				exit, out = r.tool("rollback", "-no-wait")
+				exit, out = r.tool("rollback", "--no-wait")
 				require.Equal(t, cli.ExitDone, exit, out)
 				r.serve(nodes[1])
 				r.standsAs(was)
-				exit, out = r.tool("resume", "-no-wait")
+				exit, out = r.tool("resume", "--no-wait")
 				r.lookedInto(exit, out)
 			}
 			r.goesOn(before)

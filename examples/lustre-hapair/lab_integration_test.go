@@ -96,7 +96,7 @@ func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
 // command is a life of the tool.
 func (r *real) command(ctx context.Context, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, r.binary, append(args, "-config", r.config)...)
+	cmd := exec.CommandContext(ctx, r.binary, append(args, "--config", r.config)...)
 	cmd.Stdout = io.MultiWriter(&out, &r.log)
 	cmd.Stderr = cmd.Stdout
 	return cmd, &out
@@ -133,7 +133,7 @@ func (r *real) person(out string) bool {
 func (r *real) upgrade(verb string) (exit int, out string) {
 	r.t.Helper()
 	for lives := 0; lives < 20; lives++ {
-		exit, out = r.tool(verb, "-no-wait")
+		exit, out = r.tool(verb, "--no-wait")
 		if exit != cli.ExitHeld || !r.person(out) {
 			return exit, out
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre"
@@ -29,7 +31,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair", Title: "upgrade of a Lustre server pair, one node serving while the other is rebuilt", Version: version,
 		Read: cli.ReadConfig[pairConfig], Load: load, Example: example, Private: private, World: world, Inspect: inspect, Backup: takeNow,
-		Verbs: []cli.Verb{siteVerb(), waysVerb()}, Jobs: map[string]func() *cli.App{"manager": managerApp},
+		Verbs: []func(*cli.App) *cobra.Command{siteCommand, waysCommand}, Jobs: map[string]func() *cli.App{"manager": managerApp},
 	}
 }
 

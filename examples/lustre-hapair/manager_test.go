@@ -68,7 +68,7 @@ func TestManagerConfigCheck(t *testing.T) {
 	clitest.EditJob(t, config, func(job map[string]any) {
 		job["host"], job["repositories"], job["password_file"], job["skip"] = "iml", "ftp", "nowhere", []string{"users"}
 	})
-	code, out := clitest.Here(app, "manager", "config", "check", "-config", config)
+	code, out := clitest.Here(app, "manager", "config", "check", "--config", config)
 	require.Equal(t, cli.ExitInput, code, "%s", out)
 	for _, want := range []string{"host", "repositories", "password_file: the file cannot be read", "skip"} {
 		require.Contains(t, out, want)
@@ -79,11 +79,11 @@ func TestManagerConfigCheck(t *testing.T) {
 func TestManagerDir(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "iml-4.0.10.3.tar.gz"), lustretest.Bundle("4.0.10.3"), 0o600))
-	code, out := clitest.Here(app, "manager", "plan", "-dir", dir)
+	code, out := clitest.Here(app, "manager", "plan", "--dir", dir)
 	require.Zero(t, code, "%s", out)
 	require.Contains(t, out, "Bring the database up to IML 4.0.10.3")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "iml-4.0.7.0.tar.gz"), nil, 0o600))
-	code, out = clitest.Here(app, "manager", "plan", "-dir", dir)
+	code, out = clitest.Here(app, "manager", "plan", "--dir", dir)
 	require.Equal(t, cli.ExitInput, code, "%s", out)
 	require.Contains(t, out, "there must be one installer in it")
 }

@@ -78,13 +78,13 @@ func TestRehearseOptions(t *testing.T) {
 func TestRehearseContradiction(t *testing.T) {
 	config := pairOf(filepath.Join("testdata", "pairs", "knet"))(t, app)
 	clitest.EditJob(t, config, func(job map[string]any) { delete(job, "old_pcs") })
-	code, out := clitest.Here(app, "rehearse", "-config", config)
+	code, out := clitest.Here(app, "rehearse", "--config", config)
 	require.Equal(t, cli.ExitInput, code, "%s", out)
 	require.Contains(t, out, "old_pcs")
 	require.Equal(t, 1, strings.Count(out, "\n"), "%s", out)
 }
 
-// -dir takes a pair's files, or its backups, everywhere, and leaves them as they are.
+// --dir takes a pair's files, or its backups, everywhere, and leaves them as they are.
 func TestDir(t *testing.T) {
 	dirs := map[string]string{}
 	for _, name := range []string{"knet", "full-names", "named-ids", "zfs-groups", "ldiskfs-by-hand"} {

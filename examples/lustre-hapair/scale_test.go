@@ -58,9 +58,9 @@ func TestScale(t *testing.T) {
 		n, err := strconv.Atoi(size)
 		require.NoError(t, err)
 		dir := filesOf(t, n)
-		straight := took("rehearse", "-dir", dir, "-every", "1000000000")
+		straight := took("rehearse", "--dir", dir, "--every", "1000000000")
 		every := max(1, pointsIn(t, straight.out)/schedules)
-		costs := []cost{took("plan", "-dir", dir), took("demo", "-dir", dir), took("rehearse", "-dir", dir, "-every", strconv.Itoa(every))}
+		costs := []cost{took("plan", "--dir", dir), took("demo", "--dir", dir), took("rehearse", "--dir", dir, "--every", strconv.Itoa(every))}
 		var now [3]float64
 		for i, c := range costs {
 			now[i] = c.cpu.Seconds()
@@ -107,7 +107,7 @@ func schedulesIn(t *testing.T, account string) int {
 	return n
 }
 
-// filesOf are the files of a pair with so many targets, as -dir takes them.
+// filesOf are the files of a pair with so many targets, as --dir takes them.
 func filesOf(t *testing.T, targets int) string {
 	t.Helper()
 	require.Greater(t, targets, 2, "the guide's pair has two")

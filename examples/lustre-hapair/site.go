@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -30,29 +30,29 @@ type siteConfig struct {
 // sitePair is a pair of a site.
 type sitePair struct {
 	Name   string `yaml:"name"`   // what the site calls it
-	Config string `yaml:"config"` // as for `lustre-hapair run -config`
+	Config string `yaml:"config"` // as for `lustre-hapair run --config`
 }
 
-// siteVerb is "lustre-hapair site": the plan of a whole site.
-func siteVerb() cli.Verb {
+// siteCommand is "lustre-hapair site": the plan of a whole site.
+func siteCommand(a *cli.App) *cobra.Command {
 	var config string
-	return cli.Verb{
-		Name: "site", Args: "-config FILE",
-		What: "print the plan of a whole site: the manager first, then each pair in order, and what differs between them",
-		Flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&config, "config", "", "the file of the site: the configurations of its manager and of its pairs")
-		},
-		Run: func(_ context.Context, a *cli.App) (int, error) {
-			s, err := loadSite(config)
-			if err != nil {
-				return cli.ExitInput, err
-			}
-			if _, err := io.WriteString(a.Stdout, s.text()); err != nil {
-				return cli.ExitFailed, err
-			}
-			return cli.ExitDone, nil
-		},
-	}
+	c := a.Command(&cobra.Command{
+		Use: "site", Short: "Print the plan of a whole site", GroupID: cli.GroupLook,
+		Long: `Print the plan of a whole site: the manager first, then each pair in order, and what differs between them. No machine is
+reached.`,
+		Example: "  TOOL site --config site.yaml",
+	}, func(context.Context, []string) (int, error) {
+		s, err := loadSite(config)
+		if err != nil {
+			return cli.ExitInput, err
+		}
+		if _, err := io.WriteString(a.Stdout, s.text()); err != nil {
+			return cli.ExitFailed, err
+		}
+		return cli.ExitDone, nil
+	})
+	cli.ConfigFlag(c, &config, "the `FILE` of the site: the configurations of its manager and of its pairs")
+	return c
 }
 
 // part is a job of the site with its runbook.
@@ -73,7 +73,7 @@ type site struct {
 // is wrong is said at once.
 func loadSite(file string) (*site, error) {
 	if file == "" {
-		return nil, errors.New("-config is needed")
+		return nil, errors.New("--config is needed")
 	}
 	raw, err := infile.Read(file, infile.Config)
 	if err != nil {
@@ -242,7 +242,7 @@ func (p *part) steps(b *strings.Builder, command string) {
 		fmt.Fprintf(b, "   first point of no return: step %s\n", gone)
 	}
 	for _, word := range []string{"plan", "run"} {
-		fmt.Fprintf(b, "   %s %s -config %s\n", command, word, p.file)
+		fmt.Fprintf(b, "   %s %s --config %s\n", command, word, p.file)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestSitePlan(t *testing.T) {
 		job["profile"], job["atomic"] = "ldiskfs", true
 		job["agent_repos"] = []string{"https://mirror.example.com/deps.repo"}
 	})
-	code, out := clitest.Here(app, "site", "-config", file)
+	code, out := clitest.Here(app, "site", "--config", file)
 	require.Equal(t, cli.ExitDone, code, "%s", out)
 	require.Len(t, anyDigest.FindAllString(out, -1), 3)
 	out = anyDigest.ReplaceAllString(out, "digest DIGEST")
@@ -55,7 +55,7 @@ func TestSiteNotes(t *testing.T) {
 	clitest.EditJob(t, manager, func(job map[string]any) {
 		job["servers"] = append(job["servers"].([]any), "oss17.example.com") //nolint:forcetypeassert // a list of names
 	})
-	code, out := clitest.Here(app, "site", "-config", file)
+	code, out := clitest.Here(app, "site", "--config", file)
 	require.Zero(t, code, "%s", out)
 	require.Contains(t, out, "configured as pair mds\n")
 	require.Contains(t, out, "! oss17.example.com is a server of the manager, and in no pair")
@@ -111,7 +111,7 @@ func TestSiteRefusals(t *testing.T) {
 			t.Parallel()
 			file, manager, first, second := wholeSite(t)
 			c.edit(t, file, manager, first, second)
-			code, out := clitest.Here(app, "site", "-config", file)
+			code, out := clitest.Here(app, "site", "--config", file)
 			require.Equal(t, cli.ExitInput, code, "%s", out)
 			require.NotContains(t, out, "Site of the manager")
 			for _, want := range c.says {

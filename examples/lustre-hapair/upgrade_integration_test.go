@@ -127,7 +127,7 @@ func (r *real) until(verb string, come func() bool, do func(kill func())) (exit 
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
-	cmd, text := r.command(ctx, verb, "-no-wait")
+	cmd, text := r.command(ctx, verb, "--no-wait")
 	require.NoError(r.t, cmd.Start())
 	ended := make(chan struct{})
 	go func() {
@@ -167,7 +167,7 @@ func TestRealPairSurvivesKill9(t *testing.T) {
 				killed++
 			})
 		} else {
-			exit, out = r.tool(verb, "-no-wait")
+			exit, out = r.tool(verb, "--no-wait")
 		}
 		verb = "resume"
 		if exit == cli.ExitDone {
@@ -246,7 +246,7 @@ func TestRealPairNode2LosesPower(t *testing.T) {
 		}
 		return true
 	}, 3*time.Minute, 200*time.Millisecond)
-	exit, out = r.tool("resume", "-no-wait")
+	exit, out = r.tool("resume", "--no-wait")
 	r.lookedInto(exit, out)
 	r.goesOn(before)
 }

@@ -3,55 +3,56 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 )
 
-// waysVerb is "lustre-hapair ways": the upgrade in service beside the one with the targets stopped (lustre:347, 353).
-func waysVerb() cli.Verb {
+// waysCommand is "lustre-hapair ways": the upgrade in service beside the one with the targets stopped (lustre:347, 353).
+func waysCommand(a *cli.App) *cobra.Command {
 	var config string
 	stated := map[string]time.Duration{}
-	return cli.Verb{
-		Name: "ways", Args: "-config FILE [-takes STEP=DURATION]",
-		What: "compare the upgrade in service with an offline one: how long each takes, and how long the targets are down",
-		Flags: func(fs *flag.FlagSet) {
-			fs.StringVar(&config, "config", "", "the configuration file of the pair")
-			fs.Func("takes", "how long a step takes, as you say; can be repeated", func(text string) error {
-				name, value, _ := strings.Cut(text, "=")
-				d, err := time.ParseDuration(value)
-				if err != nil || name == "" || d <= 0 {
-					return errors.New("write it as STEP=DURATION, such as install-node1=45m")
-				}
-				stated[name] = d
-				return nil
-			})
-		},
-		Run: func(_ context.Context, a *cli.App) (int, error) {
-			cfg, err := a.Read(config)
-			if err != nil {
-				return cli.ExitInput, err
-			}
-			pair, err := loadPair(cfg)
-			if err != nil {
-				return cli.ExitInput, err
-			}
-			text, err := compareWays(pair, stated)
-			if err != nil {
-				return cli.ExitInput, err
-			}
-			if _, err := io.WriteString(a.Stdout, text); err != nil {
-				return cli.ExitFailed, err
-			}
-			return cli.ExitDone, nil
-		},
-	}
+	c := a.Command(&cobra.Command{
+		Use: "ways", Short: "Compare the upgrade in service with an offline one", GroupID: cli.GroupLook,
+		Long: `Compare the upgrade in service with an offline one: how long each takes, and how long the targets are down. No machine
+is reached.`,
+		Example: "  TOOL ways --config config.yaml --takes install-node1=45m --takes install-node2=45m",
+	}, func(context.Context, []string) (int, error) {
+		cfg, err := a.Read(config)
+		if err != nil {
+			return cli.ExitInput, err
+		}
+		pair, err := loadPair(cfg)
+		if err != nil {
+			return cli.ExitInput, err
+		}
+		text, err := compareWays(pair, stated)
+		if err != nil {
+			return cli.ExitInput, err
+		}
+		if _, err := io.WriteString(a.Stdout, text); err != nil {
+			return cli.ExitFailed, err
+		}
+		return cli.ExitDone, nil
+	})
+	cli.ConfigFlag(c, &config, "the configuration `FILE` of the pair")
+	c.Flags().Var(cli.Parsed{Kind: "STEP=DURATION", Read: func(text string) error {
+		name, value, _ := strings.Cut(text, "=")
+		d, err := time.ParseDuration(value)
+		if err != nil || name == "" || d <= 0 {
+			return errors.New("write it as STEP=DURATION, such as install-node1=45m")
+		}
+		stated[name] = d
+		return nil
+	}}, "takes", "how long a step takes, as you say; can be repeated")
+	return c
 }
 
 // way is one of the two, with its timetable.
@@ -84,7 +85,7 @@ func compareWays(pair *upgrade.Pair, stated map[string]time.Duration) (string, e
 	}
 	for name := range stated {
 		if !known[name] {
-			return "", fmt.Errorf("-takes %s: neither way has such a step", name)
+			return "", fmt.Errorf("--takes %s: neither way has such a step", name)
 		}
 	}
 	var b strings.Builder
@@ -95,8 +96,8 @@ func compareWays(pair *upgrade.Pair, stated map[string]time.Duration) (string, e
 	fmt.Fprintf(&b, "Saved by going offline: %s of the whole; paid: an outage of %s, where the other way has %s.\n",
 		saved(on.Total, off.Total), off.Absences[0].Lasts, counted(len(on.Windows), "short one", "short ones"))
 	if on.Total.AtLeast || off.Total.AtLeast {
-		b.WriteString("What nobody knows counts as nothing, so these are no more than the steps of which it is known. Say more by -takes, or\n" +
-			"read it from the journal of an earlier run with plan -o window -journal.\n")
+		b.WriteString("What nobody knows counts as nothing, so these are no more than the steps of which it is known. Say more by --takes, or\n" +
+			"read it from the journal of an earlier run with plan -o window --journal.\n")
 	}
 	return b.String(), nil
 }

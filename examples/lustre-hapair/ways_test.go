@@ -13,13 +13,13 @@ import (
 // LUS-044, LUS-045: both ways with their numbers, which come from the same timetable as every plan of a window.
 func TestWays(t *testing.T) {
 	config := clitest.Example(t, app, "")
-	args := []string{"ways", "-config", config}
+	args := []string{"ways", "--config", config}
 	code, out := clitest.Here(app, args...)
 	require.Zero(t, code, "%s", out)
 	require.Contains(t, out, "takes: unknown")
 	require.Contains(t, out, "nobody knows how much")
 	for _, step := range []string{"install-node1=1h", "install-node2=1h", "lustre-node1=30m", "lustre-node2=30m", "switch-over=2m", "stop-targets=1m"} {
-		args = append(args, "-takes", step)
+		args = append(args, "--takes", step)
 	}
 	code, out = clitest.Here(app, args...)
 	require.Zero(t, code, "%s", out)
@@ -29,9 +29,9 @@ func TestWays(t *testing.T) {
 	_, again := clitest.Here(app, args...)
 	require.Equal(t, out, again, "whichever way the configuration takes")
 	for _, bad := range []string{"nowhere=1h", "install-node1=x", "install-node1=-1h", "=1h"} {
-		code, out := clitest.Here(app, "ways", "-config", config, "-takes", bad)
+		code, out := clitest.Here(app, "ways", "--config", config, "--takes", bad)
 		require.Equal(t, cli.ExitInput, code, "%s", out)
 	}
-	code, out = clitest.Here(app, "ways", "-config", "nowhere.yaml")
+	code, out = clitest.Here(app, "ways", "--config", "nowhere.yaml")
 	require.Equal(t, cli.ExitInput, code, "%s", out)
 }

@@ -27,7 +27,7 @@ import (
 // Canaries are secrets planted in what a binary reads.
 type Canaries struct {
 	App     func() *cli.App // with an Example that plants them
-	Dir     string          // for -dir; empty for none
+	Dir     string          // for --dir; empty for none
 	Secrets []string
 	Planted []string // the names of the files that may hold them, as patterns
 	// Fail tells whether a command fails, and repeats every secret in every form; in is what it reads.
@@ -88,7 +88,7 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 	}
 	dir := func(args ...string) []string {
 		if c.Dir != "" {
-			args = append(args, "-dir", c.Dir)
+			args = append(args, "--dir", c.Dir)
 		}
 		return args
 	}
@@ -99,16 +99,16 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 	configs, err := filepath.Glob(filepath.Join(tmp, "*", "config.yaml"))
 	require.NoError(t, err)
 	require.Len(t, configs, 1)
-	run([]int{cli.ExitDone}, "status", "-config", configs[0])
+	run([]int{cli.ExitDone}, "status", "--config", configs[0])
 	for _, format := range []string{"text", "markdown", "window", "window-json", "window-svg"} {
-		run([]int{cli.ExitDone}, "plan", "-config", configs[0], "-format", format)
-		run([]int{cli.ExitDone}, dir("plan", "-format", format)...)
+		run([]int{cli.ExitDone}, "plan", "--config", configs[0], "-o", format)
+		run([]int{cli.ExitDone}, dir("plan", "-o", format)...)
 	}
-	run([]int{cli.ExitDone, cli.ExitFailed}, dir("rehearse", "-every", "1000")...)
+	run([]int{cli.ExitDone, cli.ExitFailed}, dir("rehearse", "--every", "1000")...)
 	require.NoError(t, filepath.WalkDir(filepath.Dir(configs[0]), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput}, "inspect", path)
-			run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput}, "inspect", "-json", path)
+			run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput}, "inspect", "--json", path)
 		}
 		return err
 	}))

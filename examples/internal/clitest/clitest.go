@@ -156,7 +156,7 @@ func Serve(t *testing.T) *World {
 func serve(t *testing.T, job string, args ...string) *World {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := tool(context.Background(), "", append(args, "-into", dir)...)
+	cmd := tool(context.Background(), "", append(args, "--into", dir)...)
 	cmd.Env = append(cmd.Env, asJob+"="+job)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -248,7 +248,7 @@ func Tool(t *testing.T, die string, args ...string) (int, string) {
 // which must end in the same state.
 func Kill(t *testing.T, app func() *cli.App) {
 	straight := Serve(t)
-	code, out := Tool(t, "", "run", "-config", straight.Config)
+	code, out := Tool(t, "", "run", "--config", straight.Config)
 	require.Equal(t, 0, code, "%s", out)
 	want := straight.Ask("hash")
 	commands, err := strconv.Atoi(straight.Ask("commands"))
@@ -265,7 +265,7 @@ func Kill(t *testing.T, app func() *cli.App) {
 				t.Parallel()
 				w := Serve(t)
 				if kind.name == "record" || kind.name == "torn" {
-					code, out := Tool(t, fmt.Sprintf("%s:%d", kind.name, at), "run", "-config", w.Config)
+					code, out := Tool(t, fmt.Sprintf("%s:%d", kind.name, at), "run", "--config", w.Config)
 					require.Equal(t, -1, code, "it did not die: %s", out)
 				} else {
 					killHeld(t, w, kind.name, at, "run")
@@ -274,7 +274,7 @@ func Kill(t *testing.T, app func() *cli.App) {
 				if countRecords(t, w.Config) == 0 {
 					command = "run" // it died before the first record was whole: nothing was begun
 				}
-				code, out := Tool(t, "", command, "-config", w.Config)
+				code, out := Tool(t, "", command, "--config", w.Config)
 				require.Equal(t, 0, code, "%s", out)
 				require.Equal(t, want, w.Ask("hash"), "it ended in another state than the uninterrupted run")
 				checkReport(t, app, w)
@@ -292,7 +292,7 @@ func March(t *testing.T, app func() *cli.App) {
 		t.Skip("it takes minutes: not with -short, and not with the race detector")
 	}
 	straight := Serve(t)
-	code, out := Tool(t, "", "run", "-config", straight.Config)
+	code, out := Tool(t, "", "run", "--config", straight.Config)
 	require.Equal(t, 0, code, "%s", out)
 	want := straight.Ask("hash")
 	for _, kind := range []string{"record", "torn", "before", "after"} {
@@ -334,7 +334,7 @@ func (w *World) life(kind, command string) bool {
 	w.t.Helper()
 	what := fmt.Sprintf("new/%d", marchEvery(w.t, kind))
 	if kind == "record" || kind == "torn" {
-		code, out := Tool(w.t, kind+":"+what, command, "-config", w.Config)
+		code, out := Tool(w.t, kind+":"+what, command, "--config", w.Config)
 		if code == 0 {
 			return false
 		}
@@ -342,7 +342,7 @@ func (w *World) life(kind, command string) bool {
 		return true
 	}
 	w.Ask("hold", kind, what)
-	cmd := tool(context.Background(), "", command, "-config", w.Config)
+	cmd := tool(context.Background(), "", command, "--config", w.Config)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(w.t, cmd.Start())
@@ -371,7 +371,7 @@ func (w *World) life(kind, command string) bool {
 func killHeld(t *testing.T, w *World, when string, at int, verb ...string) {
 	t.Helper()
 	w.Ask("hold", when, strconv.Itoa(at))
-	cmd := tool(context.Background(), "", append(verb, "-config", w.Config)...)
+	cmd := tool(context.Background(), "", append(verb, "--config", w.Config)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())

@@ -19,7 +19,7 @@ var (
 func Plan(t *testing.T) {
 	for format, name := range map[string]string{"text": "plan.txt", "markdown": "plan.md", "window": "window.txt"} {
 		t.Run(format, func(t *testing.T) {
-			code, out := Tool(t, "", "plan", "-format", format)
+			code, out := Tool(t, "", "plan", "-o", format)
 			require.Equal(t, 0, code, "%s", out)
 			require.NotRegexp(t, temporary, out, "a directory that is gone when the plan is read")
 			golden.Check(t, name, digest.ReplaceAllString(out, "SHA256"))

@@ -106,10 +106,10 @@ func (p Procedure) ready(t *testing.T) *World {
 	}
 	args := p.command("simulate")
 	if p.Dir != "" {
-		args = append(args, "-dir", p.Dir)
+		args = append(args, "--dir", p.Dir)
 	}
 	w := serve(t, job, args...)
-	run := append(p.command("run"), "-config", w.Config)
+	run := append(p.command("run"), "--config", w.Config)
 	switch p.Back {
 	case "":
 	case AtEnd:
@@ -125,7 +125,7 @@ func (p Procedure) ready(t *testing.T) *World {
 // finish has a verb come to its end, in which the world must be as it is to be.
 func (p Procedure) finish(t *testing.T, app func() *cli.App, w *World, verb string) {
 	t.Helper()
-	code, out := Tool(t, "", append(p.command(verb), "-config", w.Config)...)
+	code, out := Tool(t, "", append(p.command(verb), "--config", w.Config)...)
 	require.Equal(t, 0, code, "%s", out)
 	end := w.Ask("hash")
 	for _, line := range p.Has {
@@ -163,7 +163,7 @@ func (p Procedure) killed(t *testing.T, app func() *cli.App) {
 		for _, at := range middle(t, counts[kind]) {
 			w := p.ready(t)
 			if kind == "record" {
-				code, out := Tool(t, "record:"+strconv.Itoa(at), append(p.command(first), "-config", w.Config)...)
+				code, out := Tool(t, "record:"+strconv.Itoa(at), append(p.command(first), "--config", w.Config)...)
 				require.Equal(t, -1, code, "it did not die at record %d: %s", at, out)
 			} else {
 				killHeld(t, w, kind, at, p.command(first)...)

@@ -70,7 +70,7 @@ func RehearseTouchesNothing(t *testing.T, app func() *cli.App) {
 	t.Setenv("TMPDIR", tmp)
 	before := snapshot(t, filepath.Dir(config))
 	for range 2 {
-		code, out := Tool(t, "", "rehearse", "-every", "400", "-config", config)
+		code, out := Tool(t, "", "rehearse", "--every", "400", "--config", config)
 		clean(t, code, out)
 		require.Equal(t, before, snapshot(t, filepath.Dir(config)))
 		require.Empty(t, snapshot(t, tmp), "left over")
@@ -137,7 +137,7 @@ func RehearseOptions[J any](t *testing.T, app func() *cli.App, options map[strin
 					o.Edit(t, filepath.Dir(config), job)
 				}
 			})
-			code, out := Here(app, "rehearse", "-every", seldom, "-config", config)
+			code, out := Here(app, "rehearse", "--every", seldom, "--config", config)
 			clean(t, code, out)
 		})
 	}
@@ -232,11 +232,11 @@ func Dir(t *testing.T, app func() *cli.App, dir string) {
 	t.Helper()
 	once(t)
 	before := snapshot(t, dir)
-	code, out := Here(app, "plan", "-dir", dir)
+	code, out := Here(app, "plan", "--dir", dir)
 	require.Zero(t, code, "%s", out)
-	code, out = Here(app, "rehearse", "-every", seldom, "-dir", dir)
+	code, out = Here(app, "rehearse", "--every", seldom, "--dir", dir)
 	clean(t, code, out)
-	code, out = Here(app, "demo", "-dir", dir)
+	code, out = Here(app, "demo", "--dir", dir)
 	require.Zero(t, code, "%s", out)
 	require.Contains(t, out, "invariants violated: none")
 	require.Equal(t, before, snapshot(t, dir))

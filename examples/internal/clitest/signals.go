@@ -60,7 +60,7 @@ func send(signal syscall.Signal) error {
 // Ctrl-C stops it at once.
 func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice string, actions ...string) {
 	straight := Serve(t)
-	code, out := Tool(t, "", "run", "-config", straight.Config)
+	code, out := Tool(t, "", "run", "--config", straight.Config)
 	require.Equal(t, 0, code, "%s", out)
 	want, longest := straight.Ask("hash"), outages(straight)
 	for i, action := range actions {
@@ -75,9 +75,9 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 				var code int
 				var out string
 				if how == "PIPE" {
-					code, out = readUntil(t, title(t, app, w, action), "run", "-config", w.Config)
+					code, out = readUntil(t, title(t, app, w, action), "run", "--config", w.Config)
 				} else {
-					code, out = Tool(t, how+":"+action, "run", "-config", w.Config)
+					code, out = Tool(t, how+":"+action, "run", "--config", w.Config)
 				}
 				require.Equal(t, cli.ExitStopped, code, "%s", out)
 				if how == "INT" || how == "TERM" {
@@ -85,7 +85,7 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 				}
 				if how == "PIPE" {
 					require.Equal(t, 1, strings.Count(out, "the output is lost"), "%s", out)
-					require.Contains(t, out, "To go on: "+app().Name+" resume -config "+w.Config)
+					require.Contains(t, out, "To go on: "+app().Name+" resume --config "+w.Config)
 				}
 				w.after(t, want, longest, limit)
 			})
@@ -94,13 +94,13 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 	t.Run("twice "+twice, func(t *testing.T) {
 		t.Parallel()
 		w := Serve(t)
-		code, out := Tool(t, "TWICE:"+twice, "run", "-config", w.Config)
+		code, out := Tool(t, "TWICE:"+twice, "run", "--config", w.Config)
 		require.Equal(t, cli.ExitFailed, code, "%s", out)
 		require.Contains(t, out, "STOPPING: stopping at once")
 		require.Contains(t, out, "left open: window ")
 		require.Less(t, strings.Index(out, "STOPPING: stopping at once"), strings.LastIndex(out, "left open: window "),
 			"it says first what it leaves down")
-		code, status := Tool(t, "", "status", "-config", w.Config)
+		code, status := Tool(t, "", "status", "--config", w.Config)
 		require.Equal(t, 0, code)
 		require.Contains(t, status, "an outage: a stop waits for its close")
 		w.after(t, want, nil, 0)
@@ -111,7 +111,7 @@ func Signals(t *testing.T, app func() *cli.App, limit time.Duration, twice strin
 // signal at action, and a second at twice, end it as they end any other.
 func Unread(t *testing.T, app func() *cli.App, limit time.Duration, twice, action string) {
 	straight := Serve(t)
-	code, out := Tool(t, "", "run", "-config", straight.Config)
+	code, out := Tool(t, "", "run", "--config", straight.Config)
 	require.Equal(t, 0, code, "%s", out)
 	want, longest := straight.Ask("hash"), outages(straight)
 	for _, one := range []struct {
@@ -121,7 +121,7 @@ func Unread(t *testing.T, app func() *cli.App, limit time.Duration, twice, actio
 		t.Run("unread "+one.die, func(t *testing.T) {
 			t.Parallel()
 			w := Serve(t)
-			require.Equal(t, one.end, unread(t, one.die, "run", "-config", w.Config))
+			require.Equal(t, one.end, unread(t, one.die, "run", "--config", w.Config))
 			switch one.end {
 			case cli.ExitDone:
 				require.Equal(t, want, w.Ask("hash"))
@@ -167,10 +167,10 @@ func (w *World) after(t *testing.T, want string, longest map[string]time.Duratio
 			require.LessOrEqual(t, lasted, longest[what]+limit, "%s was down while nobody worked", what)
 		}
 	}
-	code, out := Tool(t, "", "resume", "-config", w.Config)
+	code, out := Tool(t, "", "resume", "--config", w.Config)
 	if strings.Contains(out, "cannot be reached, and nobody else may be kept out there") {
 		// In that hour the operator has taken away a machine that is to be replaced. The operator knows, and forces the takeover.
-		code, out = Tool(t, "", "resume", "-force-takeover", "-config", w.Config)
+		code, out = Tool(t, "", "resume", "--force-takeover", "--config", w.Config)
 	}
 	require.Equal(t, 0, code, "%s", out)
 	require.Equal(t, want, w.Ask("hash"), "it ended in another state than the run that nobody stopped")

@@ -42,7 +42,7 @@ var promises = map[string]promise{
 	"go run ./examples/lustre-hapair demo": {after: wholeJob},
 	"go run ./examples/cps-issm demo":      {after: wholeJob},
 	"go build ./examples/lustre-hapair":    {after: built("lustre-hapair")},
-	"./lustre-hapair backup -config pair.yaml -copy-to vault:/srv/backups": {
+	"./lustre-hapair backup --config pair.yaml --copy-to vault:/srv/backups": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t); c.vault(t) },
 		after: func(t *testing.T, c *site, out string) {
 			t.Helper()
@@ -82,9 +82,9 @@ var promises = map[string]promise{
 		},
 	},
 	"./lustre-hapair inspect examples/lustre-hapair/testdata/pairs/zfs-groups/cib.xml": {after: prints("nothing is wrong with it")},
-	"./lustre-hapair plan -dir examples/lustre-hapair/testdata/pairs/zfs-groups":       {after: prints("Move every target from")},
-	"./lustre-hapair demo -dir examples/lustre-hapair/testdata/pairs/ldiskfs-by-hand":  {after: wholeJob},
-	"./lustre-hapair plan -config pair.yaml -format markdown > runbook.md": {
+	"./lustre-hapair plan --dir examples/lustre-hapair/testdata/pairs/zfs-groups":       {after: prints("Move every target from")},
+	"./lustre-hapair demo --dir examples/lustre-hapair/testdata/pairs/ldiskfs-by-hand":  {after: wholeJob},
+	"./lustre-hapair plan --config pair.yaml -o markdown > runbook.md": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after: func(t *testing.T, c *site, _ string) {
 			t.Helper()
@@ -94,7 +94,7 @@ var promises = map[string]promise{
 			require.NoFileExists(t, filepath.Join(c.dir, "journal.jsonl"))
 		},
 	},
-	"./lustre-hapair plan -config pair.yaml -o window -within 6h": {
+	"./lustre-hapair plan --config pair.yaml -o window --within 6h": {
 		exit:   cli.ExitFailed, // nobody knows whether it fits
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after: func(t *testing.T, c *site, out string) {
@@ -105,8 +105,8 @@ var promises = map[string]promise{
 		},
 	},
 	"go build ./examples/cps-issm": {after: built("cps-issm")},
-	"./cps-issm plan -config cluster.yaml -o window -start '2026-11-29 22:00' -end '2026-11-30 06:00' " +
-		"-journal lab.jsonl -takes redeploy-set-1=90m -oplog oplog.txt": {
+	"./cps-issm plan --config cluster.yaml -o window --start '2026-11-29 22:00' --end '2026-11-30 06:00' " +
+		"--journal lab.jsonl --takes redeploy-set-1=90m --oplog oplog.txt": {
 		exit:   cli.ExitFailed, // the journal is that of a simulated world
 		before: func(t *testing.T, c *site) { t.Helper(); c.cluster(t) },
 		after: func(t *testing.T, _ *site, out string) {
@@ -117,7 +117,7 @@ var promises = map[string]promise{
 			require.Regexp(t, `(?m)^ +12 .* 1 h 30 m `, out, "what was stated")
 		},
 	},
-	"./cps-issm plan -config cluster.yaml -o window-svg -within 8h -journal lab.jsonl > window.svg": {
+	"./cps-issm plan --config cluster.yaml -o window-svg --within 8h --journal lab.jsonl > window.svg": {
 		exit:   cli.ExitFailed,
 		before: func(t *testing.T, c *site) { t.Helper(); c.cluster(t) },
 		after: func(t *testing.T, c *site, _ string) {
@@ -127,7 +127,7 @@ var promises = map[string]promise{
 			require.Regexp(t, `(?s)^<svg .*</svg>\s*$`, string(raw))
 		},
 	},
-	"./lustre-hapair rehearse -config pair.yaml -every 100": {
+	"./lustre-hapair rehearse --config pair.yaml --every 100": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after: func(t *testing.T, c *site, out string) {
 			t.Helper()
@@ -137,7 +137,7 @@ var promises = map[string]promise{
 			require.Zero(t, c.report(t).Log, "the machines that the configuration leads to were touched")
 		},
 	},
-	"./lustre-hapair config check -config pair.yaml": {
+	"./lustre-hapair config check --config pair.yaml": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after: func(t *testing.T, c *site, out string) {
 			t.Helper()
@@ -145,11 +145,11 @@ var promises = map[string]promise{
 			require.NoFileExists(t, filepath.Join(c.dir, "journal.jsonl"))
 		},
 	},
-	"./lustre-hapair run -config pair.yaml": {
+	"./lustre-hapair run --config pair.yaml": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t) },
 		after:  upgraded,
 	},
-	"./lustre-hapair status -config pair.yaml": {
+	"./lustre-hapair status --config pair.yaml": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t); c.paused(t) },
 		after: func(t *testing.T, _ *site, out string) {
 			t.Helper()
@@ -157,11 +157,11 @@ var promises = map[string]promise{
 			require.Regexp(t, `(?m)^ +\d+ +backup-node1 +done in `, out)
 		},
 	},
-	"./lustre-hapair resume -config pair.yaml": {
+	"./lustre-hapair resume --config pair.yaml": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t); c.paused(t) },
 		after:  upgraded,
 	},
-	"./lustre-hapair rollback -config pair.yaml": {
+	"./lustre-hapair rollback --config pair.yaml": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t); c.crashed(t, "standby") },
 		after: func(t *testing.T, c *site, _ string) {
 			t.Helper()
@@ -235,7 +235,7 @@ func upgraded(t *testing.T, c *site, out string) {
 	r := c.report(t)
 	require.Empty(t, r.Violations)
 	require.Equal(t, c.served, r.Serving, "each target is where it belongs")
-	exit, out := shell(t, c.dir, "./lustre-hapair status -config pair.yaml")
+	exit, out := shell(t, c.dir, "./lustre-hapair status --config pair.yaml")
 	require.Zero(t, exit)
 	require.Regexp(t, `(?m)^done$`, out)
 }
@@ -269,7 +269,7 @@ func (c *site) pair(t *testing.T) {
 	require.NotEqual(t, cib, finding)
 	require.NoError(t, os.WriteFile(filepath.Join(files, "with-a-finding.xml"), []byte(finding), 0o600))
 
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "./lustre-hapair", "simulate", "-into", ".", "-dir", "pair")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "./lustre-hapair", "simulate", "--into", ".", "--dir", "pair")
 	cmd.Dir = c.dir
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -354,7 +354,7 @@ func (c *site) report(t *testing.T) (r cli.WorldReport) {
 // paused has a run that waits for the person who installs a system.
 func (c *site) paused(t *testing.T) {
 	t.Helper()
-	exit, out := shell(t, c.dir, "./lustre-hapair run -no-wait -config pair.yaml")
+	exit, out := shell(t, c.dir, "./lustre-hapair run --no-wait --config pair.yaml")
 	require.Equal(t, cli.ExitHeld, exit, "%s", out)
 }
 
@@ -362,7 +362,7 @@ func (c *site) paused(t *testing.T) {
 func (c *site) crashed(t *testing.T, word string) {
 	t.Helper()
 	c.ask(t, "hold", "after", word)
-	cmd := exec.CommandContext(t.Context(), "./lustre-hapair", "run", "-config", "pair.yaml")
+	cmd := exec.CommandContext(t.Context(), "./lustre-hapair", "run", "--config", "pair.yaml")
 	cmd.Dir = c.dir
 	require.NoError(t, cmd.Start())
 	require.Equal(t, "held", strings.TrimSpace(c.ask(t, "held")))

@@ -94,7 +94,7 @@ func written(name string, words ...string) func(*testing.T, *lab, string) {
 }
 
 // runPair is the command that goes on while its reader works in another terminal.
-const runPair = "./lustre-hapair run -config pair.yaml"
+const runPair = "./lustre-hapair run --config pair.yaml"
 
 // pairPromises are what README.md promises of the commands of its chapter on the real pair. They run in its order; one
 // that stands there twice may promise more the second time.
@@ -105,8 +105,8 @@ var pairPromises = map[string][]func(*testing.T, *lab, string){
 	"./pairlabd cluster":                   {says("the old cluster serves 3 targets")},
 	"./pairlabd config > pair.yaml": {written("pair.yaml", "ct6-mds1.lfs.intl: "),
 		written("pair.yaml", "/archives/bck-ct6-mds1-", "/archives/bck-ct6-mds2-")},
-	"./lustre-hapair backup -config pair.yaml": {says("ct6-mds1.lfs.intl: ", "ct6-mds2.lfs.intl: ")},
-	"./lustre-hapair plan -config pair.yaml":   {says("Upgrade of the Lustre pair ct6-mds1.lfs.intl and ct6-mds2.lfs.intl")},
+	"./lustre-hapair backup --config pair.yaml": {says("ct6-mds1.lfs.intl: ", "ct6-mds2.lfs.intl: ")},
+	"./lustre-hapair plan --config pair.yaml":   {says("Upgrade of the Lustre pair ct6-mds1.lfs.intl and ct6-mds2.lfs.intl")},
 	"./pairlabd wipe ct6-mds1 new":             {says()},
 	"./pairlabd wipe ct6-mds2 new":             {says()},
 	"./pairlabd exec ct6-mds1 crm_mon -1":      {says("Online: [ ct6-mds1.lfs.intl ct6-mds2.lfs.intl ]")},
@@ -170,7 +170,7 @@ func TestRealPair(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join(l.dir, "pair.yaml"))
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), "bck-ct6-mds", "backups of the pair before")
-	exit, out := shell(t, l.dir, "./lustre-hapair status -config pair.yaml", l.env...)
+	exit, out := shell(t, l.dir, "./lustre-hapair status --config pair.yaml", l.env...)
 	require.Equal(t, cli.ExitInput, exit)
 	require.Contains(t, out, "there is no run")
 	exit, out = shell(t, l.dir, "./pairlabd truth", l.env...)

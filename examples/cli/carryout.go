@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+type runFunc func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
+
+func (a *App) runCommand() *cobra.Command {
+	s := &session{app: a, verb: "run"}
+	return s.command(&cobra.Command{
+		Short: "Carry out the runbook, with a journal",
+		Long: `Carry out the runbook on the machines of the configuration. What is done is kept in the journal: after a stop, a crash or
+a lost connection, resume goes on from there. What no command can do or see you are asked for.`,
+		Example: `  TOOL run --config config.yaml
+  TOOL run --config config.yaml --approved-digest DIGEST --no-wait`,
+	}, func(ctx context.Context, _ []string) (int, error) { return s.begin(ctx, evenkeel.Run) })
+}
+
+func (a *App) resumeCommand() *cobra.Command {
+	s := &session{app: a, verb: "resume", extend: map[string]time.Duration{}}
+	var amend, yes bool
+	c := s.command(&cobra.Command{
+		Short: "Go on with a run where its journal ends",
+		Long: `Go on with a run where its journal ends, whatever ended it. What was begun and may have taken effect is looked at first;
+nothing that changes anything is done twice blindly.`,
+		Example: `  TOOL resume --config config.yaml
+  TOOL resume --config config.yaml --extend-window w=2h
+  TOOL resume --config config.yaml --amend`,
+	}, func(ctx context.Context, _ []string) (int, error) {
+		if code, err := s.prepare(); err != nil {
+			return code, err
+		}
+		if amend {
+			if code, err := s.amend(ctx, yes); err != nil {
+				return code, err
+			}
+		}
+		return s.carryOut(ctx, evenkeel.Resume)
+	})
+	c.Flags().Var(Parsed{"ID=DURATION", s.extended}, "extend-window", "give a window that a stop has left open more time; can be repeated")
+	c.Flags().BoolVar(&amend, "amend", false, "take the changed runbook into the run first: amend, and then resume")
+	c.Flags().BoolVar(&yes, "yes", false, "confirm the amendment without being asked")
+	return c
+}
+
+func (a *App) rollbackCommand() *cobra.Command {
+	s := &session{app: a, verb: "rollback"}
+	var plan bool
+	c := s.command(&cobra.Command{
+		Short: "Undo what was done, the last step first, as far as possible",
+		Long: `Undo what was done, the last step first, as far as that is possible: a step that cannot be undone ends it, and is named.
+What still differs from the state before the run is said. --plan prints what it would do, and does nothing.`,
+		Example: `  TOOL rollback --config config.yaml --plan
+  TOOL rollback --config config.yaml`,
+	}, func(ctx context.Context, _ []string) (int, error) {
+		if !plan {
+			return s.begin(ctx, evenkeel.Rollback)
+		}
+		if code, err := s.prepare(); err != nil {
+			return code, err
+		}
+		return s.printRollback()
+	})
+	c.Flags().BoolVar(&plan, "plan", false, "only print what would be undone")
+	return c
+}
+
+// command makes the command of a session, with the flags of all that carry something out.
+func (s *session) command(c *cobra.Command, run func(context.Context, []string) (int, error)) *cobra.Command {
+	c.Use, c.GroupID = s.verb, GroupCarryOut
+	c = s.app.Command(c, run)
+	configFlag(c, &s.config)
+	approvedFlag(c, &s.approved)
+	c.Flags().BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for it")
+	c.Flags().StringVar(&s.take, "take-lease", "", "take the lease over from another run, the one of this `ID`, which its operator has given up")
+	c.Flags().BoolVar(&s.force, "force-takeover", false,
+		"begin although a machine cannot be reached, its lease cannot be read, or another run was at work there: "+
+			"make sure first that nobody else is, and that the journal is still true")
+	s.shownFlags(c)
+	return c
+}
+
+// shownFlags declare what is shown of a run, and kept of it beside the journal.
+func (s *session) shownFlags(c *cobra.Command) {
+	c.Flags().BoolVarP(&s.verbose, "verbose", "v", false, "say more")
+}
+
+// extended takes in ID=DURATION, how much longer a window may be open.
+func (s *session) extended(text string) error {
+	id, by, _ := strings.Cut(text, "=")
+	d, err := time.ParseDuration(by)
+	if id == "" || err != nil || d <= 0 {
+		return fmt.Errorf("it is not a window and how much longer it may be open, such as w=2h")
+	}
+	s.extend[id] += d
+	return nil
+}
+
+// begin prepares and carries out.
+func (s *session) begin(ctx context.Context, start runFunc) (int, error) {
+	if code, err := s.prepare(); err != nil {
+		return code, err
+	}
+	return s.carryOut(ctx, start)
+}
+
+// prepare reads the configuration, and refuses what is not signed or has no run to go on with. Nothing is touched.
+func (s *session) prepare() (int, error) {
+	var err error
+	if s.cfg, s.rb, err = s.app.load(s.config); err != nil {
+		return ExitInput, err
+	}
+	if s.verb == "run" && s.cfg.World == "" {
+		for _, why := range s.rb.WeakSecrets() {
+			_, _ = fmt.Fprintf(s.app.Stderr,
+				"warning: a password of this job is weak: %s. It is hidden in what programs print, and not where it may be a word\n", why)
+		}
+	}
+	if err := s.cfg.approval(s.rb, s.approved, s.verb); err != nil {
+		return ExitInput, err
+	}
+	if s.verb == "run" {
+		return ExitDone, nil
+	}
+	if _, err := os.Stat(s.journal()); err != nil {
+		return ExitInput, fmt.Errorf("there is no run to %s: %w", map[string]string{"resume": "resume", "rollback": "roll back"}[s.verb], err)
+	}
+	return ExitDone, nil
+}

@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
+)
+
+// The groups of commands in the help, in the order in which an operator needs them.
+const (
+	GroupLook     = "look"
+	GroupPrepare  = "prepare"
+	GroupCarryOut = "carry out"
+	GroupAfter    = "afterwards"
+	groupJobs     = "jobs"
+	groupTool     = "tool"
+)
+
+var groups = []*cobra.Group{
+	{ID: GroupLook, Title: "Look at what you have (nothing is changed):"},
+	{ID: GroupPrepare, Title: "Prepare:"},
+	{ID: GroupCarryOut, Title: "Carry out:"},
+	{ID: GroupAfter, Title: "Afterwards, and meanwhile:"},
+	{ID: groupJobs, Title: "Other jobs, each with commands of its own:"},
+	{ID: groupTool, Title: "About this tool:"},
+}
+
+// Command finishes a command of this job: run does it and gives the exit code; the error is what is left to be said. In
+// its Example the word TOOL stands for the name of the job. It takes no arguments beside its flags unless its Args say so.
+func (a *App) Command(c *cobra.Command, run func(ctx context.Context, args []string) (int, error)) *cobra.Command {
+	c.Example = strings.ReplaceAll(c.Example, "TOOL", a.Name)
+	if c.Args == nil {
+		c.Args = cobra.NoArgs
+	}
+	args := c.Args
+	c.Args = func(c *cobra.Command, given []string) error {
+		if err := args(c, given); err != nil {
+			return usage(c, fmt.Sprintf("beside its flags it takes %s and got %q", operands(c), given))
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		code, err := run(c.Context(), args)
+		if a.of != nil {
+			a.of.carried = a.carried
+		}
+		if err == nil || code == ExitHeld || code == ExitStopped { // those were explained at length
+			return &ended{nil, code}
+		}
+		return &ended{fmt.Errorf("%s: %w", c.CommandPath(), err), code}
+	}
+	return c
+}
+
+// ended is how a command ended. The exit code may stand alone.
+type ended struct {
+	error
+	code int
+}
+
+// usage is a mistake on the command line.
+func usage(c *cobra.Command, what string) error {
+	return &ended{fmt.Errorf("%s: %s (%[1]s --help says more)", c.CommandPath(), what), ExitInput}
+}
+
+// operands are what a command takes beside its flags.
+func operands(c *cobra.Command) string {
+	if _, what, ok := strings.Cut(c.Use, " "); ok {
+		return what
+	}
+	return "no argument"
+}
+
+// Root is the command line of a binary: its own job and the others that it knows.
+func (a *App) Root() *cobra.Command {
+	root := a.tree(a.Name)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.DisableAutoGenTag = true
+	for _, word := range slices.Sorted(maps.Keys(a.Jobs)) {
+		job := a.Jobs[word]()
+		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.seen, job.of = a.Stdout, a.Stderr, a.Stdin, a.Journal, a.seen, a
+		c := job.tree(word)
+		c.GroupID = groupJobs
+		root.AddCommand(c)
+	}
+	root.AddCommand(exitTopic(), a.completionCommand(), a.manCommand(), a.versionCommand())
+	root.SetHelpCommand(a.helpCommand())
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetFlagErrorFunc(mistaken)
+	return root
+}
+
+// tree are the commands of one job.
+func (a *App) tree(word string) *cobra.Command {
+	c := a.group(&cobra.Command{Use: word, Short: a.Title, Long: a.Name + ": " + a.Title})
+	c.AddGroup(groups...)
+	c.AddCommand(a.planCommand(), a.configCommand(), a.demoCommand(), a.simulateCommand(), a.rehearseCommand(),
+		a.runCommand(), a.statusCommand())
+	if !a.Looks {
+		c.AddCommand(a.resumeCommand(), a.rollbackCommand(), a.amendCommand())
+	}
+	if a.Inspect != nil {
+		c.AddCommand(a.inspectCommand())
+	}
+	if a.Backup != nil {
+		c.AddCommand(a.backupCommand())
+	}
+	for _, verb := range a.Verbs {
+		c.AddCommand(verb(a))
+	}
+	return c
+}
+
+// group is a command that does nothing but hold others.
+func (a *App) group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	c.AddCommand(commands...)
+	c.Args = cobra.ArbitraryArgs
+	c.DisableFlagParsing = true // a flag of a command that is not there must not hide that it is not there
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			_, _ = io.WriteString(a.Stderr, c.Long+"\n\n"+c.UsageString())
+			return &ended{nil, ExitInput}
+		case args[0] == "-h" || args[0] == "--help":
+			return c.Help()
+		case strings.HasPrefix(args[0], "-"):
+			return usage(c, fmt.Sprintf("a command comes before %s: %s", args[0], strings.Join(within(c), ", ")))
+		}
+		return unknown(c, args[0])
+	}
+	return c
+}
+
+// unknown is a command that is not there.
+func unknown(c *cobra.Command, word string) error {
+	return usage(c, fmt.Sprintf("there is no command %q%s", word, meant(word, within(c))))
+}
+
+// within are the names of the commands that a command holds.
+func within(c *cobra.Command) (names []string) {
+	for _, sub := range c.Commands() {
+		if !sub.Hidden {
+			names = append(names, sub.Name())
+		}
+	}
+	return names
+}
+
+// helpCommand is "help COMMAND".
+func (a *App) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Say more about a command", GroupID: groupTool,
+		RunE: func(c *cobra.Command, args []string) error {
+			about, left, err := c.Root().Find(args)
+			if err == nil && len(left) > 0 {
+				err = unknown(about, left[0])
+			}
+			if err != nil {
+				return err
+			}
+			return about.Help()
+		},
+	}
+}
+
+// mistaken is a mistake in the flags.
+func mistaken(c *cobra.Command, err error) error {
+	var none *pflag.NotExistError
+	var bad *pflag.InvalidValueError
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return err
+	case errors.As(err, &none):
+		name := none.GetSpecifiedName()
+		if short := none.GetSpecifiedShortnames(); len(short) > 1 {
+			name = short // the old form of a long name, or an attempt at it
+		}
+		var known []string
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				known = append(known, "--"+f.Name)
+			}
+		})
+		return usage(c, fmt.Sprintf("there is no flag --%s%s", name, meant("--"+name, known)))
+	case errors.As(err, &bad):
+		why := bad.Unwrap()
+		if number := (*strconv.NumError)(nil); errors.As(why, &number) {
+			why = errors.New("it is no whole number")
+		}
+		return usage(c, fmt.Sprintf("--%s %s: %v", bad.GetFlag().Name, printable.Line(bad.GetValue()), why))
+	}
+	return usage(c, err.Error())
+}
+
+// execute runs a command. The error is what is left to be said.
+func (a *App) execute(args []string) (int, error) {
+	root := a.Root()
+	root.SetArgs(twoDashes(root, args))
+	err := root.ExecuteContext(context.Background())
+	var end *ended
+	if errors.As(err, &end) {
+		return end.code, end.error
+	}
+	if err != nil {
+		return ExitInput, err
+	}
+	return ExitDone, nil
+}

@@ -112,7 +112,7 @@ func (m *Migration) unsilence() evenkeel.Action {
 }
 
 func (m *Migration) unsilenced() []evenkeel.Action {
-	return []evenkeel.Action{steps.Proof(m.unsilence(), "unsilenced", "The alarms are as before the run")}
+	return []evenkeel.Action{steps.Proof(m.unsilence(), "unsilenced", "Verify that the alarms are as before the run")}
 }
 
 // alarmsReadable wants the state of the alarms to be understood before it is changed, and notes it.
@@ -152,7 +152,7 @@ func (m *Migration) silenceStep() []evenkeel.Step {
 		Needs:   []evenkeel.FactKey{factAlarms},
 		Why:     "A migration raises alarms of its own. They stay silenced while a run is paused: watch the cluster yourself then.",
 		Actions: []evenkeel.Action{a},
-		Verify:  []evenkeel.Action{steps.Proof(a, "silenced", "The alarms are silenced")},
+		Verify:  []evenkeel.Action{steps.Proof(a, "silenced", "Verify that the alarms are silenced")},
 		Undo:    []evenkeel.Action{m.unsilence()}, UndoVerify: m.unsilenced(),
 	}}
 }

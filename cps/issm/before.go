@@ -302,7 +302,7 @@ func (m *Migration) udevStep() evenkeel.Step {
 					}},
 				},
 			},
-			reboot, steps.Proof(reboot, "restarted", "It has restarted"),
+			reboot, steps.Proof(reboot, "restarted", "Verify that it has restarted"),
 		},
 		Verify: []evenkeel.Action{{
 			ID: "back", Paper: steps.Again(m.allAtWork()),

@@ -343,7 +343,7 @@ func umount() []evenkeel.Action {
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, "umounted", "Nothing is mounted on "+isoMount)}
+	return []evenkeel.Action{a, steps.Proof(a, "umounted", "Verify that nothing is mounted on "+isoMount)}
 }
 
 func mount(iso string) []evenkeel.Action {
@@ -354,5 +354,5 @@ func mount(iso string) []evenkeel.Action {
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, "mounted", "The image is mounted")}
+	return []evenkeel.Action{a, steps.Proof(a, "mounted", "Verify that the image is mounted")}
 }

@@ -250,7 +250,7 @@ func (m deployment) monit(lb, at string) []evenkeel.Action {
 			},
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, "runs-"+lb, "monit has started on "+lb)}
+	return []evenkeel.Action{a, steps.Proof(a, "runs-"+lb, "Wait until monit has started on "+lb)}
 }
 
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).

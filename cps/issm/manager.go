@@ -225,7 +225,7 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 		ID: "skip-carbon", Title: "Leave carbon and bulk statistics behind", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
 		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). " +
 			"Carrying 55 GB over takes 15 to 20 hours (cps:558).",
-		Actions:  []evenkeel.Action{skip, steps.Proof(skip, "skipped", "Both parameters are there")},
+		Actions:  []evenkeel.Action{skip, steps.Proof(skip, "skipped", "Verify that both parameters are there")},
 		Harmless: "the lines in " + cps.InstallConfigPath + " of the new Cluster Manager are taken out by hand",
 	}
 }

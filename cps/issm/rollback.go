@@ -87,7 +87,8 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 			"Only the original release can be restored (cps:1818). Who is primary afterwards may differ from before " +
 				"(cps:1823): the last step says so.\n\n",
 			"The guide begins with \"monit stop corosync\" on pcrfclient01 (cps:1884). It is left out: pcrfclient01 belongs to " +
-				"the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes.",
+				"the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes. cps:N is a line of the CPS " +
+				"Migration and Upgrade Guide.",
 		}, ""),
 		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.withVIP().invariants(), LeaseHosts: []string{m.cfg.ClusterManager},
 		Known: known, Secrets: m.cfg.Secrets,

@@ -130,7 +130,7 @@ func (f RouteFile) copied(at string) []evenkeel.Action {
 		{ID: id("put"), Change: evenkeel.Change{
 			Title: fmt.Sprintf("Copy %s to %s", f.name(), f.VM), Host: f.VM, Ref: at, Cmd: put, Repeat: evenkeel.Idempotent,
 		}},
-		move, steps.Proof(move, id("routed"), f.name()+" is on "+f.VM),
+		move, steps.Proof(move, id("routed"), "Verify that "+f.name()+" is on "+f.VM),
 	}
 }
 

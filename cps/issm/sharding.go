@@ -99,7 +99,7 @@ func allWritten(fix mongo.ShardingFix, before evenkeel.Fact[mongo.ShardingState]
 	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		s, err := shardingState(o)
 		if err == nil && !s.Fixed() {
-			err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
+			err = fmt.Errorf("it is not: %d documents with migratingShards, versions %v", s.MigratingShards, s.Versions)
 		}
 		for _, w := range fix.Steps(mongo.ShardingState{Set: fix.Set}) {
 			if err != nil {

@@ -381,9 +381,10 @@ func (r *recovery) leave() evenkeel.Step {
 	remove.Probe = &gone
 	return evenkeel.Step{
 		ID: "remove", Title: "Remove the member from its replica set", Host: r.manager, Ref: "cps:1419-1421",
-		Needs:   []evenkeel.FactKey{memberDocument},
-		Actions: []evenkeel.Action{r.keeps("keeps").AsPrecondition(), remove, steps.Proof(remove, "removed", r.cfg.Member+" is no member")},
-		Undo:    r.add(),
+		Needs: []evenkeel.FactKey{memberDocument},
+		Actions: []evenkeel.Action{r.keeps("keeps").AsPrecondition(), remove, steps.Proof(remove, "removed",
+			"Verify that "+r.cfg.Member+" is no member")},
+		Undo: r.add(),
 	}
 }
 

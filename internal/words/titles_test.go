@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -66,12 +67,18 @@ const root = "../.."
 
 // TestTitles: the title of a step or of an action is an imperative, wherever the code writes one.
 func TestTitles(t *testing.T) {
+	everywhere := titled(t, ".")
+	for _, dir := range runbooks {
+		for name, at := range titled(t, dir) {
+			if ast.IsExported(name) {
+				everywhere[name] = at
+			}
+		}
+	}
 	seen := 0
 	for _, dir := range append([]string{"."}, runbooks...) {
-		takes := titled(t, ".")
-		for name, at := range titled(t, dir) {
-			takes[name] = at
-		}
+		takes := maps.Clone(everywhere)
+		maps.Copy(takes, titled(t, dir))
 		fset, files := parsed(t, dir)
 		for _, f := range files {
 			ast.Inspect(f, func(n ast.Node) bool {

@@ -35,7 +35,7 @@ const (
 // pcrfclient of set 2, and comes to the new corosync when the other one is redeployed.
 func (m *Migration) corosyncStep() evenkeel.Step {
 	old := m.ofClass(2, "pcrfclient")[0]
-	title, moved, why := "Move arbitervip to the new corosync", "The arbiters are back, on the new corosync", weighedLate
+	title, moved, why := "Move arbitervip to the new corosync", "Wait until the arbiters are back, on the new corosync", weighedLate
 	switch w := m.noMajority(1); {
 	case m.cfg.guideOrder():
 		title, moved = "Move arbitervip off the half that stays", "The arbiters are back, on the pcrfclient of set 1"
@@ -129,7 +129,7 @@ func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 			},
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], capital(done))}
+	return []evenkeel.Action{a, steps.Proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], "Verify that "+done)}
 }
 
 // takesOver wants corosync to run in the half that stays: arbitervip goes there when half n is disabled. Between two

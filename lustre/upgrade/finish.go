@@ -92,7 +92,7 @@ func (p *Pair) finish() evenkeel.Step {
 
 // seeAutostart wants the cluster to start at boot, or not to, as was asked for (LUS-059, LUS-060).
 func (p *Pair) seeAutostart(n *node) evenkeel.Action {
-	title := "The cluster starts at boot on " + n.Name
+	title := "Verify that the cluster starts at boot on " + n.Name
 	if p.Config.NoAutostart {
 		title = "Verify that the cluster does not start at boot on " + n.Name
 	}

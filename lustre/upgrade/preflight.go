@@ -144,7 +144,7 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 
 // audit compares the target store of the plan, the cluster and the mounts of a node (H24).
 func (p *Pair) audit(i int) evenkeel.Action {
-	title := "What is mounted is what the target store and the cluster say (H24)"
+	title := "Verify that what is mounted is what the target store and the cluster say (H24)"
 	if p.byHand {
 		title = "What is mounted is what the cluster says (H24)"
 	}

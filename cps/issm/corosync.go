@@ -38,7 +38,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 	title, moved, why := "Move arbitervip to the new corosync", "Wait until the arbiters are back, on the new corosync", weighedLate
 	switch w := m.noMajority(1); {
 	case m.cfg.guideOrder():
-		title, moved = "Move arbitervip off the half that stays", "The arbiters are back, on the pcrfclient of set 1"
+		title, moved = "Move arbitervip off the half that stays", "Wait until the arbiters are back, on the pcrfclient of set 1"
 		why = weighedGuide
 		if w != nil {
 			why += capital(w.Reason) + ". "
@@ -129,7 +129,8 @@ func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 			},
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], "Verify that "+done)}
+	id := map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start]
+	return []evenkeel.Action{a, steps.Proof(a, id, "Verify that "+done)}
 }
 
 // takesOver wants corosync to run in the half that stays: arbitervip goes there when half n is disabled. Between two

@@ -61,7 +61,7 @@ func Actions(id string, c Change) []Action {
 	var list []Action
 	for i, p := range c.Needs {
 		p.Host = cmp.Or(p.Host, c.Host)
-		list = append(list, Prove(fmt.Sprintf("%s-needs-%d", id, i+1), "Before: "+p.Text, p))
+		list = append(list, Prove(fmt.Sprintf("%s-needs-%d", id, i+1), "Verify before it: "+p.Text, p))
 	}
 	proofs := slices.Clone(c.Proof)
 	for i := range proofs {

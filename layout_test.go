@@ -62,6 +62,8 @@ var arrows = map[string][]string{
 	"internal/golden":                 {},
 	"internal/mutants":                {}, // tests only
 	"internal/papertest":              {"sshexec/..."},
+	"internal/release":                {},
+	"internal/words":                  {}, // tests only
 	"internal/replsim":                {},
 	"internal/pairlab":                {"internal/pairlab/...", "pacemaker/...", "sshexec/..."},
 	"internal/pairlab/image":          {},

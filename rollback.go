@@ -220,7 +220,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 		stays := s.Irreversible != "" || s.Harmless != ""
 		if len(actions) == 0 && !(stays && ss.changed(s)) {
 			looks = append(looks, Step{
-				ID: undoPrefix + s.ID, Title: "Not done any more: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID,
+				ID: undoPrefix + s.ID, Title: "Mark as not done: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID,
 				Why: "It changed nothing. A resume reads again what it read.",
 			})
 			continue
@@ -239,7 +239,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 				continue // its window stays open, and it goes on where it is
 			}
 			looks = append(looks, Step{
-				ID: undoPrefix + s.ID, Title: "To be done again: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID, Harmless: s.Harmless,
+				ID: undoPrefix + s.ID, Title: "Mark to be done again: " + s.Title, Host: s.Host, Ref: s.Ref, undoes: s.ID, Harmless: s.Harmless,
 				Why: "What it did may stay. It came after what is undone next: a resume does it again.",
 			})
 			continue

@@ -71,7 +71,7 @@ func AnyLayout(name, host string) OpenOption {
 // too large to keep in memory; it must stay open for that, and belongs to the Archive.
 func Open(r io.Reader, opts ...OpenOption) (*Archive, error) {
 	if r == nil {
-		return nil, errors.New("there is no archive to open: the reader is nil")
+		return nil, errors.New("there is no archive to open: no reader was given")
 	}
 	o := &opener{
 		limits: DefaultLimits(),

@@ -197,7 +197,7 @@ func (b *installer) software(p Profile) {
 	}[p]
 	b.yum("Install Lustre", b.lines.lustre, append([]string{noGPG, "install"}, packages...)...)
 	if p != LDISKFSOnly {
-		b.add("See that the modules were built and installed", b.lines.dkms,
+		b.add("Verify that the modules were built and installed", b.lines.dkms,
 			sshexec.Command(sshexec.ReadOnly, "dkms", "status"), op.Idempotent).Note =
 			"every line must say installed (lustre:658)"
 		b.add("Load ZFS", b.lines.zfs, sshexec.Command(sshexec.Mutating, "modprobe", "-v", "zfs"), op.Idempotent)

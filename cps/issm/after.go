@@ -34,7 +34,7 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 			{
 				ID: "whole", Precondition: true, Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
-					Title: "Every replica set is whole", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: time.Hour,
+					Title: "Wait until every replica set is whole", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "every member at work",
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })},
 				},
@@ -52,7 +52,7 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 		Verify: []evenkeel.Action{{
 			ID: "taken", Paper: steps.Again(m.takes(1, 2)),
 			Change: evenkeel.Change{
-				Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
+				Title: "Wait until both halves take traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
 				Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o evenkeel.Observed) error {
 					return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
@@ -77,7 +77,7 @@ func (m *Migration) restartStep() evenkeel.Step {
 		ID: "restart", Title: "Restart all processes, one VM after the other", Host: m.cfg.ClusterManager, Ref: "cps:1350-1354",
 		Why: "It ends errors without effect in the logs (cps:1350). It drops messages (cps:1354).",
 		Actions: []evenkeel.Action{
-			evenkeel.ByHand("hour", "A quiet hour", "Confirm that messages may be dropped now: restartall.sh drops some."),
+			evenkeel.ByHand("hour", "Confirm that the hour is quiet", "Confirm that messages may be dropped now: restartall.sh drops some."),
 			evenkeel.Disrupt("restart", "Restart all", m.cfg.Tools.RestartAll).Timeout(6 * time.Hour).
 				Noting("Once more restarts once more, and drops messages once more; nothing else."),
 		},
@@ -95,7 +95,7 @@ func (m *Migration) finalStep() evenkeel.Step {
 			{
 				ID: "about", Paper: steps.Again(m.runs(&m.to, [3]cps.Release{1: m.to, 2: m.to})),
 				Change: evenkeel.Change{
-					Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
+					Title: "Note the releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.to), Check: onAbout(func(a *cps.About) error {
 						return steps.Soon(15*time.Second, errors.Join(m.installer(a, m.to), m.releases(a, all, m.from, m.to)))
 					})},
@@ -104,7 +104,7 @@ func (m *Migration) finalStep() evenkeel.Step {
 			{
 				ID: "replicas", Paper: steps.Again(append(m.allAtWork(), m.asRanked()...)),
 				Change: evenkeel.Change{
-					Title: "Replica sets and priorities", Cmd: m.replicaStatus(), Limit: time.Hour,
+					Title: "Verify the replica sets and their priorities", Cmd: m.replicaStatus(), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning",
 						Check: func(o evenkeel.Observed) error {
 							if err := m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {
@@ -117,7 +117,7 @@ func (m *Migration) finalStep() evenkeel.Step {
 			{
 				ID: "health", Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]")),
 				Change: evenkeel.Change{
-					Title: "Full diagnostics",
+					Title: "Run the full diagnostics",
 					Cmd:   steps.WithTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL]", Check: func(o evenkeel.Observed) error {
 						return steps.Soon(30*time.Second, m.healthy(o, cps.StageAfter))
@@ -149,25 +149,25 @@ func (m *Migration) logFiles() evenkeel.Action {
 	if !m.cfg.UpgradeLogger {
 		text = "Take the ZMQInServiceUpgradeMgr logger out of logback.xml and merge your own changes of the logback files."
 	}
-	return evenkeel.ByHand("debug", "Log files", text).From("cps:299-301")
+	return evenkeel.ByHand("debug", "Check the log files", text).From("cps:299-301")
 }
 
 // handOverStep is what remains for people (CPS-152, CPS-155, CPS-162, CPS-163, CPS-182).
 func (m *Migration) handOverStep() evenkeel.Step {
 	return evenkeel.Step{
-		ID: "hand-over", Title: "What remains for people", Ref: "cps:238-306,1358-1381",
+		ID: "hand-over", Title: "Do by hand what no command can", Ref: "cps:238-306,1358-1381",
 		Actions: []evenkeel.Action{
-			evenkeel.ByHand("grafana", "Grafana's data source", "Configure the graphite data source in the Grafana GUI.").From("cps:238"),
-			evenkeel.ByHand("overload", "Session Limit Overload Protection",
+			evenkeel.ByHand("grafana", "Configure Grafana's data source", "Configure the graphite data source in the Grafana GUI.").From("cps:238"),
+			evenkeel.ByHand("overload", "Set Session Limit Overload Protection",
 				"Set Session Limit Overload Protection back to the value for the session capacity, and publish without restarting "+
 					"the qns processes.").From("cps:256"),
 			m.logFiles(),
-			evenkeel.ByHand("customizations", "Customizations of the VMs",
+			evenkeel.ByHand("customizations", "Restore the customizations of the VMs",
 				"Reapply the customizations that were made directly on VMs.").From("cps:261"),
-			evenkeel.ByHand("keys", "SSH keys",
+			evenkeel.ByHand("keys", "Exchange the SSH keys",
 				"If the cluster has default SSH keys, change them: manage_sshkey.sh --create, then --update, when diagnostics are clean.").
 				From("cps:1362-1381"),
-			evenkeel.ByHand("disk", "Disks of the pcrfclients",
+			evenkeel.ByHand("disk", "Check the disks of the pcrfclients",
 				"Watch the disk use of the pcrfclient VMs: the new release writes more statistics.").From("cps:246"),
 			evenkeel.ByHand("freeze", "End of the change freeze", "End the change freeze when the cluster is validated.").From("cps:252"),
 		},

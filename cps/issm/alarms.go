@@ -112,7 +112,7 @@ func (m *Migration) unsilence() evenkeel.Action {
 }
 
 func (m *Migration) unsilenced() []evenkeel.Action {
-	return []evenkeel.Action{steps.Proof(m.unsilence(), "unsilenced", "The alarms are as before the run")}
+	return []evenkeel.Action{steps.Proof(m.unsilence(), "unsilenced", "Verify that the alarms are as before the run")}
 }
 
 // alarmsReadable wants the state of the alarms to be understood before it is changed, and notes it.
@@ -127,7 +127,7 @@ func (m *Migration) alarmsReadable() []evenkeel.Action {
 		Makes: []evenkeel.Make{factAlarms.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil }).
 			Typed(evenkeel.Typed(m.alarmCheck()))},
 		Change: evenkeel.Change{
-			Title: "Whether the alarms are silenced", Host: m.alarmHost(), Ref: "cps:256", Cmd: m.alarmCheck(),
+			Title: "Note whether the alarms are silenced", Host: m.alarmHost(), Ref: "cps:256", Cmd: m.alarmCheck(),
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("`%s` or `%s`", a.Silenced, a.Unsilenced), Check: evenkeel.Says(a.Silenced, a.Unsilenced)},
 		},
 	}}
@@ -152,7 +152,7 @@ func (m *Migration) silenceStep() []evenkeel.Step {
 		Needs:   []evenkeel.FactKey{factAlarms},
 		Why:     "A migration raises alarms of its own. They stay silenced while a run is paused: watch the cluster yourself then.",
 		Actions: []evenkeel.Action{a},
-		Verify:  []evenkeel.Action{steps.Proof(a, "silenced", "The alarms are silenced")},
+		Verify:  []evenkeel.Action{steps.Proof(a, "silenced", "Verify that the alarms are silenced")},
 		Undo:    []evenkeel.Action{m.unsilence()}, UndoVerify: m.unsilenced(),
 	}}
 }

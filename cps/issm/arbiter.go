@@ -309,7 +309,7 @@ func (a *arbiter) imageThere() []evenkeel.Action {
 			a.cfg.To, a.cfg.Arbiter, a.cfg.TargetISO),
 		Paper: steps.Again(steps.Prints(test, "&& echo it is there", "it is there")),
 		Change: evenkeel.Change{
-			Title: "The image is on the arbiter", Ref: "cps:1565", Cmd: test, Expect: evenkeel.Expect{Text: "exit status 0"},
+			Title: "Verify that the image is on the arbiter", Ref: "cps:1565", Cmd: test, Expect: evenkeel.Expect{Text: "exit status 0"},
 		},
 	}}
 	if a.cfg.ISOSHA256 != "" {
@@ -422,7 +422,7 @@ func (a *arbiter) disabledProbe() *evenkeel.Probe {
 // managerQuiet: nobody migrates the site meanwhile.
 func (a *arbiter) managerQuiet() evenkeel.Action {
 	quiet := quietOn(a.manager, migrateScript, deployAllScript, deployOneScript)
-	quiet.ID, quiet.Title = "quiet-site", "Nothing of a migration is running at the site"
+	quiet.ID, quiet.Title = "quiet-site", "Verify that nothing of a migration is running at the site"
 	return quiet
 }
 
@@ -516,7 +516,7 @@ func (a *arbiter) deploy() evenkeel.Step {
 // enable has the new VM work (cps:1621-1662, CPS-234).
 func (a *arbiter) enable() evenkeel.Step {
 	fresh := a.runs("new-arbiter", a.cfg.TargetOS).AsPrecondition()
-	fresh.Title = "This is the new arbiter"
+	fresh.Title = "Verify that this is the new arbiter"
 	actions := append([]evenkeel.Action{fresh, quietOn(a.cfg.Arbiter, migrateScript)},
 		arbiterArchive.upload("cps:1621")...)
 	actions = slices.Concat(actions, a.imageThere(), umount(), mount(a.cfg.TargetISO),

@@ -122,7 +122,7 @@ func (a *arbiter) keeps(id string) evenkeel.Action {
 		ID: id, Paper: steps.Prints(a.querying(addresses),
 			"| left "+a.cfg.Arbiter, lines...),
 		Change: evenkeel.Change{
-			Title: "The replica sets keep their majority and their data without " + a.cfg.Arbiter, Ref: "cps:631",
+			Title: "Verify that the replica sets keep their majority and their data without " + a.cfg.Arbiter, Ref: "cps:631",
 			Host: a.manager,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of each of %s for rs.conf() and rs.status(). Without "+
@@ -201,7 +201,7 @@ func (a *arbiter) seen(id string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Paper: steps.Again(steps.Prints(a.querying(addresses), filter, lines...)),
 		Change: evenkeel.Change{
-			Title: "The members that hold data see the arbiter at work", Ref: "cps:1639", Host: a.manager,
+			Title: "Verify that the members that hold data see the arbiter at work", Ref: "cps:1639", Host: a.manager,
 			Limit: 10 * time.Minute,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask each member that holds data, of every replica set, for "+

@@ -243,7 +243,7 @@ func (a archiveFacts) kept(id string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Precondition: true, Paper: []evenkeel.Block{a.wholePaper()},
 		Change: evenkeel.Change{
-			Title: "The archive of " + a.what + " is off the machine", Ref: "cps:439",
+			Title: "Verify that the archive of " + a.what + " is off the machine", Ref: "cps:439",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
 				Text:   fmt.Sprintf("Compute the sha256 of %s on your own machine: it must be %s.", a.local.Ref(), a.sum.Ref()),
@@ -299,7 +299,7 @@ func (a archiveFacts) upload(ref string) []evenkeel.Action {
 			Paper: []evenkeel.Block{{Script: "sha256sum " + part + " " + a.path.Ref() + " 2>/dev/null | head -n 1 | grep -c " + a.sum.Ref(),
 				Shows: []string{"1"}}},
 			Change: evenkeel.Change{
-				Title: "The copy is the original", Ref: ref, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
+				Title: "Verify that the copy is the original", Ref: ref, Cmd: sshexec.Command(sshexec.ReadOnly, "sha256sum", part, a.path.Ref()),
 				Note: "One of the two names may not be there.",
 				Expect: evenkeel.Expect{Text: "the sum noted at the download, for the copy or, where it has its name already, for the archive",
 					Check: func(o evenkeel.Observed) error {

@@ -53,7 +53,7 @@ func (m *Migration) beforeSteps() []evenkeel.Step {
 			ID: "snapshot", Manual: "Make a snapshot or a clone of the Cluster Manager VM, following the CPS Backup and " +
 				"Restore Guide. Say where it is.",
 			Change: evenkeel.Change{
-				Title: "Snapshot or clone of the Cluster Manager",
+				Title: "Make a snapshot or a clone of the Cluster Manager",
 			},
 		}},
 	})
@@ -70,7 +70,7 @@ func (m *Migration) planFiles() []evenkeel.Action {
 			ID:    []string{"hosts", "mongo-config"}[i],
 			Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name), "| cut -c1-64", input.SHA256),
 			Change: evenkeel.Change{
-				Title: "The plan was made from this " + path.Base(input.Name), Ref: "cps:593,631",
+				Title: "Verify that the plan was made from this " + path.Base(input.Name), Ref: "cps:593,631",
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "sha256sum", input.Name),
 				Expect: evenkeel.Expect{Text: "`" + input.SHA256 + "`", Check: sameFile(input)},
 			},
@@ -85,7 +85,7 @@ func (m *Migration) fileChecks() []evenkeel.Action {
 		ID: "space", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
 			fmt.Sprintf("| awk 'NR == 2 { print ($4 >= %d ? \"enough\" : \"NOT enough: \" $4) }'", cps.MinFreeKB), "enough"),
 		Change: evenkeel.Change{
-			Title: "Room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
+			Title: "Verify that there is room for the backup", Ref: "cps:281", Cmd: sshexec.Command(sshexec.ReadOnly, "df", "-Pk", archiveDir),
 			Expect: evenkeel.Expect{Text: "at least 10 GB free", Check: func(o evenkeel.Observed) error {
 				free, err := cps.ParseFreeSpace(steps.Output("df -Pk", o.Result))
 				if err == nil && free < cps.MinFreeKB {
@@ -105,7 +105,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 		{
 			ID: "health", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), verdicts, "[PASS]"),
 			Change: evenkeel.Change{
-				Title: "Full diagnostics", Ref: "cps:333-340",
+				Title: "Run the full diagnostics", Ref: "cps:333-340",
 				Cmd: steps.WithTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
 				Expect: evenkeel.Expect{Text: "no [WARN], no [FAIL], every replica set whole", Check: func(o evenkeel.Observed) error {
 					if err := m.healthy(o, cps.StageBefore); err != nil {
@@ -119,7 +119,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 			ID: "replicas", Paper: m.allAtWork(),
 			Makes: []evenkeel.Make{factReplicas.From(m.ranks).Typed(evenkeel.Typed(m.replicaStatus()) + " | ranks")},
 			Change: evenkeel.Change{
-				Title: "Replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
+				Title: "Note the replica sets, their primaries and priorities", Ref: "cps:1804", Cmd: m.replicaStatus(),
 				Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
 					Check: m.onTable(func(t *cps.ReplicaTable) error {
 						return errors.Join(steps.FailOn(t.Findings()), m.complete(1, 2)(t))
@@ -130,7 +130,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 		{
 			ID: "about", Paper: m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from}),
 			Change: evenkeel.Change{
-				Title: "Releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+				Title: "Note the releases", Ref: "cps:224,262", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
 				Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s, no patch", m.from), Check: onAbout(func(a *cps.About) error {
 					return errors.Join(m.releases(a, nil, m.from, m.to), m.installer(a, m.from), steps.FailOn(a.CheckPatches()))
 				})},
@@ -142,7 +142,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 				return steps.Digest(o.Result)
 			}).Typed(evenkeel.Typed(sum) + " | cut -c1-64")},
 			Change: evenkeel.Change{
-				Title: "Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
+				Title: "Note the checksum of Grafana's user file", Host: first, Ref: "cps:288", Cmd: sum,
 				Expect: evenkeel.Expect{Text: "a sum", Check: func(o evenkeel.Observed) error {
 					_, err := steps.Digest(o.Result)
 					return errors.Join(o.Succeeded(), err)
@@ -152,7 +152,7 @@ func (m *Migration) healthChecks(second, first string) []evenkeel.Action {
 		{
 			ID: "htpasswd-second", Paper: []evenkeel.Block{{Script: evenkeel.Typed(sum) + " | grep -c " + factHtpasswd.Ref(), Shows: []string{"1"}}},
 			Change: evenkeel.Change{
-				Title: "Grafana's user file on the other side", Host: second, Ref: "cps:288", Cmd: sum,
+				Title: "Verify that Grafana's user file is the same on the other side", Host: second, Ref: "cps:288", Cmd: sum,
 				Expect: evenkeel.Expect{Text: "the same sum", Check: func(o evenkeel.Observed) error {
 					want, err1 := factHtpasswd.Get(o.Facts)
 					sum, err2 := steps.Digest(o.Result)
@@ -199,42 +199,43 @@ func (m *Migration) attestations() []evenkeel.Action {
 		evenkeel.ByHand("freeze", "Change freeze",
 			"Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated.").
 			From("cps:252"),
-		evenkeel.ByHand("overload", "Session Limit Overload Protection",
+		evenkeel.ByHand("overload", "Set Session Limit Overload Protection",
 			"In Policy Builder, set Session Limit Overload Protection to 0 and note its value, or confirm that it stays as it is.").From("cps:256"),
-		evenkeel.ByHand("grafana-user", "Graphite credentials",
+		evenkeel.ByHand("grafana-user", "Confirm the Graphite credentials",
 			"Confirm that at least one Graphite/Grafana user and the data source credential are configured.").From("cps:236,323"),
-		evenkeel.ByHand("customizations", "Customizations",
+		evenkeel.ByHand("customizations", "Save the customizations",
 			"Save every nonstandard customization: only those of configuration files on the Cluster Manager are backed up; "+
 				"what was changed on a VM itself is reapplied by hand.").From("cps:261,437"),
-		evenkeel.ByHand("licences", "Licences of the new release", fmt.Sprintf("Confirm that the licences of this cluster hold for %s "+
-			"and for its sessions, and that Smart Licensing is set up where it is used. No command of the guide shows them: look "+
-			"them up as the CPS Operations Guide says.", m.to)).From("cps:312"),
+		evenkeel.ByHand("licences", "Confirm the licences of the new release",
+			fmt.Sprintf("Confirm that the licences of this cluster hold for %s "+
+				"and for its sessions, and that Smart Licensing is set up where it is used. No command of the guide shows them: look "+
+				"them up as the CPS Operations Guide says.", m.to)).From("cps:312"),
 	}
 	if !m.cfg.UpgradeLogger {
-		actions = append(actions, evenkeel.ByHand("debug", "Debug log of the upgrade",
+		actions = append(actions, evenkeel.ByHand("debug", "Switch the debug log of the upgrade on",
 			"Add "+cps.UpgradeLoggerEntry+" to logback.xml; it is taken out again at the end.").From("cps:293-299"))
 	}
 	if m.cfg.Platform == VMware {
 		actions = append(actions,
-			evenkeel.ByHand("hypervisor", "Hypervisor",
+			evenkeel.ByHand("hypervisor", "Confirm the hypervisor",
 				"Confirm that the hypervisor is supported and that ovftool 4.3.0 is installed.").From("cps:268-275"),
-			evenkeel.ByHand("db-authentication", "Database authentication",
+			evenkeel.ByHand("db-authentication", "Confirm how the databases authenticate",
 				"Confirm that Configuration.csv has db_authentication_enabled: FALSE, or TRUE with both password rows. Without "+
 					"the row the migration fails.").From("cps:387-393"))
 	}
 	if m.cfg.NoSSH {
-		actions = append(actions, evenkeel.ByHand("vcenter", "vCenter, for --nossh",
+		actions = append(actions, evenkeel.ByHand("vcenter", "Confirm vCenter, for --nossh",
 			fmt.Sprintf("Confirm that vCenter 6.5 is deployed, or a later one that Cisco supports, that the ESXi hosts %s are mapped to "+
 				"it under these names, and that no two of their datastores have the same name.", strings.Join(m.hypervisors(), ", "))).
 			From("cps:648,660-663"))
 	}
 	if m.cfg.UseCL {
-		actions = append(actions, evenkeel.ByHand("content-libraries", "Content libraries, for --usecl",
+		actions = append(actions, evenkeel.ByHand("content-libraries", "Confirm the content libraries, for --usecl",
 			"Confirm that the content libraries are configured, and that vCenter is used as a user of its own with the basic "+
 				"privileges, not as its administrator.").From("cps:648,1069"))
 	}
 	for i, text := range m.cfg.Attestations {
-		actions = append(actions, evenkeel.ByHand(fmt.Sprintf("site-%d", i+1), "Of this site", text))
+		actions = append(actions, evenkeel.ByHand(fmt.Sprintf("site-%d", i+1), "Confirm what this site asks for", text))
 	}
 	return actions
 }
@@ -282,7 +283,7 @@ func (m *Migration) udevStep() evenkeel.Step {
 			{
 				ID: "removed", Paper: steps.Prints(list, "| grep -xE '[.]{1,2}|"+rename+"|"+persistent+"'", ".", ".."),
 				Change: evenkeel.Change{
-					Title: "The rules are gone", Ref: "cps:368-374", Cmd: list,
+					Title: "Verify that the rules are gone", Ref: "cps:368-374", Cmd: list,
 					Expect: evenkeel.Expect{Text: "the whole list, and neither file in it", Check: func(o evenkeel.Observed) error {
 						names, err := steps.Listed(string(o.Stdout), dir)
 						if err == nil && (slices.Contains(names, rename) || slices.Contains(names, persistent)) {
@@ -301,12 +302,12 @@ func (m *Migration) udevStep() evenkeel.Step {
 					}},
 				},
 			},
-			reboot, steps.Proof(reboot, "restarted", "It has restarted"),
+			reboot, steps.Proof(reboot, "restarted", "Verify that it has restarted"),
 		},
 		Verify: []evenkeel.Action{{
 			ID: "back", Paper: steps.Again(m.allAtWork()),
 			Change: evenkeel.Change{
-				Title: "It answers again", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+				Title: "Wait until it answers again", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 				Expect: evenkeel.Expect{Text: "the replica sets as before", Awaits: true, Check: m.onTable(m.complete(1, 2))},
 			},
 		}},

@@ -57,7 +57,7 @@ func (m *Migration) carbonAction() evenkeel.Action {
 		}).Typed(evenkeel.Typed(du) +
 			` | awk '{ printf "%.1f GB: %.1f to %.1f hours", $1 / 1048576, $1 / 1048576 * 15 / 55, $1 / 1048576 * 20 / 55 }'`)},
 		Change: evenkeel.Change{
-			Title: "Size of the whisper files", Host: m.ofClass(2, "pcrfclient")[0], Ref: "cps:558", Cmd: du,
+			Title: "Note the size of the whisper files", Host: m.ofClass(2, "pcrfclient")[0], Ref: "cps:558", Cmd: du,
 			Note: "55 GB take 15 to 20 hours, depending on the network (cps:558).",
 			Expect: evenkeel.Expect{
 				Text: fmt.Sprintf("at most %.1f GB: they are copied within %s, which is what \"enable set\" may take", gigabytes(most), hours(limit)),

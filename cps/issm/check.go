@@ -120,7 +120,7 @@ func quietOn(host string, programs ...string) evenkeel.Action {
 		ID: "quiet", Precondition: true,
 		Paper: steps.Prints(steps.ListProcesses, "| running "+shellescape.QuoteCommand(programs), "none of them runs"),
 		Change: evenkeel.Change{
-			Title: "Nothing of an earlier attempt is still running", Host: host, Limit: 12 * time.Hour,
+			Title: "Verify that nothing of an earlier attempt is still running", Host: host, Limit: 12 * time.Hour,
 			Note:   "A command whose connection was lost may run on. It is waited for, and looked at when it has ended.",
 			Cmd:    steps.ListProcesses,
 			Expect: evenkeel.Expect{Text: "the whole list, and not in it: " + strings.Join(programs, ", "), Check: steps.Quiet(programs...)},
@@ -343,7 +343,7 @@ func umount() []evenkeel.Action {
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(false),
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, "umounted", "Nothing is mounted on "+isoMount)}
+	return []evenkeel.Action{a, steps.Proof(a, "umounted", "Verify that nothing is mounted on "+isoMount)}
 }
 
 func mount(iso string) []evenkeel.Action {
@@ -354,5 +354,5 @@ func mount(iso string) []evenkeel.Action {
 			Repeat: evenkeel.ProbeFirst, Probe: mountedProbe(true),
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, "mounted", "The image is mounted")}
+	return []evenkeel.Action{a, steps.Proof(a, "mounted", "Verify that the image is mounted")}
 }

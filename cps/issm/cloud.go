@@ -253,7 +253,7 @@ func (m deployment) bootVMs(n int) []evenkeel.Action {
 				},
 			},
 		}
-		actions = append(actions, a, steps.Proof(a, "active-"+alias, "nova has "+alias+", and it is ACTIVE"))
+		actions = append(actions, a, steps.Proof(a, "active-"+alias, "Verify that nova has "+alias+", and it is ACTIVE"))
 	}
 	return actions
 }

@@ -35,10 +35,10 @@ const (
 // pcrfclient of set 2, and comes to the new corosync when the other one is redeployed.
 func (m *Migration) corosyncStep() evenkeel.Step {
 	old := m.ofClass(2, "pcrfclient")[0]
-	title, moved, why := "Move arbitervip to the new corosync", "The arbiters are back, on the new corosync", weighedLate
+	title, moved, why := "Move arbitervip to the new corosync", "Wait until the arbiters are back, on the new corosync", weighedLate
 	switch w := m.noMajority(1); {
 	case m.cfg.guideOrder():
-		title, moved = "Move arbitervip off the half that stays", "The arbiters are back, on the pcrfclient of set 1"
+		title, moved = "Move arbitervip off the half that stays", "Wait until the arbiters are back, on the pcrfclient of set 1"
 		why = weighedGuide
 		if w != nil {
 			why += capital(w.Reason) + ". "
@@ -58,7 +58,7 @@ func (m *Migration) corosyncStep() evenkeel.Step {
 			{
 				ID: "whole", Precondition: true, Paper: m.dataAtWork(1, 2),
 				Change: evenkeel.Change{
-					Title: "Every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
+					Title: "Wait until every replica set is whole without its arbiter", Host: m.cfg.ClusterManager, Cmd: m.replicaStatus(),
 					Expect: evenkeel.Expect{Text: "every data member at work", Check: m.onTable(m.dataWhole)},
 				},
 			},
@@ -104,14 +104,14 @@ func corosyncPaper(shows string) []evenkeel.Block {
 // corosync stops or starts corosync by monit, and proves it.
 func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 	start := verb == "start"
-	effect, done, shows := evenkeel.Disruptive, "corosync does not run on "+host, "it does not run"
+	title, effect, done, shows := "Stop corosync on ", evenkeel.Disruptive, "corosync does not run on "+host, "it does not run"
 	if start {
-		effect, done, shows = evenkeel.Mutating, "corosync runs on "+host, "it runs"
+		title, effect, done, shows = "Start corosync on ", evenkeel.Mutating, "corosync runs on "+host, "it runs"
 	}
 	a := evenkeel.Action{
 		ID: "corosync-" + verb,
 		Change: evenkeel.Change{
-			Title: capital(verb) + " corosync on " + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
+			Title: title + host, Host: host, Ref: at, Repeat: evenkeel.ProbeFirst,
 			Cmd: steps.Brief(sshexec.Command(effect, "monit", verb, "corosync")),
 			Probe: &evenkeel.Probe{
 				Cmd: corosyncStatus, Text: "monit says that " + done,
@@ -129,7 +129,8 @@ func (m *Migration) corosync(verb, host, at string) []evenkeel.Action {
 			},
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start], capital(done))}
+	id := map[bool]string{true: "corosync-started", false: "corosync-stopped"}[start]
+	return []evenkeel.Action{a, steps.Proof(a, id, "Verify that "+done)}
 }
 
 // takesOver wants corosync to run in the half that stays: arbitervip goes there when half n is disabled. Between two
@@ -143,7 +144,8 @@ func (m *Migration) takesOver(n int) []evenkeel.Action {
 		ID: "takes-over", Precondition: true,
 		Paper: corosyncPaper("it runs"),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Corosync runs on %s, which takes arbitervip over", host), Host: host, Ref: "cps:665-669", Cmd: corosyncStatus,
+			Title: fmt.Sprintf("Wait until corosync runs on %s, which takes arbitervip over", host), Host: host, Ref: "cps:665-669",
+			Cmd: corosyncStatus,
 			Expect: evenkeel.Expect{Text: "monit says that corosync runs", Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				runs, err := steps.MonitRuns(o.Result, "corosync")
 				if err == nil && !runs {

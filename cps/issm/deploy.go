@@ -132,7 +132,7 @@ func (m deployment) deleteVMs(n int) []evenkeel.Action {
 			ID: "gone-" + alias, Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
 				`>/dev/null 2>&1; echo "exit status $?"`, "exit status 1")),
 			Change: evenkeel.Change{
-				Title: alias + " is gone", Ref: ref(n, "772", "1146"), Limit: time.Hour,
+				Title: "Wait until " + alias + " is gone", Ref: ref(n, "772", "1146"), Limit: time.Hour,
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "ping", "-c", "1", "-W", "2", alias),
 				Expect: evenkeel.Expect{Text: "1 packets transmitted, 0 received (exit status 1)", Check: steps.Gone(alias)},
 			},
@@ -221,7 +221,7 @@ func (m deployment) waitForVMs(n int, version string) []evenkeel.Action {
 		actions = append(actions, evenkeel.Action{
 			ID: "up-" + alias, Paper: steps.Again(isRelease(version)),
 			Change: evenkeel.Change{
-				Title: alias + " has booted", Host: alias, Cmd: readSystem, Limit: time.Hour,
+				Title: "Wait until " + alias + " has booted", Host: alias, Cmd: readSystem, Limit: time.Hour,
 				Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(version, "."), Awaits: true, Check: system(version)},
 			},
 		})
@@ -234,7 +234,7 @@ func (m deployment) monit(lb, at string) []evenkeel.Action {
 	a := evenkeel.Action{
 		ID: "monit-" + lb,
 		Change: evenkeel.Change{
-			Title: "monit runs on " + lb, Host: lb, Ref: at, Repeat: evenkeel.ProbeFirst,
+			Title: "Wait until monit runs on " + lb, Host: lb, Ref: at, Repeat: evenkeel.ProbeFirst,
 			Cmd: steps.Brief(sshexec.Command(sshexec.Mutating, "/bin/systemctl", "start", "monit.service")),
 			Probe: &evenkeel.Probe{
 				Cmd: sshexec.Command(sshexec.ReadOnly, "/bin/systemctl", "status", "monit.service"), Text: "active (running)",
@@ -250,7 +250,7 @@ func (m deployment) monit(lb, at string) []evenkeel.Action {
 			},
 		},
 	}
-	return []evenkeel.Action{a, steps.Proof(a, "runs-"+lb, "monit has started on "+lb)}
+	return []evenkeel.Action{a, steps.Proof(a, "runs-"+lb, "Wait until monit has started on "+lb)}
 }
 
 // assignVIPs is OpenStack's part: the ports must allow the virtual addresses (cps:836-873,1212-1248, CPS-040, CPS-208).

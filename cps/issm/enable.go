@@ -54,14 +54,14 @@ func (m *Migration) enableAction(n int, timeout time.Duration, at string) evenke
 // membersStep waits until the half's members have caught up (cps:1014,1321,1356).
 func (m *Migration) membersStep(n int) evenkeel.Step {
 	return evenkeel.Step{
-		ID: setID("members-set", n), Title: "Every replica set has its members back", Host: m.cfg.ClusterManager,
+		ID: setID("members-set", n), Title: "Wait until every replica set has its members back", Host: m.cfg.ClusterManager,
 		Ref:   ref(n, "1012-1014", "1319-1321"),
 		Needs: []evenkeel.FactKey{factReplicas},
 		Actions: []evenkeel.Action{
 			{
 				ID: "synced", Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
-					Title: "No member is RECOVERING, all are at work", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
+					Title: "Wait until no member is RECOVERING and all are at work", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
 					Note: "A member comes back without data and copies all of it. One that stays RECOVERING applies less than the " +
 						"primary writes, until the oplog has rolled over it: see cps:1382-1421.",
 					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
@@ -71,7 +71,7 @@ func (m *Migration) membersStep(n int) evenkeel.Step {
 			{
 				ID: "priorities", Paper: steps.Again(m.asRanked()),
 				Change: evenkeel.Change{
-					Title: "The priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
+					Title: "Verify that the priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
 					Expect: evenkeel.Expect{Text: "the same members in the same order of priority as noted at the beginning", Check: m.sameRanks},
 				},
 			},
@@ -105,12 +105,12 @@ func (m *Migration) aboutStep(id string, halves ...int) evenkeel.Step {
 		text = fmt.Sprintf("the VMs of set %d on %s, all others on %s", halves[0], m.to, m.from)
 	}
 	return evenkeel.Step{
-		ID: id, Title: "The releases are as they must be", Host: m.cfg.ClusterManager, Ref: "cps:958-987",
+		ID: id, Title: "Verify that the releases are as they must be", Host: m.cfg.ClusterManager, Ref: "cps:958-987",
 		Actions: []evenkeel.Action{{
 			ID: "about", Paper: steps.Again(m.runs(nil,
 				[3]cps.Release{1: m.to, 2: map[bool]cps.Release{true: m.to, false: m.from}[len(halves) == 2]})),
 			Change: evenkeel.Change{
-				Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
+				Title: "Note the releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 15 * time.Minute,
 				Expect: evenkeel.Expect{Text: text,
 					Check: onAbout(func(a *cps.About) error { return steps.Soon(30*time.Second, m.releases(a, upgraded, m.from, m.to)) })},
 			},

@@ -80,7 +80,7 @@ func (m *Migration) geoRow(done int) []evenkeel.Step {
 	}
 	row := 2*(m.cfg.Geo.Site-1) + done
 	return []evenkeel.Step{{
-		ID: fmt.Sprintf("gr-row-%d", row), Title: fmt.Sprintf("Row %d of the table for GR: %s", row, m.rowText(done)), Host: m.manager,
+		ID: fmt.Sprintf("gr-row-%d", row), Title: fmt.Sprintf("Verify row %d of the table for GR: %s", row, m.rowText(done)), Host: m.manager,
 		Ref: "cps:1458-1468", Actions: []evenkeel.Action{m.memberReleases(done)},
 	}}
 }
@@ -141,7 +141,7 @@ func (m *Migration) memberReleases(done int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "releases", Paper: []evenkeel.Block{{Script: script, Shows: want}},
 		Change: evenkeel.Change{
-			Title: "Every member runs the release that the table has", Ref: "cps:1455-1468", Host: m.manager,
+			Title: "Verify that every member runs the release that the table has", Ref: "cps:1455-1468", Host: m.manager,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: "Ask each member of each replica set for buildInfo: " + strings.Join(want, ", ") + ".",
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
@@ -179,7 +179,8 @@ func (m *Migration) geoBefore() []evenkeel.Step {
 	if m.cfg.Geo == nil {
 		return nil
 	}
-	step := evenkeel.Step{ID: "gr-before", Title: "The databases are not watched, and no qns_hb runs", Host: m.manager, Ref: "cps:1435,1470"}
+	step := evenkeel.Step{ID: "gr-before", Title: "Verify that the databases are not watched, and no qns_hb runs", Host: m.manager,
+		Ref: "cps:1435,1470"}
 	for i, f := range cps.SetFiles(m.hosts, m.manager) {
 		if !f.Script { // the script makes the lists when it is run, and is switched with them
 			step.Actions = append(step.Actions, m.unwatched(i+1, f, false))
@@ -225,7 +226,7 @@ func (m *Migration) withoutHeartbeat(n int) []evenkeel.Action {
 				"gives no command for it.",
 			Paper: steps.Again(steps.Prints(steps.ListProcesses, "| running qns_hb", "none of them runs")),
 			Change: evenkeel.Change{
-				Title: "No qns_hb runs on " + lb, Host: lb, Ref: "cps:1435", Cmd: steps.ListProcesses,
+				Title: "Verify that no qns_hb runs on " + lb, Host: lb, Ref: "cps:1435", Cmd: steps.ListProcesses,
 				Expect: evenkeel.Expect{Text: "the whole list, and no qns_hb", Check: func(o evenkeel.Observed) error {
 					err := steps.Quiet("qns_hb")(o)
 					if wait := (*evenkeel.Retry)(nil); errors.As(err, &wait) {
@@ -245,9 +246,10 @@ func (m *Migration) geoRecreated(n int) []evenkeel.Step {
 		return nil
 	}
 	lists := evenkeel.Step{
-		ID: setID("gr-lists-set", n), Title: fmt.Sprintf("The databases are not watched from the new VMs of set %d", n), Host: m.manager,
-		Ref: "cps:1470",
-		Why: "A new pcrfclient may come with lists in which the sets are in force.",
+		ID: setID("gr-lists-set", n), Title: fmt.Sprintf("Verify that the databases are not watched from the new VMs of set %d", n),
+		Host: m.manager,
+		Ref:  "cps:1470",
+		Why:  "A new pcrfclient may come with lists in which the sets are in force.",
 	}
 	for i, f := range cps.SetFiles(m.hosts, m.manager) {
 		if !f.Script && m.in[n][f.Host] {
@@ -258,7 +260,8 @@ func (m *Migration) geoRecreated(n int) []evenkeel.Step {
 		return []evenkeel.Step{lists}
 	}
 	return []evenkeel.Step{lists, {
-		ID: setID("gr-heartbeat-set", n), Title: fmt.Sprintf("No qns_hb runs on the new load balancers of set %d", n), Host: m.manager,
-		Ref: "cps:1435", Actions: m.withoutHeartbeat(n),
+		ID: setID("gr-heartbeat-set", n), Title: fmt.Sprintf("Verify that no qns_hb runs on the new load balancers of set %d", n),
+		Host: m.manager,
+		Ref:  "cps:1435", Actions: m.withoutHeartbeat(n),
 	}}
 }

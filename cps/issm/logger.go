@@ -58,11 +58,11 @@ func (m *Migration) loggerSteps(e loggerEdit) []evenkeel.Step {
 	edit := evenkeel.Step{
 		ID: e.id, Title: e.title, Host: m.cfg.ClusterManager, Ref: "cps:293-299", Needs: take.Makes,
 		Actions: e.write(m.cfg.ArchiveDir, e.is, e.was),
-		Verify:  []evenkeel.Action{e.has("edited", logbackPath, "The file is as it is to be", e.is)},
+		Verify:  []evenkeel.Action{e.has("edited", logbackPath, "Verify that the file is as it is to be", e.is)},
 	}
 	if e.in {
 		edit.Undo = e.write(m.cfg.ArchiveDir, e.was, e.is)
-		edit.UndoVerify = []evenkeel.Action{e.has("restored", logbackPath, "The file is as it was", e.was)}
+		edit.UndoVerify = []evenkeel.Action{e.has("restored", logbackPath, "Verify that the file is as it was", e.was)}
 	} else {
 		edit.Harmless = "the logger was there for the migration alone"
 	}
@@ -158,7 +158,7 @@ func (e loggerEdit) write(dir string, want, other evenkeel.Fact[string]) []evenk
 	return []evenkeel.Action{
 		evenkeel.Do("copy-logback", "Copy the file, with its owner and its mode", "cp", "-p", logbackPath, fresh).Timeout(steps.Briefly),
 		{ID: "put-logback", Change: evenkeel.Change{Title: "Write what it is to be into the copy", Cmd: put, Repeat: evenkeel.Idempotent}},
-		e.has("whole", fresh, "The copy is whole", want),
+		e.has("whole", fresh, "Verify that the copy is whole", want),
 		evenkeel.Do("replace-logback", "Replace the file", "mv", "-T", fresh, logbackPath).From("cps:293-299").Timeout(steps.Briefly).
 			Probed(evenkeel.Probe{
 				Cmd: is, Text: "the file is as it is to be", Paper: e.hasPaper(logbackPath, want),

@@ -63,7 +63,7 @@ func (m *Migration) imageThere() evenkeel.Action {
 			"and compare its checksum with the one that Cisco publishes.", m.to, m.cfg.TargetISO),
 		Paper: steps.Again(steps.Prints(sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO), "&& echo it is there", "it is there")),
 		Change: evenkeel.Change{
-			Title: "The image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
+			Title: "Verify that the image is on the Cluster Manager", Ref: "cps:346-351", Host: m.cfg.ClusterManager,
 			Cmd:    sshexec.Command(sshexec.ReadOnly, "test", "-s", m.cfg.TargetISO),
 			Expect: evenkeel.Expect{Text: "exit status 0"},
 		},
@@ -95,7 +95,7 @@ func (m *Migration) deployManagerStep() evenkeel.Step {
 					"Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
 					`2>/dev/null | tr -d ' \n' | grep -oF '"status":"ready"'`, `"status":"ready"`)),
 				Change: evenkeel.Change{
-					Title: "The Status API says ready", Ref: "cps:462-469", Limit: 3 * time.Hour,
+					Title: "Wait until the Status API says ready", Ref: "cps:462-469", Limit: 3 * time.Hour,
 					Cmd: sshexec.Command(sshexec.ReadOnly, "curl", "-s", "-S", "--max-time", "20", "-H",
 						"Content-Type: application/json", cps.StatusURL(m.cfg.StatusHost)),
 					Expect: evenkeel.Expect{Text: `"status": "ready"`, Awaits: true, Check: func(o evenkeel.Observed) error {
@@ -131,7 +131,7 @@ func (m *Migration) newManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "new-cluman", Precondition: true, Paper: isRelease(m.cfg.TargetOS),
 		Change: evenkeel.Change{
-			Title: "This is the new Cluster Manager", Cmd: readSystem, Ref: "cps:520",
+			Title: "Verify that this is the new Cluster Manager", Cmd: readSystem, Ref: "cps:520",
 			Expect: evenkeel.Expect{Text: "CentOS " + m.cfg.TargetOS, Check: system(m.cfg.TargetOS)},
 		},
 	}
@@ -154,7 +154,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 				"/etc/broadhop/controlcenter/logback.xml. The old ones are in /var/tmp/logback_backup, and in the archive of the " +
 				"Cluster Manager. Merge your changes.",
 			Change: evenkeel.Change{
-				Title: "Customizations of the Cluster Manager", Ref: "cps:399-407,495",
+				Title: "Restore the customizations of the Cluster Manager", Ref: "cps:399-407,495",
 			},
 		},
 	})
@@ -165,7 +165,8 @@ func (m *Migration) restoreStep() evenkeel.Step {
 			{
 				ID: "about", Paper: m.runs(&m.to, [3]cps.Release{1: m.from, 2: m.from}),
 				Change: evenkeel.Change{
-					Title: "It reaches the other VMs, which are old", Ref: "cps:497-515", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About),
+					Title: "Verify that it reaches the other VMs, which are old", Ref: "cps:497-515", Cmd: sshexec.Command(sshexec.ReadOnly,
+						m.cfg.Tools.About),
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer %s, every VM %s", m.to, m.from), Check: onAbout(func(a *cps.About) error {
 						return errors.Join(m.installer(a, m.to), m.releases(a, nil, m.from, m.to))
 					})},
@@ -174,7 +175,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 			{
 				ID: "replicas", Paper: m.allAtWork(),
 				Change: evenkeel.Change{
-					Title: "It sees every replica set whole", Ref: "cps:500", Cmd: m.replicaStatus(),
+					Title: "Wait until it sees every replica set whole", Ref: "cps:500", Cmd: m.replicaStatus(),
 					Expect: evenkeel.Expect{Text: "every member at work", Check: m.onTable(m.complete(1, 2))},
 				},
 			},
@@ -182,7 +183,7 @@ func (m *Migration) restoreStep() evenkeel.Step {
 				ID: "diagnostics", Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics),
 					`2>&1 | grep -E '`+logins+`.*\[PASS\]$' | grep -o '\[PASS\]'`, "[PASS]"),
 				Change: evenkeel.Change{
-					Title: "Its diagnostics log in to every VM", Ref: "cps:497-540", Limit: time.Hour,
+					Title: "Verify that its diagnostics log in to every VM", Ref: "cps:497-540", Limit: time.Hour,
 					Cmd: steps.WithTimeout(sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.Diagnostics), 15*time.Minute),
 					Note: "Other checks may fail at this stage: clocks converge, and the AIDO service is not installed on VMs of the release " +
 						"before (cps:385,523).",
@@ -221,10 +222,10 @@ func (m *Migration) skipCarbonStep() evenkeel.Step {
 		},
 	}
 	return evenkeel.Step{
-		ID: "skip-carbon", Title: "Do not carry carbon and bulk statistics over", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
+		ID: "skip-carbon", Title: "Leave carbon and bulk statistics behind", Host: m.cfg.ClusterManager, Ref: "cps:542-558,1696-1707",
 		Why: "The history of Grafana and of the bulk statistics is lost with it (cps:554). " +
 			"Carrying 55 GB over takes 15 to 20 hours (cps:558).",
-		Actions:  []evenkeel.Action{skip, steps.Proof(skip, "skipped", "Both parameters are there")},
+		Actions:  []evenkeel.Action{skip, steps.Proof(skip, "skipped", "Verify that both parameters are there")},
 		Harmless: "the lines in " + cps.InstallConfigPath + " of the new Cluster Manager are taken out by hand",
 	}
 }

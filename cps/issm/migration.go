@@ -236,7 +236,7 @@ func sayExpectations(rb *evenkeel.Runbook) {
 func (m *Migration) intro() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Set 1 (%s) is migrated while set 2 (%s) serves, then the other way round. It follows the CPS "+
-		"Migration and Upgrade Guide for %s; cps:N is a line of it.\n\n",
+		"Migration and Upgrade Guide for %s; cps:N is a line of it, and a name such as CPS-207 a rule (docs/references.md).\n\n",
 		strings.Join(m.sets[1], ", "), strings.Join(m.sets[2], ", "), m.to)
 	b.WriteString("While it runs: no change of policies, CRD tables or configuration (cps:252). diagnostics.sh complains " +
 		"in between, for good reasons (cps:385): the checks below say what matters when. Errors without effect may stand in the " +

@@ -31,7 +31,7 @@ func followed(t *testing.T, rb *evenkeel.Runbook, w simulated, unset bool) {
 				}
 				return err
 			}
-			if _, users, ok := strings.Cut(action, "Users of "); ok && users != "" {
+			if _, users, ok := strings.Cut(action, "Make the skipped users of "); ok && users != "" {
 				r, err := w.Runner(host)
 				if err != nil {
 					return err

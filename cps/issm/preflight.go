@@ -26,7 +26,7 @@ func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 		Intro: "It changes nothing. Run it days before the migration, clear what it finds, and run it again: the migration begins with " +
 			"the same checks. Every check is carried out, whatever the others find: by hand, one after the other, and what is not as " +
 			"it must be is noted. It follows the CPS Migration and Upgrade Guide for " +
-			m.to.String() + "; cps:N is a line of it.",
+			m.to.String() + "; cps:N is a line of it, and a name such as CPS-207 a rule (docs/references.md).",
 		Inputs: m.inputs(), Version: "cps-preflight 1", Secrets: m.cfg.Secrets,
 	}
 	for _, f := range m.findings {
@@ -43,7 +43,7 @@ func (m *Migration) Preflight() (*evenkeel.Runbook, error) {
 		case "replicas":
 			a.Makes = nil // the migration notes it when it begins
 		case "kpis":
-			a = m.kpis().gate("KPIs", 1, false)
+			a = m.kpis().gate("Verify the KPIs", 1, false)
 		}
 		for _, made := range a.Makes {
 			step.Makes = append(step.Makes, made.Key)

@@ -132,7 +132,7 @@ func (m *members) votesAction() evenkeel.Action {
 	slices.Sort(want)
 	const filter = `| awk '{ print $1, $2, $3 == 1 ? "has a vote" : "has NO vote" }' | LC_ALL=C sort`
 	paper := steps.Prints(m.asked(0), filter, want...)
-	return m.setsAction(0, false, "votes", "Every member of every replica set has one vote", paper,
+	return m.setsAction(0, false, "votes", "Verify that every member of every replica set has one vote", paper,
 		"Ask a member of every replica set for rs.conf() and rs.status(). The members must be those of mongoConfig.cfg, "+
 			"each with one vote; a primary, a majority of the votes and a current copy of the data must be there.")
 }
@@ -154,7 +154,7 @@ func (m *members) keepsAction(n int) evenkeel.Action {
 		filter += " | grep -vE " + shellescape.Quote("^("+strings.Join(signed, "|")+") keeps .* majority$")
 		accepted = " The majority of " + strings.Join(signed, ", ") + " was signed for by accept_no_majority."
 	}
-	a := m.setsAction(n, false, "keeps", fmt.Sprintf("Every replica set keeps its data, majority and primary without set %d", n),
+	a := m.setsAction(n, false, "keeps", fmt.Sprintf("Verify that every replica set keeps its data, majority and primary without set %d", n),
 		steps.Prints(m.asked(n), filter, want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Without set %d each set must keep a "+
 			"majority of its votes, a member that can be primary, and a copy of the data that is at most %s behind.%s",
@@ -170,7 +170,7 @@ func (m *members) copiesAction(n int) evenkeel.Action {
 		want = append(want, rs.Name+" keeps its data")
 	}
 	slices.Sort(want)
-	a := m.setsAction(n, true, "copies", fmt.Sprintf("Every replica set has its data outside set %d", n),
+	a := m.setsAction(n, true, "copies", fmt.Sprintf("Verify that every replica set has its data outside set %d", n),
 		steps.Prints(m.asked(n), m.left(n)+" | grep -v majority$", want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Outside set %d each set must have a "+
 			"copy of the data that is at most %s behind.", n, mongo.MaxLag))

@@ -25,7 +25,7 @@ func (m *Migration) ringsStep(n int) evenkeel.Step {
 		Actions: []evenkeel.Action{
 			{ID: "before", Paper: steps.Prints(console(evenkeel.ReadOnly, "skRingRebuildStatus"),
 				"| grep -q 'osgi>' && echo the console has answered", "the console has answered"),
-				Change: evenkeel.Change{Title: "Status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"),
+				Change: evenkeel.Change{Title: "Note the status of the SkRings", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"),
 					Expect: evenkeel.Expect{Text: "an answer of the console", Check: steps.Answered}}},
 			{ID: "rebuild", Paper: []evenkeel.Block{{Cmd: console(evenkeel.Mutating, "rebuildAllSkRings"),
 				Pipe: "| grep -q 'osgi>' && echo the console has answered", Shows: []string{"the console has answered"}}},
@@ -34,7 +34,7 @@ func (m *Migration) ringsStep(n int) evenkeel.Step {
 			{
 				ID: "after", Paper: steps.Again(m.ringsPaper(console(evenkeel.ReadOnly, "skRingRebuildStatus"))),
 				Change: evenkeel.Change{
-					Title: "The rebuild has ended", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Limit: time.Hour,
+					Title: "Wait until the rebuild has ended", Cmd: console(evenkeel.ReadOnly, "skRingRebuildStatus"), Limit: time.Hour,
 					Note: "The guide does not show what the console answers. Where it says that the rebuild has ended in other " +
 						"words, give them as skrings_done in the configuration, and resume.",
 					Expect: evenkeel.Expect{Text: "an answer that says that the rebuild has ended", Check: m.ringsDone},

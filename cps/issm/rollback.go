@@ -87,7 +87,8 @@ func (m *Migration) Rollback(st *evenkeel.State) (*evenkeel.Runbook, error) {
 			"Only the original release can be restored (cps:1818). Who is primary afterwards may differ from before " +
 				"(cps:1823): the last step says so.\n\n",
 			"The guide begins with \"monit stop corosync\" on pcrfclient01 (cps:1884). It is left out: pcrfclient01 belongs to " +
-				"the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes.",
+				"the half that stays, and its corosync must take arbitervip over when the new pcrfclient02 goes. cps:N is a line of the CPS " +
+				"Migration and Upgrade Guide.",
 		}, ""),
 		Inputs: m.inputs(), Version: runbookVersion, Invariants: m.withVIP().invariants(), LeaseHosts: []string{m.cfg.ClusterManager},
 		Known: known, Secrets: m.cfg.Secrets,
@@ -119,15 +120,16 @@ type rollback struct{ deployment }
 
 func (m rollback) beforeRollback() evenkeel.Step {
 	mongoConfig := m.planFiles()[1]
-	mongoConfig.Title, mongoConfig.Ref = "The replica sets are those of the plan, without sharding", "cps:1821-1822"
+	mongoConfig.Title, mongoConfig.Ref = "Verify that the replica sets are those of the plan, without sharding", "cps:1821-1822"
 	step := evenkeel.Step{
-		ID: "before", Title: "Before the rollback", Host: m.cfg.ClusterManager, Ref: "cps:1816-1833",
+		ID: "before", Title: "Confirm what a rollback needs", Host: m.cfg.ClusterManager, Ref: "cps:1816-1833",
 		Needs: setArchives[1].keys(),
 		Actions: []evenkeel.Action{
-			evenkeel.ByHand("window", "Maintenance window", "Confirm that this is a maintenance window: calls may be lost.").From("cps:1820"),
+			evenkeel.ByHand("window", "Confirm the maintenance window",
+				"Confirm that this is a maintenance window: calls may be lost.").From("cps:1820"),
 			evenkeel.ByHand("calls", "Call traffic", "Check the call traffic on both halves, and note it: set 2 alone takes all of it in a "+
 				"moment. Confirm that it can.").From("cps:1831"),
-			evenkeel.ByHand("snapshot", "Snapshot of the old Cluster Manager",
+			evenkeel.ByHand("snapshot", "Bring the snapshot of the old Cluster Manager back",
 				"Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").
 				From("cps:1819"),
 			setArchives[1].kept("kept"), mongoConfig,
@@ -197,7 +199,7 @@ func (m rollback) stopRecoveringStep() evenkeel.Step {
 				`| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+
 					shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
 			Change: evenkeel.Change{
-				Title: "No member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
+				Title: "Verify that no member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
 				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE",
 					Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.atWorkOrStopped(t)) })},
 			},
@@ -292,7 +294,7 @@ func (m rollback) rollbackStep() evenkeel.Step {
 			{
 				ID: "settled", Paper: steps.Again(m.aloneAtWork(2)),
 				Change: evenkeel.Change{
-					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Title: "Verify that the replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: m.everywhere(1),
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(10*time.Second, m.servingAlone(2)(t)) })},
 				},
@@ -321,7 +323,7 @@ func (m rollback) restoreManagerStep() evenkeel.Step {
 			{
 				ID: "replicas", Paper: steps.Again(m.aloneAtWork(2)),
 				Change: evenkeel.Change{
-					Title: "It sees the replica sets", Cmd: m.replicaStatus(), Limit: time.Hour,
+					Title: "Wait until it sees the replica sets", Cmd: m.replicaStatus(), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "set 2 carries them", Awaits: true,
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.servingAlone(2)(t)) })},
 				},
@@ -335,7 +337,7 @@ func (m rollback) isOldManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "old-cluman", Precondition: true, Paper: isRelease(m.cfg.SourceOS),
 		Change: evenkeel.Change{
-			Title: "This is the old Cluster Manager", Cmd: readSystem,
+			Title: "Verify that this is the old Cluster Manager", Cmd: readSystem,
 			Expect: evenkeel.Expect{Text: "CentOS " + strings.TrimSuffix(m.cfg.SourceOS, "."), Check: system(m.cfg.SourceOS)},
 		},
 	}
@@ -440,13 +442,13 @@ var factMoved = evenkeel.NewFact[[]string]("primaries.moved", "replica sets whos
 func (m rollback) rolledBackStep() evenkeel.Step {
 	users := m.usersStep(1)
 	return evenkeel.Step{
-		ID: "rolled-back", Title: "The cluster is what it was", Host: m.cfg.ClusterManager, Ref: "cps:1823,1989-1996",
+		ID: "rolled-back", Title: "Verify that the cluster is what it was", Host: m.cfg.ClusterManager, Ref: "cps:1823,1989-1996",
 		Needs: []evenkeel.FactKey{factReplicas, factUsers[1]}, Makes: []evenkeel.FactKey{factMoved},
 		Actions: append([]evenkeel.Action{
 			{
 				ID: "replicas", Paper: steps.Again(m.allAtWork()),
 				Change: evenkeel.Change{
-					Title: "Every member is back", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
+					Title: "Wait until every member is back", Cmd: m.replicaStatus(), Limit: 24 * time.Hour,
 					Note: "A member that stays RECOVERING: stop its process, remove it from its replica set and add it again (cps:1993-1996).",
 					Expect: evenkeel.Expect{Text: "every member PRIMARY, SECONDARY or ARBITER, and ON-LINE",
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(time.Minute, m.complete(1, 2)(t)) })},
@@ -455,7 +457,7 @@ func (m rollback) rolledBackStep() evenkeel.Step {
 			{
 				ID: "about", Paper: steps.Again(m.runs(&m.from, [3]cps.Release{1: m.from, 2: m.from})),
 				Change: evenkeel.Change{
-					Title: "Releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 30 * time.Minute,
+					Title: "Note the releases", Cmd: sshexec.Command(sshexec.ReadOnly, m.cfg.Tools.About), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("installer and every VM on %s", m.from), Check: onAbout(func(a *cps.About) error {
 						return steps.Soon(30*time.Second, errors.Join(m.installer(a, m.from), m.releases(a, nil, m.from, m.to)))
 					})},
@@ -464,7 +466,7 @@ func (m rollback) rolledBackStep() evenkeel.Step {
 			{
 				ID: "traffic", Paper: steps.Again(m.takes(1, 2)),
 				Change: evenkeel.Change{
-					Title: "Both halves take traffic", Cmd: m.haproxyStatus(), Limit: 30 * time.Minute,
+					Title: "Wait until both halves take traffic", Cmd: m.haproxyStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a load balancer of each half is not down",
 						Check: func(o evenkeel.Observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
 				},
@@ -473,7 +475,7 @@ func (m rollback) rolledBackStep() evenkeel.Step {
 				ID: "primaries", Makes: []evenkeel.Make{factMoved.From(m.movedPrimaries).
 					Typed(evenkeel.Typed(m.replicaStatus()) + ` | replicas | awk '$4 == "PRIMARY" { print $1, $2 }'`)},
 				Change: evenkeel.Change{
-					Title: "Who is primary now", Ref: "cps:1823", Cmd: m.replicaStatus(),
+					Title: "Note who is primary now", Ref: "cps:1823", Cmd: m.replicaStatus(),
 					Note: "A rollback does not bring the former primaries back. Reconfigure them by hand where you want them elsewhere.",
 					Expect: evenkeel.Expect{Text: "a primary in every set; those that moved are noted", Check: m.onTable(func(t *cps.ReplicaTable) error {
 						var errs []error

@@ -88,8 +88,9 @@ func (m deployment) routeActions(n int, at string) []evenkeel.Action {
 		}
 	}
 	if m.cfg.StaticRoutes {
-		list = append(list, evenkeel.ByHand("routes", "Static routes", "Copy the static route files (route-<interface>) to the VMs that have "+
-			"them, then restart the network services and the monit processes there.").From(at))
+		list = append(list, evenkeel.ByHand("routes", "Copy the static routes",
+			"Copy the static route files (route-<interface>) to the VMs that have "+
+				"them, then restart the network services and the monit processes there.").From(at))
 	}
 	return list
 }
@@ -129,7 +130,7 @@ func (f RouteFile) copied(at string) []evenkeel.Action {
 		{ID: id("put"), Change: evenkeel.Change{
 			Title: fmt.Sprintf("Copy %s to %s", f.name(), f.VM), Host: f.VM, Ref: at, Cmd: put, Repeat: evenkeel.Idempotent,
 		}},
-		move, steps.Proof(move, id("routed"), f.name()+" is on "+f.VM),
+		move, steps.Proof(move, id("routed"), "Verify that "+f.name()+" is on "+f.VM),
 	}
 }
 
@@ -182,7 +183,7 @@ func (f RouteFile) inForceOf(s shown, at string) evenkeel.Action {
 		ID: id, Paper: steps.Again(steps.Prints(show, "| grep -cE"+filter, strconv.Itoa(len(want)))),
 		Manual: fmt.Sprintf("On %s, restart the network services: the guide gives no command for it.", f.VM),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("The routes of %s are in force on %s", f.name(), f.VM), Host: f.VM, Ref: at, Cmd: show,
+			Title: fmt.Sprintf("Verify that the routes of %s are in force on %s", f.name(), f.VM), Host: f.VM, Ref: at, Cmd: show,
 			Expect: evenkeel.Expect{Text: strings.Join(want, "; "), Check: evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				var missing []string
 				for _, route := range want {
@@ -211,7 +212,7 @@ func restartMonit(vm, at string) []evenkeel.Action {
 		{
 			ID: "monit-runs-" + vm, Paper: steps.Again(steps.Prints(status, "| grep -oF 'active (running)'", "active (running)")),
 			Change: evenkeel.Change{
-				Title: "monit runs on " + vm, Host: vm, Ref: at, Cmd: status, Limit: steps.Briefly,
+				Title: "Wait until monit runs on " + vm, Host: vm, Ref: at, Cmd: status, Limit: steps.Briefly,
 				Expect: evenkeel.Expect{Text: "active (running)", Check: func(o evenkeel.Observed) error {
 					active, err := steps.UnitActive(o)
 					if err == nil && !active {

@@ -110,7 +110,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			{
 				ID: "settled", Paper: steps.Again(m.aloneAtWork(other)),
 				Change: evenkeel.Change{
-					Title: "The replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Title: "Verify that the replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: m.everywhere(n),
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(10*time.Second, m.servingAlone(other)(t)) })},
 				},
@@ -148,7 +148,7 @@ func (m *members) removedAction(n int, at string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "removed", Paper: steps.Again(m.noneOf(n)),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("The session managers of set %d are in no replica set", n), Ref: at,
+			Title: fmt.Sprintf("Verify that the session managers of set %d are in no replica set", n), Ref: at,
 			Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", 3-n),
 				Check: m.onTable(func(t *cps.ReplicaTable) error {

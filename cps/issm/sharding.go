@@ -72,7 +72,7 @@ func (m *Migration) shardingStep(n int, rs cps.ReplicaSet) evenkeel.Step {
 				steps.Prints(read, `| sed -n 's/.*"configVersion":\([0-9]*\).*/\1/p' | awk -v was=`+version.Ref()+
 					` '{ print $1 == was + 1 ? "raised by one" : "NOT raised by one" } END { exit !NR }'`, "raised by one")),
 			Change: evenkeel.Change{
-				Title: "Nothing of the migration is left", Cmd: read,
+				Title: "Verify that nothing of the migration is left", Cmd: read,
 				Expect: evenkeel.Expect{Text: "no migratingShards, the version of the configuration one higher than noted, and the one " +
 					"document of versions COMPLETE", Check: allWritten(fix, before)},
 			},
@@ -99,7 +99,7 @@ func allWritten(fix mongo.ShardingFix, before evenkeel.Fact[mongo.ShardingState]
 	return evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		s, err := shardingState(o)
 		if err == nil && !s.Fixed() {
-			err = fmt.Errorf("it is not: %d documents with migratingShards, versions %+v", s.MigratingShards, s.Versions)
+			err = fmt.Errorf("it is not: %d documents with migratingShards, versions %v", s.MigratingShards, s.Versions)
 		}
 		for _, w := range fix.Steps(mongo.ShardingState{Set: fix.Set}) {
 			if err != nil {

@@ -98,7 +98,7 @@ func (m *Migration) callsStep() evenkeel.Step {
 			ID: "calls", Manual: "Watch the call traffic on set 1 for as long as you need. Say what you saw only when there " +
 				"are no call drops; else stop here and roll back.",
 			Change: evenkeel.Change{
-				Title: "No call drops",
+				Title: "Confirm that no call drops",
 			},
 		}},
 	}

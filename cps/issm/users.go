@@ -68,7 +68,7 @@ func (m *Migration) usersStep(n int) evenkeel.Step {
 			ID: "users-" + alias, Manual: fmt.Sprintf("On %s, make again with adduser.sh the users that were there: of %s "+
 				"those that begin with %s.", alias, factUsers[n].Ref(), alias), Paper: usersAgain(alias, n),
 			Change: evenkeel.Change{
-				Title: "Users of " + alias, Host: alias, Cmd: readPasswd,
+				Title: "Make the skipped users of " + alias, Host: alias, Cmd: readPasswd,
 				Expect: evenkeel.Expect{Text: "every user that was noted for " + alias + "; nothing is to be done where none was",
 					Check: func(o evenkeel.Observed) error {
 						if err := o.Succeeded(); err != nil {

@@ -215,7 +215,7 @@ func (f monitored) write(content, other []byte) []evenkeel.Action {
 		evenkeel.Do("copy-"+f.id, "Copy "+f.Path+", with its owner and its mode", "cp", "-p", f.Path, fresh).On(f.Host),
 		{ID: "put-" + f.id, Change: evenkeel.Change{Title: "Write what it is to be into the copy", Host: f.Host, Cmd: put,
 			Repeat: evenkeel.Idempotent}},
-		f.is("whole", "The copy has what "+f.Path+" is to have", fresh, content),
+		f.is("whole", "Verify that the copy has what "+f.Path+" is to have", fresh, content),
 		evenkeel.Do("replace-"+f.id, "Replace "+f.Path, "mv", "-T", fresh, f.Path).On(f.Host).From("cps:1470").Once(evenkeel.Probe{
 			Cmd: is, Host: f.Host, Text: "the file is as it is to be", Paper: steps.Prints(is, "", sum(content)+"  "+f.Path),
 			Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
@@ -243,7 +243,7 @@ func (m *monitoring) preflight() evenkeel.Step {
 			step.Actions = append(step.Actions, f.notThere())
 			continue
 		}
-		step.Actions = append(step.Actions, f.is("planned", f.Path+" is what the plan was made from", f.Path, f.now))
+		step.Actions = append(step.Actions, f.is("planned", "Verify that "+f.Path+" is what the plan was made from", f.Path, f.now))
 	}
 	if m.off {
 		step.Actions = append(step.Actions, evenkeel.ByHand("unwatched", "Confirm that nobody counts on the monitoring",
@@ -270,9 +270,9 @@ func (m *monitoring) migrated() evenkeel.Action {
 
 // edit changes the files of one host.
 func (m *monitoring) edit(host string) evenkeel.Step {
-	word := "in force again"
+	title := "Put %s in force again on %s"
 	if m.off {
-		word = "commented out"
+		title = "Comment %s out on %s"
 	}
 	step := evenkeel.Step{ID: "edit-" + host, Host: host, Ref: "cps:1470,1500"}
 	var sets []string
@@ -282,12 +282,12 @@ func (m *monitoring) edit(host string) evenkeel.Step {
 		}
 		sets = append(sets, f.sets...)
 		step.Actions = append(step.Actions, f.write(f.new, f.now)...)
-		step.Verify = append(step.Verify, f.is("is", f.Path+" is as it is to be", f.Path, f.new))
+		step.Verify = append(step.Verify, f.is("is", "Verify that "+f.Path+" is as it is to be", f.Path, f.new))
 		step.Undo = append(step.Undo, f.write(f.now, f.new)...)
-		step.UndoVerify = append(step.UndoVerify, f.is("was", f.Path+" is as it was", f.Path, f.now))
+		step.UndoVerify = append(step.UndoVerify, f.is("was", "Verify that "+f.Path+" is as it was", f.Path, f.now))
 	}
 	slices.Sort(sets)
-	step.Title = fmt.Sprintf("%s: %s %s", host, strings.Join(slices.Compact(sets), ", "), word)
+	step.Title = fmt.Sprintf(title, strings.Join(slices.Compact(sets), ", "), host)
 	return step
 }
 

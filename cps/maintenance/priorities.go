@@ -268,7 +268,8 @@ func (p *priorities) preflight() evenkeel.Step {
 			"| fit "+p.wished().Host, "a primary", p.wished().Host+" is up to date",
 			fmt.Sprintf("%d members at work", len(p.now.Members))),
 		Change: evenkeel.Change{
-			Title: "Every member of " + p.set.Title() + " is at work, and " + p.wished().Host + " is up to date", Ref: "cps:631", Host: p.manager,
+			Title: "Verify that every member of " + p.set.Title() + " is at work, and " + p.wished().Host + " is up to date", Ref: "cps:631",
+			Host: p.manager,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Reads: p.servers(), Text: fmt.Sprintf("Ask the primary for rs.status(): each member is PRIMARY, "+
 					"SECONDARY or ARBITER, and %s at most %s behind.", p.wished().Host, mongo.MaxLag),

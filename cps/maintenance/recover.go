@@ -245,7 +245,8 @@ func (r *recovery) keeps(id string) evenkeel.Action {
 		ID: id, Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "asked", r.tools.Mongo, r.others[0].Address()), "| left "+r.member.Host,
 			r.set.Name+" keeps a majority", r.set.Name+" keeps its data"),
 		Change: evenkeel.Change{
-			Title: r.set.Title() + " keeps its data, its majority and its primary without " + r.cfg.Member, Ref: "cps:631", Host: r.manager,
+			Title: "Verify that " + r.set.Title() + " keeps its data, its majority and its primary without " + r.cfg.Member, Ref: "cps:631",
+			Host: r.manager,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of %s for rs.conf() and rs.status(). Without %s it "+
 					"must keep a majority of its "+
@@ -380,9 +381,10 @@ func (r *recovery) leave() evenkeel.Step {
 	remove.Probe = &gone
 	return evenkeel.Step{
 		ID: "remove", Title: "Remove the member from its replica set", Host: r.manager, Ref: "cps:1419-1421",
-		Needs:   []evenkeel.FactKey{memberDocument},
-		Actions: []evenkeel.Action{r.keeps("keeps").AsPrecondition(), remove, steps.Proof(remove, "removed", r.cfg.Member+" is no member")},
-		Undo:    r.add(),
+		Needs: []evenkeel.FactKey{memberDocument},
+		Actions: []evenkeel.Action{r.keeps("keeps").AsPrecondition(), remove, steps.Proof(remove, "removed",
+			"Verify that "+r.cfg.Member+" is no member")},
+		Undo: r.add(),
 	}
 }
 

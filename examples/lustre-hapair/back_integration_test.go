@@ -50,7 +50,7 @@ func TestRealPairGoesBack(t *testing.T) {
 	exit, out = r.tool("rollback", "--no-wait")
 	require.Equal(t, cli.ExitDone, exit, out)
 	require.Contains(t, out, "It goes no further back: the old system of "+nodes[0].Name()+" is erased")
-	require.Contains(t, out, "Every target runs on "+nodes[1].Name()+", in the old cluster")
+	require.Contains(t, out, "every target runs on "+nodes[1].Name()+", in the old cluster")
 	require.Contains(t, out, "The last step that is still done: cluster-node1.")
 	require.Contains(t, out, "To go forward again, from step switch-over: lustre-hapair resume")
 	r.serve(nodes[1])

@@ -19,7 +19,7 @@ func (p *Pair) planned(parts ...[]pcs.Operation) ([]evenkeel.Action, error) {
 			return nil, fmt.Errorf("%s would put a secret into the arguments of a command", o)
 		}
 		a := evenkeel.Action{ID: strings.ReplaceAll(o.Name, " ", "-"),
-			Change: evenkeel.Change{Title: o.Name, Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: o.Cmd(p.Config.Password), Repeat: o.Repeat}}
+			Change: evenkeel.Change{Title: titleOf(o), Host: o.Node, Ref: o.Ref, Note: o.Why, Cmd: o.Cmd(p.Config.Password), Repeat: o.Repeat}}
 		if run.Hidden && strings.HasPrefix(run.Stdin, "<") { // XML with passwords: the operator types those, and not all of it
 			a.Paper = []evenkeel.Block{{Cmd: a.Cmd, From: askedFor(run.Stdin)}}
 		}
@@ -41,15 +41,30 @@ func (p *Pair) planned(parts ...[]pcs.Operation) ([]evenkeel.Action, error) {
 	return actions, nil
 }
 
+// titleOf is the name of an operation as an imperative.
+func titleOf(o pcs.Operation) string {
+	kind, rest, _ := strings.Cut(o.Name, " ")
+	switch kind {
+	case "property", "resource", "defaults", "attribute", "stonith":
+		return "Set " + o.Name
+	case "constraint":
+		return "Add " + o.Name
+	case "maintenance-mode":
+		return "Switch " + kind + " " + rest
+	}
+	return strings.ToUpper(o.Name[:1]) + o.Name[1:]
+}
+
 // seeDone looks at once whether an action that cannot simply be repeated has had its effect: exit status 0 alone proves
 // nothing (H4), and what follows builds on it.
 func seeDone(a evenkeel.Action) evenkeel.Action {
 	return evenkeel.Action{ID: a.ID + "-done",
-		Change: evenkeel.Change{Title: "It is done: " + a.Title, Cmd: a.Probe.Cmd}}.Expecting(a.Probe.Text, func(o evenkeel.Observed) error {
-		trace, err := a.Probe.Read(o)
-		if err == nil && trace != evenkeel.Done {
-			err = fmt.Errorf("exit status 0, and yet it is %s (H4)", trace)
-		}
-		return err
-	}).On(a.Probe.Host)
+		Change: evenkeel.Change{Title: "Verify that it is done: " + a.Title, Cmd: a.Probe.Cmd}}.Expecting(a.Probe.Text,
+		func(o evenkeel.Observed) error {
+			trace, err := a.Probe.Read(o)
+			if err == nil && trace != evenkeel.Done {
+				err = fmt.Errorf("exit status 0, and yet it is %s (H4)", trace)
+			}
+			return err
+		}).On(a.Probe.Host)
 }

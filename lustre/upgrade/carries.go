@@ -35,7 +35,7 @@ func (p *Pair) carries(id string) evenkeel.Action {
 			return served.String()
 		}, "nothing was moved: put that right in the old cluster (pcs constraint, pcs resource failcount), then resume")
 	})
-	return p.showsUnbanned(evenkeel.Await(placeLimit, id, n2+" can carry what runs on "+n1, look), p.old(n2))
+	return p.showsUnbanned(evenkeel.Await(placeLimit, id, "Wait until "+n2+" can carry what runs on "+n1, look), p.old(n2))
 }
 
 // isFence tells a fence device: one that is kept from the node that it fences has no other where that is alone, and
@@ -66,7 +66,7 @@ func (p *Pair) takes() evenkeel.Action {
 		return p.verdict(err, func() string { return p.homeless(would, n1) },
 			"every target still runs on "+p.Config.Node2.Name+": put that right in the new cluster, then resume")
 	})
-	return p.showsUnbanned(evenkeel.Await(placeLimit, "takes", "The new cluster would start every target on "+n1, look), n1)
+	return p.showsUnbanned(evenkeel.Await(placeLimit, "takes", "Wait until the new cluster would start every target on "+n1, look), n1)
 }
 
 // homeless says which enabled targets would not run on a node, and why; empty when all would.

@@ -39,13 +39,13 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 		p.spareOnline(), n.seeRingLinks("links"),
 		[]evenkeel.Action{now.seeUnused(n.Name)},
 		made, n.mountPoints("lustre:1098"), n.startAgent("lustre:1108"))
-	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",
+	same, err := p.showsSame(now.seeCIB("same", "Verify that the configuration is the backed-up one, but for what is expected",
 		"no other difference", func(live *pacemaker.CIB) error {
 			return p.same(throttle{p}.throttled(live), pacemaker.ExpectDisabled, pacemaker.ExpectFencingLater, pacemaker.ExpectNodeLater(n2.Name),
 				p.roleOf("Stopped"))
 		}), false)
 	s.Verify = []evenkeel.Action{
-		showsSettings(now.seeCIB("disabled", "Every target is disabled, and the cluster is in maintenance",
+		showsSettings(now.seeCIB("disabled", "Verify that every target is disabled, and the cluster is in maintenance",
 			"maintenance-mode=true; target-role=Stopped on each", p.harmless), p.roles("Stopped", "property maintenance-mode=true")...),
 		same,
 	}
@@ -68,7 +68,7 @@ func (p *Pair) byCommands() ([]evenkeel.Action, error) {
 		[]evenkeel.Action{p.clusterUp()},
 		settings,
 		[]evenkeel.Action{showsSettings(p.newCluster(p.Config.Node1.Name).
-			seeCIB("maintenance", "The cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance),
+			seeCIB("maintenance", "Verify that the cluster is in maintenance: it acts on nothing", "maintenance-mode=true", inMaintenance),
 			"property maintenance-mode=true").AsPrecondition()},
 		content, lift), err
 }
@@ -96,12 +96,13 @@ func (p *Pair) byOneCIB() ([]evenkeel.Action, error) {
 
 func (p *Pair) clusterUp() evenkeel.Action {
 	n1 := p.Config.Node1.Name
-	return showsOnline(evenkeel.Await(startLimit, "online", "The cluster is up", p.newCluster(n1).Online(n1)), n1).From("lustre:924")
+	return showsOnline(evenkeel.Await(startLimit, "online", "Wait until the cluster is up", p.newCluster(n1).Online(n1)),
+		n1).From("lustre:924")
 }
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to: another one would refuse its commands half-way.
 func (p *Pair) seePCS(n *node, want pcs.Dialect) evenkeel.Action {
-	return showsRelease(evenkeel.Look("pcs-"+n.no, "The pcs on "+n.Name+" is one that the plan speaks to",
+	return showsRelease(evenkeel.Look("pcs-"+n.no, "Verify that the pcs on "+n.Name+" is one that the plan speaks to",
 		pcs.QueryVersion().Argv...).Expecting(want.Name(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		v, err := pcs.ParseVersion(bytes.NewReader(o.Stdout))
 		if err != nil {

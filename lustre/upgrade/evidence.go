@@ -45,7 +45,7 @@ func (c cluster) cibProbe(text string, done func(*pacemaker.CIB) bool) evenkeel.
 
 // seeUnused wants a node to have no files of another cluster (H6).
 func (c cluster) seeUnused(node string) evenkeel.Action {
-	a := evenkeel.Prove("leftovers", "Nothing is left over from another cluster", c.Unused(node))
+	a := evenkeel.Prove("leftovers", "Verify that nothing is left over from another cluster", c.Unused(node))
 	a.Paper = []evenkeel.Block{{Script: "for f in " + shellescape.QuoteCommand(a.Cmd.Argv[2:]) +
 		"; do test -e \"$f\" && echo \"$f\"; done; echo nothing else", Shows: []string{"nothing else"}}}
 	return a

@@ -13,15 +13,15 @@ import (
 func (p *Pair) fencing() (evenkeel.Step, error) {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
 	now := p.newCluster(n1)
-	same, err := p.showsSame(now.seeCIB("same", "The configuration is the backed-up one, but for what is expected",
+	same, err := p.showsSame(now.seeCIB("same", "Verify that the configuration is the backed-up one, but for what is expected",
 		"no other difference", func(live *pacemaker.CIB) error { return p.same(live, p.roleOf("Started")) }), true)
 	s := evenkeel.Step{
 		ID: "fencing", Title: "Restore fencing", Host: n1, Ref: "lustre:1697",
 		Why: "Last, so that nothing is fenced during the work (lustre:1759).",
 		Actions: []evenkeel.Action{
-			showsReady(now.seeStatus("ready", "Both nodes are well: nothing would be fenced as soon as it can be",
+			showsReady(now.seeStatus("ready", "Verify that both nodes are well: nothing would be fenced as soon as it can be",
 				"online, and not unclean", ready(n1, n2)), n1, n2).AsPrecondition(),
-			showsSettings(now.seeCIB("ids", "The nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+
+			showsSettings(now.seeCIB("ids", "Verify that the nodes have the numbers that pcs gives", "1 and 2", p.numbered), "node "+n1+
 				" id=1", "node "+n2+" id=2").AsPrecondition(),
 		},
 		Verify: []evenkeel.Action{
@@ -69,7 +69,7 @@ func (p *Pair) numbered(cib *pacemaker.CIB) error {
 func (p *Pair) finish() evenkeel.Step {
 	n1, n2 := p.node(0), p.node(1)
 	now := p.newCluster(n1.Name)
-	s := evenkeel.Step{ID: "finish", Title: "The pair is upgraded", Host: n1.Name, Ref: "lustre:1695",
+	s := evenkeel.Step{ID: "finish", Title: "Verify that the pair is upgraded", Host: n1.Name, Ref: "lustre:1695",
 		Harmless: "the backups themselves are on this machine"}
 	for _, n := range []*node{n1, n2} {
 		s.Needs = append(s.Needs, n.archiveName)
@@ -78,21 +78,23 @@ func (p *Pair) finish() evenkeel.Step {
 				"rm", "-rf", n.tree(), n.tree()+".tgz").
 				Noting("it holds /etc/shadow and private keys; the backup itself is on this machine").On(n.Name))
 		s.Verify = append(s.Verify,
-			showsText(evenkeel.Look(n.id("release"), n.Name+" runs the new system", "cat", "/etc/redhat-release").
+			showsText(evenkeel.Look(n.id("release"), "Verify that "+n.Name+" runs the new system", "cat", "/etc/redhat-release").
 				Expecting(p.Config.NewRelease, evenkeel.Contains(p.Config.NewRelease)), p.Config.NewRelease).On(n.Name),
 			p.seeAutostart(n).On(n.Name))
 	}
 	s.Verify = append(s.Verify,
-		showsReady(now.seeStatus("ready", "Both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name, n2.Name),
-		showsPlaced(evenkeel.Prove("status", "Every target runs where it should", now.Placed(p.placed(preferred))), p.placed(preferred)))
+		showsReady(now.seeStatus("ready", "Verify that both nodes are ready", "online, and not in standby", ready(n1.Name, n2.Name)), n1.Name,
+			n2.Name),
+		showsPlaced(evenkeel.Prove("status", "Verify that every target runs where it should", now.Placed(p.placed(preferred))),
+			p.placed(preferred)))
 	return s
 }
 
 // seeAutostart wants the cluster to start at boot, or not to, as was asked for (LUS-059, LUS-060).
 func (p *Pair) seeAutostart(n *node) evenkeel.Action {
-	title := "The cluster starts at boot on " + n.Name
+	title := "Verify that the cluster starts at boot on " + n.Name
 	if p.Config.NoAutostart {
-		title = "The cluster does not start at boot on " + n.Name
+		title = "Verify that the cluster does not start at boot on " + n.Name
 	}
 	word := map[bool]string{false: "enabled", true: "disabled"}[p.Config.NoAutostart]
 	// systemd tells of all units at once

@@ -181,7 +181,7 @@ func (d departure) see(id string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Paper: []evenkeel.Block{d.roleBlock(), d.goneBlock()},
 		Change: evenkeel.Change{
-			Title: d.host + " has released every target, provably", Host: d.host, Limit: d.Config.Outage,
+			Title: "Wait until " + d.host + " has released every target, provably", Host: d.host, Limit: d.Config.Outage,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
 				Text: "On " + d.host + ": no Lustre target is in /proc/mounts (and no pool of one is imported: zpool list). " +

@@ -36,7 +36,8 @@ func (p *Pair) spareOnline() []evenkeel.Action {
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
 	return showsSettings(p.oldCluster(p.Config.Node2.Name).
-		seeCIB("held", "The old cluster fences nobody, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby", p.fencingHeld),
+		seeCIB("held", "Verify that the old cluster fences nobody, and gives node 1 nothing", "stonith-enabled=false, node 1 in standby",
+			p.fencingHeld),
 		"property stonith-enabled=false", "node "+p.old(p.Config.Node1.Name)+" standby=on").AsPrecondition()
 }
 
@@ -90,7 +91,7 @@ func (p *Pair) calm() evenkeel.Action {
 				" 2>/dev/null || echo nothing)\" || echo not fenced", Shows: []string{"not fenced"}},
 		},
 		Change: evenkeel.Change{
-			Title: "Node 2 has not restarted, and node 1 was not fenced, since the run began (H1)", Host: n2.Name,
+			Title: "Verify that node 2 has not restarted, and node 1 was not fenced, since the run began (H1)", Host: n2.Name,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
 				Text: "On " + n2.Name + ", compare `cat /proc/sys/kernel/random/boot_id` and `stonith_admin --history " +
@@ -210,10 +211,10 @@ func (p *Pair) able(n *node) []evenkeel.Action {
 		has = "the mount points"
 	}
 	guards := []evenkeel.Action{
-		shows(evenkeel.Look("able-"+n.no, n.Name+" has "+has+", and sees the disks", argv...).
+		shows(evenkeel.Look("able-"+n.no, "Verify that "+n.Name+" has "+has+", and sees the disks", argv...).
 			Expecting("nothing is missing", evenkeel.Succeeding(listed(argv[2:]))), ">/dev/null && echo nothing is missing",
 			"nothing is missing").On(n.Name).AsPrecondition(),
-		shows(evenkeel.Look("modules-"+n.no, "Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").
+		shows(evenkeel.Look("modules-"+n.no, "Verify that Lustre's modules are loaded on "+n.Name, "cat", "/proc/modules").
 			Expecting("lustre", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				for _, l := range lines(string(o.Stdout)) {
 					if strings.HasPrefix(l, "lustre ") {

@@ -20,7 +20,7 @@ func (n *node) haStep(ref string) evenkeel.Step {
 	actions := []evenkeel.Action{
 		installing(evenkeel.Do("install", "Install the cluster software", "yum", "-y", "install", "pcs", "pacemaker", "corosync",
 			"fence-agents").From("lustre:805"), "pcs", "pacemaker", "corosync"),
-		showsText(evenkeel.Look("hacluster", "The user hacluster is there", "id", "hacluster").
+		showsText(evenkeel.Look("hacluster", "Verify that the user hacluster is there", "id", "hacluster").
 			Expecting("uid=189(hacluster)", evenkeel.Contains("(hacluster)")), "(hacluster)").From("lustre:811"),
 		password.From("lustre:820"),
 	}
@@ -31,7 +31,7 @@ func (n *node) haStep(ref string) evenkeel.Step {
 		evenkeel.Do("pcsd", "Start pcsd", "systemctl", "start", "pcsd.service").From("lustre:851"))
 	return evenkeel.Step{
 		ID: n.id("ha"), Title: "Install the cluster software on " + n.Name, Host: n.Name, Ref: ref, Actions: actions, Irreversible: n.gone(),
-		Verify: []evenkeel.Action{shows(evenkeel.Look("pcsd-active", "pcsd runs", "systemctl", "is-active", "pcsd.service").
+		Verify: []evenkeel.Action{shows(evenkeel.Look("pcsd-active", "Verify that pcsd runs", "systemctl", "is-active", "pcsd.service").
 			Expecting("active", evenkeel.Says("active")), "", "active").From("lustre:857")},
 	}
 }
@@ -42,7 +42,7 @@ func (n *node) firewall() []evenkeel.Action {
 	if n.Config.DisableFirewall {
 		return []evenkeel.Action{
 			evenkeel.Do("firewall-stop", "Stop the firewall", "systemctl", "stop", "firewalld").From("lustre:844"),
-			evenkeel.Do("firewall-boot", "Do not start the firewall at boot", "systemctl", "disable", "firewalld").From("lustre:845"),
+			evenkeel.Do("firewall-boot", "Keep the firewall from starting at boot", "systemctl", "disable", "firewalld").From("lustre:845"),
 		}
 	}
 	rules := []string{"--add-service=high-availability"}
@@ -57,14 +57,14 @@ func (n *node) firewall() []evenkeel.Action {
 			evenkeel.Do("firewall-now-"+no, "Open the firewall now: "+rule, "firewall-cmd", rule).From("lustre:830"))
 	}
 	return append(actions,
-		shows(evenkeel.Look("firewall-list", "The firewall lets the cluster through", "firewall-cmd", "--list-services").
+		shows(evenkeel.Look("firewall-list", "Verify that the firewall lets the cluster through", "firewall-cmd", "--list-services").
 			Expecting("high-availability", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 				if !slices.Contains(strings.Fields(string(o.Stdout)), "high-availability") {
 					return fmt.Errorf("the service high-availability is not open: %q", o.Text())
 				}
 				return nil
 			})), `| tr ' ' '\n' | grep -xF high-availability`, "high-availability").From("lustre:838"),
-		n.showsPorts(evenkeel.Look("firewall-ports", "The firewall lets corosync through (H16)", "firewall-cmd",
+		n.showsPorts(evenkeel.Look("firewall-ports", "Verify that the firewall lets corosync through (H16)", "firewall-cmd",
 			"--list-ports").Expecting("the ports that corosync.conf names", evenkeel.Succeeding(n.portsOpen))))
 }
 
@@ -109,8 +109,8 @@ func (n *node) startAgent(ref string) []evenkeel.Action {
 	return []evenkeel.Action{
 		evenkeel.Do("agent-boot", "Start the agent at boot", "systemctl", "enable", "chroma-agent").From(ref),
 		evenkeel.Do("agent-start", "Start the agent", "systemctl", "start", "chroma-agent").From(ref),
-		is("agent-active", "The agent runs", "is-active", "active"),
-		is("agent-enabled", "The agent starts at boot", "is-enabled", "enabled"),
+		is("agent-active", "Verify that the agent runs", "is-active", "active"),
+		is("agent-enabled", "Verify that the agent starts at boot", "is-enabled", "enabled"),
 		modules,
 	}
 }

@@ -23,7 +23,7 @@ func (p *Pair) seeHealth(id, node string) []evenkeel.Action {
 	}
 	look := p.newCluster(p.Config.Node1.Name).InCIB(strings.Join(names, ", ")+" of "+node+", each greater than 0",
 		func(cib *pacemaker.CIB) error { return p.well(cib, node) })
-	a := evenkeel.Await(placeLimit, id, "The health agents say that "+node+" is well", look)
+	a := evenkeel.Await(placeLimit, id, "Wait until the health agents say that "+node+" is well", look)
 	number := strconv.Itoa(1 + slices.IndexFunc(p.servers(), func(s Server) bool { return s.Name == node }))
 	var lines []string
 	for _, name := range names {
@@ -87,7 +87,7 @@ func (p *Pair) agentsThere(n *node) []evenkeel.Action {
 	if len(files) == 0 {
 		return nil
 	}
-	a := evenkeel.Look("agents-"+n.no, "The resource agents are on "+n.Name, append([]string{"ls", "-d"}, files...)...).
+	a := evenkeel.Look("agents-"+n.no, "Verify that the resource agents are on "+n.Name, append([]string{"ls", "-d"}, files...)...).
 		Expecting("nothing is missing", func(o evenkeel.Observed) error {
 			var errs []error
 			have := lines(string(o.Stdout))

@@ -39,7 +39,7 @@ func (n *node) installStep(ref string) evenkeel.Step {
 	return evenkeel.Step{
 		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name, Ref: ref,
 		Reinstalls: []string{n.Name}, Actions: actions,
-		Verify: []evenkeel.Action{shows(evenkeel.Look("hostname", "The machine has its full name", "hostname").
+		Verify: []evenkeel.Action{shows(evenkeel.Look("hostname", "Verify that the machine has its full name", "hostname").
 			Expecting(n.Name, evenkeel.Says(n.Name)), "", n.Name)},
 		Irreversible: n.gone(),
 	}
@@ -52,7 +52,7 @@ func (n *node) lustreStep(ref string, beforeReboot ...evenkeel.Action) evenkeel.
 		if c.Reboot() {
 			reboot := evenkeel.Disrupt("reboot", c.Title, c.Argv...).Probed(steps.BootProbe(n.bootNew, evenkeel.Inconclusive))
 			reboot.DropsConnection, reboot.Limit = true, n.Config.Install
-			back := evenkeel.Look("back", "The machine is up again", steps.BootIDCommand()...).
+			back := evenkeel.Look("back", "Wait until the machine is up again", steps.BootIDCommand()...).
 				Until(n.Config.Install, "another boot id than before", func(o evenkeel.Observed) error {
 					was, err1 := n.bootNew.Get(o.Facts)
 					is, err2 := steps.BootID(o)

@@ -32,7 +32,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 		[]evenkeel.Action{p.there(n1)},
 		after)
 	s.Verify = []evenkeel.Action{
-		showsOnline(evenkeel.Await(startLimit, "online", "Both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
+		showsOnline(evenkeel.Await(startLimit, "online", "Wait until both nodes are online", now.Online(n1, n.Name)), n1, n.Name),
 		p.seeRings("rings-1", n1, p.newRings()), p.seeRings("rings-2", n.Name, p.newRings()),
 	}
 	if len(s.Opens) > 0 {
@@ -49,9 +49,9 @@ func (p *Pair) there(n1 string) evenkeel.Action {
 	const why = " is there to be joined: alone, node 2 would begin a cluster of its own"
 	now := p.newCluster(n1)
 	if p.Config.Offline {
-		return showsOnline(now.seeStatus("serving", n1+why, "online", offline{p}.online(n1)), n1).AsPrecondition()
+		return showsOnline(now.seeStatus("serving", "Verify that "+n1+why, "online", offline{p}.online(n1)), n1).AsPrecondition()
 	}
-	return showsReady(now.seeStatus("serving", n1+why, "online", ready(n1)), n1).AsPrecondition()
+	return showsReady(now.seeStatus("serving", "Verify that "+n1+why, "online", ready(n1)), n1).AsPrecondition()
 }
 
 // rebalance moves the targets to the nodes that they prefer (lustre:1652-1695).
@@ -70,7 +70,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 	s.Actions = append(p.able(n2), p.seeHealth("health-2", n2.Name)...)
 	s.Actions = append(s.Actions, p.seeRings("rings-1", n1.Name, p.newRings()).AsPrecondition(),
 		p.seeRings("rings-2", n2.Name, p.newRings()).AsPrecondition(),
-		showsReady(now.seeStatus("ready", "Both nodes can take targets", "online, and not in standby",
+		showsReady(now.seeStatus("ready", "Verify that both nodes can take targets", "online, and not in standby",
 			ready(n1.Name, n2.Name)), n1.Name, n2.Name).AsPrecondition())
 	for _, a := range ops {
 		if a.Cmd.Effect != evenkeel.ReadOnly {
@@ -79,7 +79,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 		s.Actions = append(s.Actions, a)
 	}
 	s.Actions = append(s.Actions,
-		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "placed", "Every target runs where it should",
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "placed", "Wait until every target runs where it should",
 			now.Placed(p.placed(preferred))), p.placed(preferred))).Noting("a target that failed over is moved by `pcs resource relocate run`"),
 		evenkeel.Do("clear", "Remove what a move that was interrupted may have left in the configuration", "pcs", "resource",
 			"relocate", "clear"))
@@ -90,7 +90,7 @@ func (p *Pair) rebalance() (evenkeel.Step, error) {
 	for i, server := range p.servers() {
 		mine := p.of(server)
 		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1),
-			"Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
+			"Verify that its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
 	}
 	s.Harmless = "every target runs on an upgraded node, whichever it is"
 	return s, err
@@ -118,7 +118,7 @@ func (p *Pair) canary() []evenkeel.Action {
 			t.Switch).Probed(relocated(there, where))
 		return append([]evenkeel.Action{
 			move.From("lustre:1665"),
-			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", t.Resource+" runs on "+t.Preferred, there), where)),
+			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "canary-there", "Wait until "+t.Resource+" runs on "+t.Preferred, there), where)),
 		}, p.waitServing("canary-recovered", t.Preferred, moved)...)
 	}
 	return nil

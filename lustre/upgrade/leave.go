@@ -23,23 +23,24 @@ func (p *Pair) evacuate() evenkeel.Step {
 			Reason: "the targets of node 1 stop there before they start on node 2; a target serves again when its recovery is over"}},
 		Actions: slices.Concat([]evenkeel.Action{
 			p.seeRings("rings-1", n1.Name, p.rings).AsPrecondition(), p.seeRings("rings-2", n2.Name, p.rings).AsPrecondition(),
-			showsReady(was.seeStatus("ready", n2.Name+" can take the targets", "online, and not in standby", ready(old2)), old2).AsPrecondition(),
+			showsReady(was.seeStatus("ready", "Verify that "+n2.Name+" can take the targets", "online, and not in standby", ready(old2)),
+				old2).AsPrecondition(),
 			p.carries("carries").On(n2.Name).AsPrecondition(),
 			p.calm().AsPrecondition(),
 			evenkeel.Disrupt("standby", "Put "+old1+" into standby", p.Config.OldPCS.Standby(old1).Argv...).From("lustre:428"),
 			waitFor(p.Config.Outage, n1.Name,
-				waits(showsMounts(seeMounts("empty", "Nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted), nil))),
+				waits(showsMounts(seeMounts("empty", "Wait until nothing is mounted on "+n1.Name+" any more", "no Lustre target", noneMounted), nil))),
 			// It sees a start that failed, which the mount table does not show.
-			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name,
+			waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Wait until every target runs on "+n2.Name,
 				was.Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))).From("lustre:436"),
 			waitFor(p.Config.Outage, n2.Name,
-				waits(showsMounts(seeMounts("served", "Every target is mounted on "+n2.Name, "every target",
+				waits(showsMounts(seeMounts("served", "Wait until every target is mounted on "+n2.Name, "every target",
 					allMounted(p.enabled())), p.enabled()))).From("lustre:437"),
 		}, p.waitServing("serving", n2.Name, p.enabled()), []evenkeel.Action{
 			evenkeel.Do("disable", "Keep the old cluster from starting on "+n1.Name+" at boot",
 				p.Config.OldPCS.ClusterDisable("").Argv...).From("lustre:444"),
 		}),
-		Verify: []evenkeel.Action{showsSettings(was.seeCIB("stored", "The standby is stored, so that it outlives a restart",
+		Verify: []evenkeel.Action{showsSettings(was.seeCIB("stored", "Verify that the standby is stored, so that it outlives a restart",
 			"standby=on for "+old1, inStandby(old1)), "node "+old1+" standby=on")},
 		Closes: []string{"evacuation"},
 	}
@@ -74,7 +75,7 @@ func (p *Pair) startOld(n *node) []evenkeel.Action {
 	for _, service := range clusterServices {
 		actions = append(actions, evenkeel.Disrupt("start-"+service, "Start "+service+" on "+n.Name, "service", service, "start").On(n.Name))
 	}
-	return append(actions, showsOnline(evenkeel.Await(p.Config.Outage, "up-"+n.no, "The old cluster is up on "+n.Name,
+	return append(actions, showsOnline(evenkeel.Await(p.Config.Outage, "up-"+n.no, "Wait until the old cluster is up on "+n.Name,
 		p.oldCluster(n.Name).Online(p.old(n.Name))), p.old(n.Name)))
 }
 
@@ -95,12 +96,12 @@ func (p *Pair) leave() evenkeel.Step {
 		},
 		Verify: append(p.seeStopped(n1.Name),
 			untilShows(p.oldCluster(n2.Name).
-				seeStatus("left", "The old cluster knows that node 1 left in good order", "offline, and not unclean",
+				seeStatus("left", "Verify that the old cluster knows that node 1 left in good order", "offline, and not unclean",
 					p.leftCleanly), "| status | sed -nE "+
 				shellescape.Quote("s/^(node "+p.old(n1.Name)+" online=[a-z]*) .*(unclean=[a-z]*) .*/\\1 \\2/p"), "node "+
 				p.old(n1.Name)+" online=false unclean=false").Waiting(p.Config.Outage),
 			waitFor(p.Config.Outage, n2.Name,
-				waits(showsMounts(seeMounts("served", "Every target is still mounted on "+n2.Name, "every target",
+				waits(showsMounts(seeMounts("served", "Wait until every target is still mounted on "+n2.Name, "every target",
 					allMounted(p.enabled())), p.enabled())))),
 	}
 	s.Undo = append(p.startOld(n1),
@@ -134,7 +135,7 @@ func (n *node) shutDownStep(ref string, before ...evenkeel.Action) evenkeel.Step
 	return n.shutDown(ref, []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, append([]evenkeel.Action{
 		// No precondition: once it is down, nobody can look there.
 		seeFree("free", n.Name),
-		showsMounts(seeMounts("served", "Every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())),
+		showsMounts(seeMounts("served", "Verify that every target is mounted on "+other.Name, "every target", stillMounted(n.enabled())),
 			n.enabled()).On(other.Name).AsPrecondition(),
 	}, before...)...)
 }

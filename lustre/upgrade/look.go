@@ -83,7 +83,7 @@ func noneMounted(mounted []string) error {
 
 // seeFree wants no target to be mounted now. It does not wait: it stands right before what would mount one elsewhere.
 func seeFree(id, node string) evenkeel.Action {
-	return showsMounts(seeMounts(id, "Nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
+	return showsMounts(seeMounts(id, "Verify that nothing is mounted on "+node, "no Lustre target", func(mounted []string) error {
 		if len(mounted) > 0 {
 			return fmt.Errorf("%s is mounted on %s: to start it elsewhere would mount it twice", strings.Join(mounted, ", "), node)
 		}
@@ -174,7 +174,7 @@ func preferred(t Target) string { return t.Preferred }
 // fence each other (H18). A link of knet that has just come up takes a moment to connect.
 func (p *Pair) seeRings(id, node string, rings int) evenkeel.Action {
 	means := fmt.Sprintf("%d of them, each active with no faults, or connected", rings)
-	return untilShows(evenkeel.Look(id, "Every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s").
+	return untilShows(evenkeel.Look(id, "Wait until every ring of corosync is sound on "+node+" (H18)", "corosync-cfgtool", "-s").
 		Expecting(means, evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			have, err := corosync.ParseRings(bytes.NewReader(o.Stdout))
 			if err != nil {
@@ -215,8 +215,8 @@ func (p *Pair) seeStopped(node string) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, service := range clusterServices {
 		actions = append(actions,
-			showsExit(evenkeel.Prove("off-"+service, service+" has stopped on "+node, off[i]), 3),
-			showsExit(evenkeel.Prove("boot-"+service, service+" does not start at boot on "+node, boot[i]), 1))
+			showsExit(evenkeel.Prove("off-"+service, "Verify that "+service+" has stopped on "+node, off[i]), 3),
+			showsExit(evenkeel.Prove("boot-"+service, "Verify that "+service+" does not start at boot on "+node, boot[i]), 1))
 	}
 	return actions
 }

@@ -136,7 +136,8 @@ func (p loading) lnetOf(i int) error {
 	}
 	if len(n.lnet) == 0 {
 		p.Notes = append(p.Notes, fmt.Sprintf("%s: no file below %s in the backup has options of LNet: none is restored "+
-			"(lustre:515). If the server has one of another name, back up again by `lustre-hapair backup`, which takes them all", name, lustre.LNetDir))
+			"(lustre:515). If the server has one of another name, back up again by `lustre-hapair backup`, which takes them all", name,
+			lustre.LNetDir))
 	}
 	return nil
 }
@@ -232,7 +233,8 @@ func (n *node) seeRingLinks(id string) []evenkeel.Action {
 		shown = append(shown, fmt.Sprintf("ring %d", r.ring))
 		tests = append(tests, r.onPaper()+` <<<"$addresses" && echo ring `+fmt.Sprint(r.ring))
 	}
-	a := evenkeel.Look(id, "The network of each ring is there, the direct link between the nodes too", "ip", "-o", "addr", "show", "up").
+	a := evenkeel.Look(id, "Verify that the network of each ring is there, the direct link between the nodes too", "ip", "-o", "addr",
+		"show", "up").
 		Expecting(strings.Join(words, "; "), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			list, err := lustre.ParseIPAddr(bytes.NewReader(o.Stdout))
 			if err != nil {

@@ -78,7 +78,7 @@ func (n *node) seeNIDs(id string) []evenkeel.Action {
 		}
 		return nil
 	}
-	all := evenkeel.Look(id, "LNet has every NID on "+n.Name+" that it had before", listNIDs...).
+	all := evenkeel.Look(id, "Verify that LNet has every NID on "+n.Name+" that it had before", listNIDs...).
 		Expecting("none of "+n.nidsSeen.Ref()+" is missing", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			have, err := lustre.ParseNIDs(bytes.NewReader(o.Stdout))
 			if err != nil {
@@ -88,7 +88,7 @@ func (n *node) seeNIDs(id string) []evenkeel.Action {
 		}))
 	all.Paper = []evenkeel.Block{{Shows: []string{"none is missing"}, Script: "nids=" + n.nidsSeen.Ref() +
 		` && for nid in $nids; do lctl list_nids | grep -qxF "$nid" || echo "$nid is missing"; done && echo none is missing`}}
-	up := evenkeel.Look(id+"-up", "and each of them is up", "lnetctl", "net", "show").
+	up := evenkeel.Look(id+"-up", "Verify that each of them is up", "lnetctl", "net", "show").
 		Expecting("status up", func(o evenkeel.Observed) error {
 			if o.Outcome == sshexec.Exited && o.ExitCode == 127 {
 				// Lustre has it from 2.7 on, and what the profiles install is later.

@@ -176,7 +176,7 @@ func (n *node) stillSafe() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "backup", Paper: []evenkeel.Block{n.wholePaper()},
 		Change: evenkeel.Change{
-			Title: "The backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
+			Title: "Verify that the backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
 				Text: "Compare the sha256 of " + n.archivePath.Ref() + ", on this machine, with " + n.archiveSum.Ref() +

@@ -88,13 +88,14 @@ func (p offline) stop() (evenkeel.Step, error) {
 	}
 	for _, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions,
-			waits(showsMounts(seeMounts("empty-"+n.no, "Nothing is mounted on "+n.Name+" any more", "no Lustre target", noneMounted), nil)).
+			waits(showsMounts(seeMounts("empty-"+n.no, "Wait until nothing is mounted on "+n.Name+" any more", "no Lustre target", noneMounted),
+				nil)).
 				On(n.Name).Waiting(p.Config.Outage),
 			departure{Pair: p.Pair, host: n.Name, node: p.old(n.Name), in: p.oldCluster(n.Name)}.see("released-"+n.no))
 	}
 	hold := p.Config.OldPCS.SetProperty(pacemaker.NVPair{Name: "stonith-enabled", Value: "false"})
 	s.Actions = append(s.Actions, evenkeel.Do("hold", "Hold fencing in the old cluster", hold.Argv...),
-		showsSettings(was.seeCIB("held", "The old cluster fences nobody", "stonith-enabled=false", func(cib *pacemaker.CIB) error {
+		showsSettings(was.seeCIB("held", "Verify that the old cluster fences nobody", "stonith-enabled=false", func(cib *pacemaker.CIB) error {
 			if v, _ := cib.Property("stonith-enabled"); v != "false" {
 				return fmt.Errorf("stonith-enabled is %q in the old cluster: it could fence a node that leaves", v)
 			}
@@ -124,7 +125,7 @@ func (p offline) stop() (evenkeel.Step, error) {
 		}
 	}
 	s.Undo = append(s.Undo, up,
-		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs where it belongs, in the old cluster",
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Wait until every target runs where it belongs, in the old cluster",
 			was.Placed(p.placed(func(t Target) string { return p.old(t.Preferred) }))),
 			p.placed(func(t Target) string { return p.old(t.Preferred) }))))
 	s.Undo = append(s.Undo, p.unsaid(n1.Name)...)
@@ -159,23 +160,24 @@ func (p offline) start() (evenkeel.Step, error) {
 		s.Needs = s.Needs[:2]
 	}
 	s.Actions = slices.Concat(p.able(n1), p.able(n2), p.differentHostIDs(), p.seeNoPool(n1), p.seeNoPool(n2), []evenkeel.Action{
-		showsOnline(now.seeStatus("nodes", "Both nodes are there", "online, and not in standby", p.online(n1.Name, n2.Name)), n1.Name, n2.Name),
-		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed",
+		showsOnline(now.seeStatus("nodes", "Verify that both nodes are there", "online, and not in standby", p.online(n1.Name, n2.Name)),
+			n1.Name, n2.Name),
+		showsIDs(now.seeCIB("ids", "Verify that the new cluster's settings have the ids by which they are about to be changed",
 			"the ids of the plan", moving(p).newIDs), ready.Cmd.Stdin.PlainText()),
 		ready.Noting("every target stays disabled").From("lustre:1136"),
-		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do",
+		untilShows(now.seeStatus("settled", "Wait until the new cluster acts, and has nothing left to do",
 			"no maintenance, and nothing is being started or stopped", moving(p).settled),
 			"| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
 	}, p.seeHealth("health-1", n1.Name), p.seeHealth("health-2", n2.Name), []evenkeel.Action{
 		seeFree("free-1", n1.Name), seeFree("free-2", n2.Name),
 		enable.From("lustre:1142").Noting(firstMount),
-		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs where it belongs",
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Wait until every target runs where it belongs",
 			now.Placed(p.placed(preferred))), p.placed(preferred))).From("lustre:1155"),
 	}, throttle(p).throttleAgain(n1.Name, p.Config.NewPCS))
 	for i, server := range p.servers() {
 		mine := p.of(server)
 		s.Verify = append(s.Verify, waits(showsMounts(seeMounts(fmt.Sprintf("mounts-%d", i+1),
-			"Its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
+			"Verify that its own targets are mounted on "+server.Name, "its targets, and no other", exactly(mine)), mine)).On(server.Name))
 		s.Verify = append(s.Verify, p.waitServing(fmt.Sprintf("recovered-%d", i+1), server.Name, mine)...)
 	}
 	return s, errors.Join(err1, err2)

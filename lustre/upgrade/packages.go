@@ -18,7 +18,7 @@ import (
 
 // seeRoot wants the tool to log in as root (LUS-046).
 func seeRoot(n *node) evenkeel.Action {
-	return shows(evenkeel.Look("root-"+n.no, "The tool is root on "+n.Name, "id", "-u").
+	return shows(evenkeel.Look("root-"+n.no, "Verify that the tool is root on "+n.Name, "id", "-u").
 		Expecting("0", evenkeel.Says("0")), "", "0").From("lustre:357").On(n.Name)
 }
 
@@ -26,22 +26,23 @@ func seeRoot(n *node) evenkeel.Action {
 // or left out a package that it has not (LUS-025). Repeated by a resume, it warns no more. The packages are those that
 // who does it by hand looks for.
 func installing(a evenkeel.Action, packages ...string) evenkeel.Action {
-	a = a.Expecting("it warns of nothing but what is known to be harmless, and leaves no package out", evenkeel.Succeeding(func(o evenkeel.Observed) error {
-		remarks, err := lustre.ReadInstall(bytes.NewReader(append(bytes.Clone(o.Stdout), o.Stderr...)))
-		if err != nil {
-			return err
-		}
-		var text []string
-		for _, r := range lustre.Unexplained(remarks) {
-			text = append(text, r.Text)
-		}
-		if len(text) > 0 {
-			// An error, and no pause: of a job that has ended, the next life would only read the same words again.
-			return fmt.Errorf("yum says that it succeeded, and also: %s. See to it, then resume: it is run once more",
-				strings.Join(text, "; "))
-		}
-		return nil
-	}))
+	a = a.Expecting("it warns of nothing but what is known to be harmless, and leaves no package out",
+		evenkeel.Succeeding(func(o evenkeel.Observed) error {
+			remarks, err := lustre.ReadInstall(bytes.NewReader(append(bytes.Clone(o.Stdout), o.Stderr...)))
+			if err != nil {
+				return err
+			}
+			var text []string
+			for _, r := range lustre.Unexplained(remarks) {
+				text = append(text, r.Text)
+			}
+			if len(text) > 0 {
+				// An error, and no pause: of a job that has ended, the next life would only read the same words again.
+				return fmt.Errorf("yum says that it succeeded, and also: %s. See to it, then resume: it is run once more",
+					strings.Join(text, "; "))
+			}
+			return nil
+		}))
 	there := evenkeel.Block{Shows: []string{"they are there"}, Text: "yum may have warned of NOKEY and .rpmnew, and of " +
 		"/selinux/enforce: No such file or directory where result null and success true follow it; of nothing else.",
 		Script: "rpm -q " + shellescape.QuoteCommand(packages) + " >/dev/null && echo they are there"}
@@ -70,7 +71,8 @@ func (n *node) packagesOf(argv []string) ([]string, error) {
 // first (LUS-062).
 func (n *node) seeAddOn() evenkeel.Action {
 	names := []string{"pcs", "pacemaker", "corosync"}
-	a := shows(evenkeel.Look("add-on", "The repositories of "+n.Name+" have the cluster software", append([]string{"yum", "-q", "list"}, names...)...).
+	a := shows(evenkeel.Look("add-on", "Verify that the repositories of "+n.Name+" have the cluster software", append([]string{"yum", "-q",
+		"list"}, names...)...).
 		Expecting(strings.Join(names, ", ")+", in a repository or installed", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			var missing []string
 			for _, name := range names {
@@ -92,7 +94,8 @@ func (n *node) seeAddOn() evenkeel.Action {
 // newestE2fsprogs wants its repository to offer no newer e2fsprogs than the one that is installed (LUS-064): yum lists
 // what is installed, and what is newer.
 func (n *node) newestE2fsprogs() evenkeel.Action {
-	return shows(evenkeel.Look("e2fsprogs", "There is no newer e2fsprogs", "yum", "-q", "--disablerepo=*", "--enablerepo=e2fsprogs-wc",
+	return shows(evenkeel.Look("e2fsprogs", "Verify that there is no newer e2fsprogs", "yum", "-q", "--disablerepo=*",
+		"--enablerepo=e2fsprogs-wc",
 		"list", "e2fsprogs").Expecting("the installed one, and no other", evenkeel.Succeeding(func(o evenkeel.Observed) error {
 		list := slices.DeleteFunc(lines(string(o.Stdout)), func(l string) bool { return !strings.HasPrefix(l, "e2fsprogs.") })
 		switch {
@@ -124,7 +127,7 @@ func (n *node) seeKernel() evenkeel.Action {
 	if pinned != "" {
 		text += ": " + pinned
 	}
-	a := evenkeel.Look("kernel", "The kernel and what belongs to it are of one build",
+	a := evenkeel.Look("kernel", "Verify that the kernel and what belongs to it are of one build",
 		append([]string{"rpm", "-q", "--qf", format}, lustre.KernelPackages()...)...).
 		Expecting(text, evenkeel.Succeeding(func(o evenkeel.Observed) error { _, err := read(o); return err }))
 	a.Makes = []evenkeel.Make{n.kernel.From(read).
@@ -135,7 +138,7 @@ func (n *node) seeKernel() evenkeel.Action {
 
 // runsKernel wants that kernel to run after the restart.
 func (n *node) runsKernel() evenkeel.Action {
-	return shows(evenkeel.Look("running", "The kernel that was installed runs", "uname", "-r").
+	return shows(evenkeel.Look("running", "Verify that the kernel that was installed runs", "uname", "-r").
 		Expecting(n.kernel.Ref(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			want, err := n.kernel.Get(o.Facts)
 			if err != nil {
@@ -172,7 +175,7 @@ func (n *node) seeHostID() []evenkeel.Action {
 	if compared {
 		text += ", and not " + other.hostID.Ref() + ", which is " + other.Name + "'s"
 	}
-	kept := evenkeel.Look("hostid-file", "There is a persistent host id", "od", "-An", "-tx4", "/etc/hostid").
+	kept := evenkeel.Look("hostid-file", "Verify that there is a persistent host id", "od", "-An", "-tx4", "/etc/hostid").
 		Expecting(text, evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			id, err := read(o)
 			if err != nil || !compared {
@@ -185,7 +188,7 @@ func (n *node) seeHostID() []evenkeel.Action {
 			return err
 		}))
 	kept.Makes = []evenkeel.Make{n.hostID.From(read).Typed("od -An -tx4 /etc/hostid | tr -d ' '")}
-	same := shows(evenkeel.Look("hostid", "hostid prints it", "hostid").
+	same := shows(evenkeel.Look("hostid", "Verify that hostid prints it", "hostid").
 		Expecting(n.hostID.Ref(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			want, err := n.hostID.Get(o.Facts)
 			if err == nil && o.Text() != want {
@@ -211,7 +214,7 @@ func (p *Pair) differentHostIDs() []evenkeel.Action {
 		return nil
 	}
 	n1, n2 := p.node(0), p.node(1)
-	a := evenkeel.Look("hostids", "The servers have different host ids", "hostid").
+	a := evenkeel.Look("hostids", "Verify that the servers have different host ids", "hostid").
 		Expecting("not "+n1.hostID.Ref(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			theirs, err := n1.hostID.Get(o.Facts)
 			switch {
@@ -223,5 +226,6 @@ func (p *Pair) differentHostIDs() []evenkeel.Action {
 			}
 			return err
 		}))
-	return []evenkeel.Action{shows(a, "| grep -E '^[0-9a-f]{8}$' | grep -vxF "+n1.hostID.Ref()+" >/dev/null && echo different", "different").On(n2.Name)}
+	return []evenkeel.Action{shows(a, "| grep -E '^[0-9a-f]{8}$' | grep -vxF "+n1.hostID.Ref()+" >/dev/null && echo different",
+		"different").On(n2.Name)}
 }

@@ -44,7 +44,7 @@ func (p *Pair) seeNoPool(n *node) []evenkeel.Action {
 	if len(pools) == 0 {
 		return nil
 	}
-	a := evenkeel.Look("no-pool-"+n.no, "No pool of a target is imported on "+n.Name, "zpool", "list", "-o", "name").
+	a := evenkeel.Look("no-pool-"+n.no, "Verify that no pool of a target is imported on "+n.Name, "zpool", "list", "-o", "name").
 		Expecting("none of "+strings.Join(pools, ", "), func(o evenkeel.Observed) error {
 			have, err := poolsIn(n.Name, o.Result)
 			if err != nil {
@@ -144,7 +144,7 @@ func (p *Pair) poolsThere(n *node) []evenkeel.Action {
 	return []evenkeel.Action{evenkeel.Action{
 		ID: "pools-" + n.no, Paper: []evenkeel.Block{{Script: script, Shows: pools}},
 		Change: evenkeel.Change{
-			Title: n.Name + " sees the disks of every pool", Host: n.Name,
+			Title: "Verify that " + n.Name + " sees the disks of every pool", Host: n.Name,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
 				Text: "`zpool import` on " + n.Name + " lists " + strings.Join(pools, ", ") +

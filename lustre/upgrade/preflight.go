@@ -19,12 +19,13 @@ var errChanged = errors.New("the system is not as it was when the plan was made"
 // preflight looks whether the pair is what the plan was made for, and sound; it changes nothing. It notes what later steps compare with.
 func (p *Pair) preflight() (evenkeel.Step, error) {
 	n1, n2 := p.node(0), p.node(1)
-	s := evenkeel.Step{ID: "preflight", Title: "The pair is sound, and as it was when the plan was made", Host: n1.Name, Ref: "lustre:363"}
+	s := evenkeel.Step{ID: "preflight", Title: "Verify that the pair is sound, and as it was when the plan was made", Host: n1.Name,
+		Ref: "lustre:363"}
 	for _, n := range []*node{n1, n2} {
 		s.Actions = append(s.Actions,
-			showsText(evenkeel.Look("release-"+n.no, n.Name+" runs the old system", "cat", "/etc/redhat-release").
+			showsText(evenkeel.Look("release-"+n.no, "Verify that "+n.Name+" runs the old system", "cat", "/etc/redhat-release").
 				Expecting(p.Config.OldRelease, evenkeel.Contains(p.Config.OldRelease)), p.Config.OldRelease).On(n.Name),
-			shows(evenkeel.Look("hostname-"+n.no, "It is the machine that it should be", "hostname").
+			shows(evenkeel.Look("hostname-"+n.no, "Verify that it is the machine that it should be", "hostname").
 				Expecting(n.Short(), evenkeel.Says(n.Short(), n.Name)), "| cut -d. -f1", n.Short()).On(n.Name),
 			seeRoot(n),
 			p.seePCS(n, p.Config.OldPCS),
@@ -43,12 +44,12 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 			nil
 	}).Typed(p.fencedScript())}
 	was := p.oldCluster(n1.Name)
-	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "The cluster is configured as it was when the plan was made",
+	unchanged, err := p.showsUnchanged(was.seeCIB("cib", "Verify that the cluster is configured as it was when the plan was made",
 		"no difference to the backup", p.unchanged))
 	s.Actions = append(s.Actions,
 		steps.Boot("boot-id", n2.bootSeen).On(n2.Name), past.On(n2.Name),
 		unchanged,
-		waits(p.showsHealthy(was.seeStatus("status", "Both nodes are ready, and every target runs on one of them",
+		waits(p.showsHealthy(was.seeStatus("status", "Wait until both nodes are ready, and every target runs on one of them",
 			"both nodes online, nothing failed; a cluster that is still starting is waited for", p.healthy),
 			p.old(n1.Name), p.old(n2.Name))).Waiting(settleLimit),
 		p.carries("carries").On(n2.Name).Waiting(settleLimit)) // a start under way counts as running in crm_mon 1.1
@@ -143,7 +144,7 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 
 // audit compares the target store of the plan, the cluster and the mounts of a node (H24).
 func (p *Pair) audit(i int) evenkeel.Action {
-	title := "What is mounted is what the target store and the cluster say (H24)"
+	title := "Verify that what is mounted is what the target store and the cluster say (H24)"
 	if p.byHand {
 		title = "What is mounted is what the cluster says (H24)"
 	}

@@ -11,7 +11,8 @@ import (
 // restoreStep brings the backup onto the new system and restores the configuration from it (lustre:455-518, 1180-1240).
 func (n *node) restoreStep(ref string) evenkeel.Step {
 	target := n.tree() + ".tgz"
-	private := evenkeel.Do("private", "Nobody else may read it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part")
+	private := evenkeel.Do("private", "Keep everybody else from reading it: it holds /etc/shadow and private keys", "chmod", "0600",
+		target+".part")
 	rename := steps.Rename("rename", "backup", target, n.archiveSum.Ref())
 	extract := steps.Restore([]backup.Operation{backup.Extract(target, "/root")}, func(backup.Group) bool { return true })
 	actions := append([]evenkeel.Action{n.upload(target + ".part"), private, rename}, extract...)

@@ -94,7 +94,8 @@ func (p *Pair) intro() string {
 		how = "Every target is stopped, both nodes are rebuilt, and the targets are started again: nothing is served from step " +
 			stopTargets + " to the end of step " + startTargets + "."
 	}
-	fmt.Fprintf(&b, "%s Made from the backups of both nodes; the cluster is made again as it was.\n\n"+
+	fmt.Fprintf(&b, "%s Made from the backups of both nodes; the cluster is made again as it was. lustre:N is a line of the guide, "+
+		"HN a hazard of docs/references.md.\n\n"+
 		"| target | mounted on | belongs on |\n|---|---|---|\n", how)
 	for _, t := range p.Targets {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", t.Resource, t.Mount, t.Preferred)

@@ -62,7 +62,7 @@ func (p *Pair) waitServing(id, node string, targets []Target) []evenkeel.Action 
 
 // noneRecovers looks that no target on a node is in recovery, whichever they are.
 func (p *Pair) noneRecovers(id, node string) evenkeel.Action {
-	return recovering{Pair: p, node: node}.look(id, "No target on "+node+" is in recovery (H28)",
+	return recovering{Pair: p, node: node}.look(id, "Verify that no target on "+node+" is in recovery (H28)",
 		"COMPLETE or INACTIVE for each that is there")
 }
 
@@ -185,7 +185,8 @@ func (r recovering) tell(id string) evenkeel.Action {
 }
 
 // recoveryFunction is the function of the paper for recoveryStatus.
-const recoveryFunction = `# recovery TARGET...: how far the recovery of the targets of a node is, of lctl get_param '*.*.recovery_status'; these must be there
+const recoveryFunction = `# recovery TARGET...: how far the recovery of the targets of a node is,
+	of lctl get_param '*.*.recovery_status'; these must be there
 recovery() {
   awk -v list="$*" '
     /^error: get_param: .*(Found no match|No such file or directory)$/ { next }

@@ -45,23 +45,23 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		return s, err
 	}
 	// It sees a start that failed, which the mount table does not show.
-	status := waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n1.Name,
+	status := waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Wait until every target runs on "+n1.Name,
 		now.Placed(p.placed(everywhere(n1.Name)))), p.placed(everywhere(n1.Name)))).From("lustre:1155")
 	// Once node 2 was told to release its targets, the outage ends on node 1: to undo it would take down what serves there already.
 	s.Opens[0].Completion = []evenkeel.Action{over, status}
 	s.Actions = slices.Concat(p.able(n1), p.seeNoPool(n1), []evenkeel.Action{
-		showsSettings(now.seeCIB("disabled", "The new cluster still touches no target", "target-role=Stopped on each",
+		showsSettings(now.seeCIB("disabled", "Verify that the new cluster still touches no target", "target-role=Stopped on each",
 			p.disabled), p.roles("Stopped")...),
-		showsIDs(now.seeCIB("ids", "The new cluster's settings have the ids by which they are about to be changed",
+		showsIDs(now.seeCIB("ids", "Verify that the new cluster's settings have the ids by which they are about to be changed",
 			"the ids of the plan", p.newIDs), ready.Cmd.Stdin.PlainText()),
 		evenkeel.Do("disable", "Keep the old cluster from starting on node 2 at boot", p.Config.OldPCS.ClusterDisable("").
 			Argv...).From("lustre:1128").On(n2.Name),
 		ready.Noting("every target stays disabled").From("lustre:1136"),
-		untilShows(now.seeStatus("settled", "The new cluster acts, and has nothing left to do",
+		untilShows(now.seeStatus("settled", "Wait until the new cluster acts, and has nothing left to do",
 			"no maintenance, and nothing is being started or stopped", p.settled),
 			"| status | grep -E '^maintenance-mode|^[^ ]+ (Starting|Stopping) '", "maintenance-mode false").Waiting(p.Config.Outage),
 		// No precondition: once the targets are enabled, this is no longer so.
-		showsSettings(now.seeCIB("still-disabled", "Every target is still disabled, and the cluster is out of maintenance",
+		showsSettings(now.seeCIB("still-disabled", "Verify that every target is still disabled, and the cluster is out of maintenance",
 			"target-role=Stopped on each; maintenance-mode=false", p.waiting), p.roles("Stopped", "property maintenance-mode=false")...),
 	}, p.seeHealth("health", n1.Name), []evenkeel.Action{
 		p.takes(),
@@ -69,11 +69,11 @@ func (p moving) switchOver() (evenkeel.Step, error) {
 		letGo,
 		over,
 		status,
-		waits(showsMounts(seeMounts("serving", "Every target is mounted here", "every target", allMounted(p.enabled())),
+		waits(showsMounts(seeMounts("serving", "Wait until every target is mounted here", "every target", allMounted(p.enabled())),
 			p.enabled())).Waiting(p.Config.Outage),
 	}, p.stopOld(n2), p.waitServing("recovered", n1.Name, p.enabled()))
 	s.Verify = append([]evenkeel.Action{
-		showsPlaced(evenkeel.Prove("still-there", "Every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))),
+		showsPlaced(evenkeel.Prove("still-there", "Verify that every target runs on "+n1.Name, now.Placed(p.placed(everywhere(n1.Name)))),
 			p.placed(everywhere(n1.Name))).From("lustre:1155"),
 	}, p.seeStopped(n2.Name)...)
 	var err error
@@ -282,7 +282,7 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 	left := departure{Pair: p.Pair, host: n1.Name, node: n1.Name, in: now}
 	undo := []evenkeel.Action{
 		disable,
-		waits(showsMounts(seeMounts("unmounted", n1.Name+" has released every target", "no Lustre target", noneMounted),
+		waits(showsMounts(seeMounts("unmounted", "Wait until "+n1.Name+" has released every target", "no Lustre target", noneMounted),
 			nil)).Waiting(p.Config.Outage),
 		p.idle("start it there, every target stays disabled"),
 		left.see("released"),
@@ -291,17 +291,18 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 	undo = append(undo, p.startOld(n2)...)
 	undo = append(undo, n2.autostartBack()...)
 	undo = append(undo,
-		showsSettings(now.seeCIB("disabled", "The new cluster touches no target",
+		showsSettings(now.seeCIB("disabled", "Verify that the new cluster touches no target",
 			"maintenance-mode=true; target-role=Stopped on each", p.harmless),
 			p.roles("Stopped", "property maintenance-mode=true")...).AsPrecondition(),
 		left.see("still-released").AsPrecondition(),
 		giveBack.Noting(backAgain),
 		waitFor(p.Config.Outage, n2.Name,
-			waits(showsMounts(seeMounts("serving", "Every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())), p.enabled()))))
+			waits(showsMounts(seeMounts("serving", "Wait until every target is mounted on "+n2.Name, "every target", allMounted(p.enabled())),
+				p.enabled()))))
 	undo = append(undo, p.unsaid(n2.Name)...)
 	undo = append(undo,
 		evenkeel.Disrupt("unstandby", "Leave no trace of the standby of "+old2, p.Config.OldPCS.Unstandby(old2).Argv...).On(n2.Name),
-		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Every target runs on "+n2.Name+", in the old cluster",
+		waits(showsPlaced(evenkeel.Await(p.Config.Outage, "status", "Wait until every target runs on "+n2.Name+", in the old cluster",
 			p.oldCluster(n2.Name).Placed(p.placed(everywhere(old2)))), p.placed(everywhere(old2)))))
 	undo = append(undo, p.recovering(n2.Name, p.enabled()).tell("recovering"))
 	return undo, errors.Join(err1, err2)
@@ -320,7 +321,7 @@ func (p *Pair) unsaid(node string) []evenkeel.Action {
 
 // idle waits until the new cluster is at rest; where it does not answer, the operator is told what to do then.
 func (p *Pair) idle(silent string) evenkeel.Action {
-	return untilShows(evenkeel.Look("idle", "The new cluster has nothing left to do", "crm_resource", "--wait").
+	return untilShows(evenkeel.Look("idle", "Wait until the new cluster has nothing left to do", "crm_resource", "--wait").
 		Expecting("no action is pending", func(o evenkeel.Observed) error {
 			if o.ExitCode != 0 || o.Text() != "" { // at rest it says nothing
 				return evenkeel.NotYet(0, "crm_resource --wait: exit status %d: the cluster on %s is still at work, or it does "+

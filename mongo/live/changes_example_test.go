@@ -49,11 +49,11 @@ func ExampleChanges_SetPriorities() {
 	fmt.Println(err)
 	fmt.Println(w.set.Truth().Config)
 	// Output:
-	// Before: the primary has version 7, as planned, and it has settled
+	// Verify before it: the primary has version 7, as planned, and it has settled
 	// Reconfigure set02 to version 8: raise the priority of sessionmgr02:27718 from 2 to 3, the wished primary, before any other is lowered
 	// Wait until the primary has version 8
 	// Wait until a majority has version 8, and nobody is about to take over
-	// Before: the primary has version 8, as planned, and it has settled
+	// Verify before it: the primary has version 8, as planned, and it has settled
 	// Reconfigure set02 to version 9: lower the priority of sessionmgr01:27718 from 3 to 2
 	// Wait until the primary has version 9
 	// Wait until a majority has version 9, and nobody is about to take over

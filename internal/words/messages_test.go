@@ -1,0 +1,115 @@
+package words_test
+
+import (
+	"go/ast"
+	"go/token"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// spoken are the packages whose texts operators read, beside the runbooks.
+var spoken = []string{"cps", "lustre", "pacemaker/corosync", "pacemaker/placement", "examples/cli", "examples/cps-issm",
+	"examples/lustre-hapair"}
+
+// foreign are words that only who writes Go knows.
+var foreign = []struct {
+	what string
+	word *regexp.Regexp
+}{
+	{"a mistake of a format", regexp.MustCompile(`%!`)},
+	{"a verb that prints Go", regexp.MustCompile(`%#v|%\+v|%T`)},
+	{"a word of Go", regexp.MustCompile(`\b(nil|struct|interface\{\}|goroutine)\b`)},
+	{"a name of this module's Go", regexp.MustCompile(
+		`\b(evenkeel|sshexec|change|pacemaker|corosync|placement|rebuild|live|mongo|lustre|cps|issm|cli|steps)\.[A-Z]\w+`)},
+	{"the name of an error of Go", regexp.MustCompile(`\bErr[A-Z]\w+`)},
+}
+
+// TestMessages: no text of the code that an operator may read holds a word of Go.
+func TestMessages(t *testing.T) {
+	seen := 0
+	for _, dir := range append(append([]string{}, runbooks...), spoken...) {
+		fset, files := parsed(t, dir)
+		for _, f := range files {
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.ImportSpec, *ast.Field: // paths and tags
+					return false
+				case *ast.CallExpr:
+					if typeName(n.Fun) == "panic" { // a mistake of ours, for who repairs it
+						return false
+					}
+				case *ast.BasicLit:
+					text, err := strconv.Unquote(n.Value)
+					if n.Kind != token.STRING || err != nil || !strings.Contains(text, " ") {
+						return true
+					}
+					seen++
+					for _, f := range foreign {
+						if word := f.word.FindString(text); word != "" {
+							t.Errorf("%s: %s, %q, in the text %q", fset.Position(n.Pos()), f.what, word, text)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	require.Greater(t, seen, 4000)
+}
+
+// legends are what a reference needs in the document that holds it: words that say what it is.
+var legends = []struct{ reference, legend *regexp.Regexp }{
+	{regexp.MustCompile(`\bcps:\d+`), regexp.MustCompile(`cps:N is a line of (it|the CPS)`)},
+	{regexp.MustCompile(`\blustre:\d+`), regexp.MustCompile(`lustre:N is a line of the guide`)},
+	{regexp.MustCompile(`\bH[1-9]\d?\b`), regexp.MustCompile(`HN a hazard of docs/references\.md`)},
+	{regexp.MustCompile(`\b(CPS|MON|WF|LUS|PCM|BAK|SSH)-\d{3}\b`), regexp.MustCompile(`docs/references\.md`)},
+}
+
+var code = regexp.MustCompile("(?ms)^ *```.*?^ *```$|`[^`\n]*`")
+
+// TestRendered: a rendered runbook says what its references are, and its words are none of Go.
+func TestRendered(t *testing.T) {
+	seen := 0
+	for path, text := range golden(t) {
+		prose := code.ReplaceAllString(text, "")
+		for _, f := range foreign {
+			if word := f.word.FindString(prose); word != "" {
+				t.Errorf("%s: %s: %q", path, f.what, word)
+			}
+		}
+		if !strings.Contains(text, "\n# ") && !strings.HasPrefix(text, "# ") {
+			continue // a part of a runbook
+		}
+		seen++
+		for _, l := range legends {
+			if name := l.reference.FindString(prose); name != "" && !l.legend.MatchString(prose) {
+				t.Errorf("%s: %s is named, and nothing says what that is", path, name)
+			}
+		}
+	}
+	require.Greater(t, seen, 15)
+}
+
+// TestCatches: what these tests look for is found where somebody writes it.
+func TestCatches(t *testing.T) {
+	for _, title := range []string{"The cluster is up", "Releases", "and each of them is up", "lb02 is gone", "%s: %s", ""} {
+		require.False(t, imperative(title), title)
+	}
+	for _, title := range []string{"Verify that lb02 is gone", "Undo: Disable set 1"} {
+		require.True(t, imperative(title), title)
+	}
+	for _, text := range []string{
+		"it prints %!d(string=x)", "the answer is %#v", "it is a %T", "the host is nil", "a struct of two", "see evenkeel.Options",
+		"ErrNotYet: wait",
+	} {
+		found := false
+		for _, f := range foreign {
+			found = found || f.word.MatchString(text)
+		}
+		require.True(t, found, text)
+	}
+}

@@ -160,7 +160,7 @@ func (c *checker) check(n *yaml.Node, s *shape) {
 	case n.Kind == yaml.ScalarNode && scalar(n, s.kind):
 		if len(s.oneOf) > 0 && n.Value != "" && !slices.Contains(s.oneOf, n.Value) {
 			near := meant(n.Value, s.oneOf)
-			c.bad(n, "this is none of %s%s", strings.Join(s.oneOf, ", "), near)
+			c.bad(n, "it must be one of: %s%s", strings.Join(s.oneOf, ", "), near)
 		}
 	default:
 		c.bad(n, "another kind of value is needed here: %s", s.kind)

@@ -147,7 +147,7 @@ func TestSiteRefusals(t *testing.T) {
 		"a pair no plan": {func(t *testing.T, _, _, first, _ string) {
 			t.Helper()
 			clitest.EditJob(t, first, func(job map[string]any) { job["profile"] = "btrfs" })
-		}, []string{"pair mds: profile:"}},
+		}, []string{"it must be one of: both, ldiskfs, zfs"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -133,17 +133,21 @@ func TestRoundTripsOfACommand(t *testing.T) {
 		conn, err := d.DialContext(ctx, network, addr)
 		return countingConn{conn, &sent}, err
 	}
-	c := m.dial(t)
 	fence, _ := leased(t)
 	plain := sshexec.Command(sshexec.Mutating, "true")
 	fenced := plain
 	fenced.Fence = &fence
-	for _, cmd := range []sshexec.Cmd{plain, fenced, plain, fenced} {
+	const each, times = 4, 16
+	for _, cmd := range []sshexec.Cmd{plain, fenced} {
+		c := m.dial(t)
 		before := sent.Load()
-		_, err := c.Run(t.Context(), cmd)
-		require.NoError(t, err)
-		require.Eventually(t, func() bool { return sent.Load() >= before+4 }, time.Minute, time.Millisecond)
-		require.Equal(t, before+4, sent.Load())
+		for range times {
+			_, err := c.Run(t.Context(), cmd)
+			require.NoError(t, err)
+		}
+		// Fewer where the machine closed the channel before the end of the input was sent; a few more belong to the connection. One more for
+		// each command would be too many.
+		require.Less(t, sent.Load()-before, int64(each*times+times/2))
 	}
 }
 

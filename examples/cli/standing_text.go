@@ -46,7 +46,7 @@ func (s *Standing) text() string {
 		line("passed", "the point of no return of %s: %s", p.named(), p.Why)
 	}
 	line("back", "%s", s.Back.words())
-	if s.Lease != nil {
+	if s.Lease != nil && s.State != stateFinished { // it is given back at the end
 		line("lease", "%s", s.Lease.words(s.Process))
 	}
 	for _, n := range s.Notes {

@@ -259,7 +259,7 @@ func upgraded(t *testing.T, c *site, out string) {
 	require.Equal(t, c.served, r.Serving, "each target is where it belongs")
 	exit, out := shell(t, c.dir, "./lustre-hapair status --config pair.yaml")
 	require.Zero(t, exit)
-	require.Regexp(t, `(?m)^done$`, out)
+	require.Regexp(t, `(?m)^journal\.jsonl: finished, (\d+) done`, out)
 }
 
 // site is a user's directory, a clone of the repository, and the machines that pair.yaml leads to.

@@ -59,7 +59,7 @@ var comment = regexp.MustCompile(`\s+#\s.*$`)
 func commands(t *testing.T, real bool) (all []string) {
 	t.Helper()
 	for _, b := range blocks(t) {
-		require.Contains(t, []string{"sh", "go", "yaml"}, b.language, "a block of a kind that no test knows")
+		require.Contains(t, []string{"sh", "go", "yaml", "text"}, b.language, "a block of a kind that no test knows")
 		if b.language != "sh" || (b.heading == realPair) != real {
 			continue
 		}

@@ -175,7 +175,7 @@ var promises = map[string]promise{
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t); c.paused(t) },
 		after: func(t *testing.T, _ *site, out string) {
 			t.Helper()
-			require.Regexp(t, `(?m)^\S.* at step install-node1, action install: `, out, "what it waits for")
+			require.Regexp(t, `(?m)^  paused +at step install-node1 \(.*\), action install: `, out, "what it waits for")
 			require.Regexp(t, `(?m)^ +\d+ +backup-node1 +done in `, out)
 		},
 	},

@@ -74,3 +74,15 @@ func TestAJournalInUseIsNotPutAside(t *testing.T) {
 	require.NoError(t, putAside(name))
 	require.NoFileExists(t, name)
 }
+
+// On a full disk nothing is left that would be taken for a whole file.
+func TestHalfAFileIsNotLeft(t *testing.T) {
+	var was syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 10, Max: was.Max}))
+	name := filepath.Join(t.TempDir(), "config.yaml")
+	err := WriteNew(name, make([]byte, 1<<12))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was))
+	require.ErrorIs(t, err, syscall.EFBIG)
+	require.NoFileExists(t, name)
+}

@@ -80,7 +80,10 @@ func ReadConfig[J any](path string) (*Config, error) {
 		return nil, wrong
 	}
 	errs := []error{wrong}
-	if file.Journal == "" {
+	unread := func(key string) bool { // it is there, and a mistake elsewhere kept it from being read
+		return wrong != nil && slices.ContainsFunc(doc.Content, func(n *yaml.Node) bool { return n.Value == key })
+	}
+	if file.Journal == "" && !unread("journal") {
 		errs = append(errs, fmt.Errorf("%s: journal: a run needs a file for its journal", path))
 	}
 	if err := sshexec.CheckLeasePath(file.LeasePath); file.LeasePath != "" && err != nil {
@@ -89,10 +92,10 @@ func ReadConfig[J any](path string) (*Config, error) {
 	errs = append(errs, sameAddress(path, file.Hosts)...)
 	c := &file.Config
 	c.dir, c.file, c.doc = filepath.Dir(path), path, doc
-	if file.Job == nil {
-		errs = append(errs, fmt.Errorf("%s: job: there is none", path))
-	} else {
+	if file.Job != nil {
 		c.Job = file.Job
+	} else if !unread("job") {
+		errs = append(errs, fmt.Errorf("%s: job: there is none", path))
 	}
 	return c, errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"al.essio.dev/pkg/shellescape"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 )
@@ -54,7 +55,7 @@ func (a *App) configInit(dir, into string) (int, error) {
 		}
 	}
 	_, err = fmt.Fprintf(a.Stdout, "%s is written. %s marked %q in it. Then: %s config check --config %s\n",
-		into, counted(len(marks), "thing is", "things are"), onlyYou, a.Name, into)
+		into, counted(len(marks), "thing is", "things are"), onlyYou, a.Name, shellescape.Quote(into))
 	return exitCode(err), err
 }
 

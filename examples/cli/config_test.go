@@ -175,3 +175,17 @@ func TestADirectoryIsNoFile(t *testing.T) {
 		require.ErrorContains(t, err, says, name)
 	}
 }
+
+// A key that is there twice keeps a file from being read; that the others are missing would be a lie.
+func TestATwiceGivenKeyHidesNoOther(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(name, []byte("journal: a\njob: {}\njournal: b\n"), 0o600))
+	_, err := ReadConfig[struct{}](name)
+	require.ErrorContains(t, err, "this key is there already")
+	require.NotContains(t, err.Error(), "there is none")
+	require.NotContains(t, err.Error(), "needs a file")
+	require.NoError(t, os.WriteFile(name, []byte("holder: me\nlease_pth: x\n"), 0o600))
+	_, err = ReadConfig[struct{}](name)
+	require.ErrorContains(t, err, "there is none")
+	require.ErrorContains(t, err, "needs a file")
+}

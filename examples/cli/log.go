@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -26,24 +25,33 @@ func (l *runLog) flags(c *cobra.Command) {
 	oneOf(c, &l.format, "log-format", "", "the form of the log", "text", "json")
 }
 
-// open opens the log. Without one what is told goes nowhere.
-func (l *runLog) open(errs io.Writer) (evenkeel.Observer, io.Closer, error) {
+// openLog opens the log. Without one what is told goes nowhere.
+func (s session) openLog(errs io.Writer) (evenkeel.Observer, func(), error) {
+	l := s.log
 	if l.file == "" {
-		return evenkeel.ObserverFunc(func(evenkeel.Event) {}), io.NopCloser(nil), nil
+		return evenkeel.ObserverFunc(func(evenkeel.Event) {}), func() {}, nil
 	}
-	f, err := os.OpenFile(l.file, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := s.beside("log-file", l.file, s.events)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--log-file: %w", err)
+		return nil, nil, err
 	}
-	var h slog.Handler = slog.NewTextHandler(f, nil)
+	kept := &patient{w: f} // it may be a FIFO
+	var h slog.Handler = slog.NewTextHandler(kept, nil)
 	if l.format == "json" {
-		h = slog.NewJSONHandler(f, nil)
+		h = slog.NewJSONHandler(kept, nil)
 	}
 	return evenkeel.ObserverFunc(func(e evenkeel.Event) {
 		if err := h.Handle(context.Background(), record(e)); err != nil {
 			l.Do(func() { _, _ = fmt.Fprintf(errs, "the log is lost, and the run goes on: %v\n", err) })
 		}
-	}), f, nil
+	}), func() { closeKept(kept, f, errs) }, nil
+}
+
+// closeKept ends the log.
+func closeKept(kept *patient, f io.Closer, errs io.Writer) {
+	if err := kept.close(f); err != nil {
+		_, _ = fmt.Fprintf(errs, "the log is not whole: %v\n", err)
+	}
 }
 
 // record is a line of the log.

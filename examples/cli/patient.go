@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -72,6 +73,18 @@ func (p *patient) settle() {
 			go p.stuck()
 		}
 	}
+}
+
+// close waits, and not for long, until all is written, and closes what it is written to. The error says that it is not whole.
+func (p *patient) close(c io.Closer) error {
+	p.settle()
+	p.mu.Lock()
+	lost, err := p.idle != nil, p.err
+	p.mu.Unlock()
+	if lost && err == nil {
+		err = errors.New("nobody reads it")
+	}
+	return errors.Join(err, c.Close())
 }
 
 // isStuck tells that nobody reads now.

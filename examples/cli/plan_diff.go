@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
@@ -34,7 +36,7 @@ func (a *App) planDiff(config, journal string) (int, error) {
 	if refused != nil {
 		text += printable.Line(fmt.Sprintf("%v.", refused)) + "\n"
 	} else {
-		text += fmt.Sprintf("The run can be amended: %s amend --config %s\n", a.Name, config)
+		text += fmt.Sprintf("The run can be amended: %s amend --config %s\n", a.Name, shellescape.Quote(config))
 	}
 	if _, err := fmt.Fprint(a.Stdout, text); err != nil {
 		return ExitFailed, err

@@ -72,11 +72,11 @@ func (s session) journal() string { return s.cfg.Path(s.cfg.Journal) }
 
 func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	a := s.app
-	log, closer, err := s.log.open(a.Stderr)
+	log, closeLog, err := s.openLog(a.Stderr)
 	if err != nil {
 		return ExitInput, err
 	}
-	defer func() { _ = closer.Close() }()
+	defer closeLog()
 	hosts := connect(s.cfg)
 	defer hosts.Close()
 	machines, err := a.within(hosts)
@@ -145,7 +145,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	return exitCode(err), err
 }
 
-// putAside gives the journal of a run before another name, with the time of its last record.
+// putAside gives the journal of a run before another name, with the time of its last record. One that a run writes stays.
 func putAside(name string) error {
 	info, err := os.Stat(name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -153,6 +153,9 @@ func putAside(name string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if used, err := evenkeel.JournalInUse(name); err == nil && used {
+		return fmt.Errorf("%s: %w", name, evenkeel.ErrJournalInUse)
 	}
 	return os.Rename(name, name+"."+info.ModTime().UTC().Format("20060102-150405.000"))
 }

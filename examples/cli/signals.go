@@ -83,9 +83,10 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, stopSignals()...)
 }
 
-// stopSignals are the signals that ask to stop. Under nohup a lost terminal does not.
+// stopSignals are the signals that ask to stop; SIGQUIT (Ctrl-\) too, or it would end the tool in the middle of an outage, with the exit
+// code of a mistake in the input and without an echo. Under nohup a lost terminal does not.
 func stopSignals() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}
 	if !signal.Ignored(syscall.SIGHUP) {
 		signals = append(signals, syscall.SIGHUP)
 	}

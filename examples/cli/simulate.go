@@ -153,7 +153,10 @@ func WriteNew(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil { // half of a file would be taken for all of it, and keep the next one out
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // occupied refuses to write over a file.

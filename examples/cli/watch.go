@@ -30,9 +30,9 @@ type watch struct {
 func (s session) watch(st *evenkeel.State, clock evenkeel.Clock) (*watch, error) {
 	a, w := s.app, &watch{}
 	if s.events != "" {
-		f, err := os.OpenFile(s.events, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		f, err := s.beside("events", s.events, s.log.file)
 		if err != nil {
-			return nil, fmt.Errorf("the events cannot be written: %w", err)
+			return nil, err
 		}
 		w.file, w.kept = f, &patient{w: f}
 		w.events = view.NewEvents(w.kept)
@@ -93,8 +93,7 @@ func (w *watch) close() error {
 	if w.file == nil {
 		return nil
 	}
-	w.kept.settle()
-	if err := errors.Join(w.events.Err(), w.file.Close()); err != nil {
+	if err := errors.Join(w.events.Err(), w.kept.close(w.file)); err != nil {
 		return fmt.Errorf("the events in %s are not whole, and the journal is: %w", w.file.Name(), err)
 	}
 	return nil

@@ -31,6 +31,8 @@ type RehearsalPlan struct {
 	Every int
 	// Kinds are the kinds of schedules to try; all when empty.
 	Kinds []ScheduleKind
+
+	apart bool // every schedule is taken to its end; for tests
 }
 
 // ScheduleKind says what happens in a schedule: the tool crashes, a connection is lost, or somebody asks to stop.
@@ -119,6 +121,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if straight.err != nil {
 		return report, fmt.Errorf("straight through: %w", straight.err)
 	}
+	r.records, r.commands = straight.records, straight.commands
 	if err := r.faults(ctx, start, straight, known, report); err != nil {
 		return report, err
 	}
@@ -186,6 +189,8 @@ type rehearsal struct {
 	plan   RehearsalPlan
 	before string // Hash of the world before all
 	played int    // schedules
+
+	records, commands int // of the straight run
 }
 
 type rehearsed struct {

@@ -32,7 +32,7 @@ const (
 	changes    = "changes"     // the second time does something else
 	does       = "nothing"     // says that it is done, and is not
 	lies       = "lies"        // the probe of it sees nothing
-	single     = "single"        // it must never run twice
+	single     = "single"      // it must never run twice
 	spoils     = "spoils"      // where it ran twice the last step fails
 )
 

@@ -10,7 +10,8 @@ import (
 )
 
 // Fingerprinter is a World that can tell whether two of its states go on alike: the fingerprint is a digest of all that decides what
-// happens next. With it a rehearsal takes no schedule further than to a state from which the straight run went on.
+// happens next. With it a rehearsal takes no schedule further than to a state from which a run went on that ended well. A world that embeds
+// one and has state of its own needs its own: what is not in the fingerprint, an early end can hide.
 type Fingerprinter interface {
 	// Fingerprint leaves out the clock, and the files below a path: what this library itself keeps on the machines.
 	Fingerprint(without string) string

@@ -121,7 +121,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if straight.err != nil {
 		return report, fmt.Errorf("straight through: %w", straight.err)
 	}
-	r.records, r.commands = straight.records, straight.commands
+	r.records = straight.records
 	if err := r.faults(ctx, start, straight, known, report); err != nil {
 		return report, err
 	}
@@ -190,7 +190,7 @@ type rehearsal struct {
 	before string // Hash of the world before all
 	played int    // schedules
 
-	records, commands int // of the straight run
+	records int // of the straight run
 }
 
 type rehearsed struct {

@@ -172,9 +172,10 @@ func (w *walk) step() (from moment, more bool, err error) {
 	return from, true, w.stop()
 }
 
-// over is what is wrong with where a walk ended: it goes the way of the straight run, or schedules are left out.
+// over is what is wrong with where a walk ended: it goes the way of the straight run, or schedules are left out. Commands are not counted:
+// who asks several servers at once may send more or fewer.
 func (w *walk) over(d Decision) error {
-	if err := w.ctx.Err(); err != nil || d.Kind == DecideDone && w.now.records == w.r.records && w.now.commands == w.r.commands {
+	if err := w.ctx.Err(); err != nil || d.Kind == DecideDone && w.now.records == w.r.records {
 		return err
 	}
 	return fmt.Errorf("the same run went another way the second time (%s): the world or its operator is not the same each time", d)

@@ -15,14 +15,14 @@ import (
 type World interface {
 	Hosts
 	Clock() Clock
-	Clone() World // as it stands: of the machines, with what this library keeps on them, and of the clock
+	Clone() World // as it stands, also in the middle of a run: of the machines, with what this library keeps on them, and of the clock
 	Hash() string // of the state that matters in the end: two worlds that end alike have the same
 	Check() error // the invariants, by the world's own book-keeping
 }
 
 // RehearsalPlan says how hard to rehearse.
 type RehearsalPlan struct {
-	// Operator makes the operator for one run in a world; nil when none is needed.
+	// Operator makes the operator for one run in a world, also for one that begins in the middle; nil when none is needed.
 	Operator func(World) Operator
 	// Local is the directory on this machine that a run writes to, such as its backups, beside its world; empty for none. A rehearsal
 	// puts it back as it was before each schedule, and in the end.
@@ -31,6 +31,8 @@ type RehearsalPlan struct {
 	Every int
 	// Kinds are the kinds of schedules to try; all when empty.
 	Kinds []ScheduleKind
+
+	apart bool // every schedule is taken to its end; for tests
 }
 
 // ScheduleKind says what happens in a schedule: the tool crashes, a connection is lost, or somebody asks to stop.
@@ -119,6 +121,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if straight.err != nil {
 		return report, fmt.Errorf("straight through: %w", straight.err)
 	}
+	r.records = straight.records
 	if err := r.faults(ctx, start, straight, known, report); err != nil {
 		return report, err
 	}
@@ -186,6 +189,8 @@ type rehearsal struct {
 	plan   RehearsalPlan
 	before string // Hash of the world before all
 	played int    // schedules
+
+	records int // of the straight run
 }
 
 type rehearsed struct {

@@ -1,6 +1,7 @@
 package evenkeel
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -11,19 +12,20 @@ import (
 // tree is what stands below a directory, by its path there.
 type tree map[string]entryOf
 
-// entryOf is a file or a directory.
+// entryOf is a file, a directory, or a symbolic link with where it leads.
 type entryOf struct {
 	mode fs.FileMode
 	data string
 }
 
-// treeOf reads what stands below a directory; nothing where the name is empty.
+// treeOf reads what stands below a directory, which may be named by a link; nothing where the name is empty. What is no file, no
+// directory and no link cannot be put back, and is an error.
 func treeOf(dir string) (tree, error) {
 	if dir == "" {
 		return nil, nil
 	}
 	t := tree{}
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir+"/.", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -36,12 +38,20 @@ func treeOf(dir string) (tree, error) {
 			return err
 		}
 		e := entryOf{mode: info.Mode()}
-		if info.Mode().IsRegular() {
+		switch e.mode.Type() {
+		case 0:
 			data, err := os.ReadFile(p)
 			if err != nil {
 				return err
 			}
 			e.data = string(data)
+		case fs.ModeSymlink:
+			if e.data, err = os.Readlink(p); err != nil {
+				return err
+			}
+		case fs.ModeDir:
+		default:
+			return fmt.Errorf("%s is neither a file nor a directory: a rehearsal could not put it back", p)
 		}
 		t[rel] = e
 		return nil
@@ -71,14 +81,27 @@ func (t tree) restore(dir string) error {
 		if _, err := os.Lstat(p); err == nil {
 			continue
 		}
-		if e.mode.IsDir() {
-			err = os.Mkdir(p, e.mode.Perm())
-		} else {
-			err = os.WriteFile(p, []byte(e.data), e.mode.Perm())
+		switch e.mode.Type() {
+		case fs.ModeDir:
+			err = os.Mkdir(p, 0o700)
+		case fs.ModeSymlink:
+			err = os.Symlink(e.data, p)
+		default:
+			err = os.WriteFile(p, []byte(e.data), 0o600)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, rel := range slices.Backward(slices.Sorted(maps.Keys(t))) { // what is inside a directory first: its mode may forbid it afterwards
+		if e := t[rel]; e != now[rel] && e.mode.Type() != fs.ModeSymlink {
+			if err := os.Chmod(filepath.Join(dir, rel), e.mode); err != nil {
+				return err
+			}
+		}
+	}
+	if now, err = treeOf(dir); err == nil && !maps.Equal(now, t) {
+		err = fmt.Errorf("%s is not as it was before the rehearsal", dir)
+	}
+	return err
 }

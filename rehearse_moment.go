@@ -10,7 +10,8 @@ import (
 )
 
 // Fingerprinter is a World that can tell whether two of its states go on alike: the fingerprint is a digest of all that decides what
-// happens next. With it a rehearsal takes no schedule further than to a state from which the straight run went on.
+// happens next. With it a rehearsal takes no schedule further than to a state from which a run went on that ended well. A world that embeds
+// one and has state of its own needs its own: what is not in the fingerprint, an early end can hide.
 type Fingerprinter interface {
 	// Fingerprint leaves out the clock, and the files below a path: what this library itself keeps on the machines.
 	Fingerprint(without string) string
@@ -79,34 +80,45 @@ const checkEach = 64
 func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) func(*Life, Decision) bool {
 	world, can := tool.world.(Fingerprinter)
 	straight := tool.schedule == (Schedule{})
-	if !can || !straight && r.played%checkEach == 0 {
+	if !can || r.plan.apart || !straight && r.played%checkEach == 0 {
 		return func(*Life, Decision) bool { return false }
 	}
 	return func(l *Life, d Decision) bool {
 		if tool.dead || !straight && (!tool.struck || l.e.opts.Stop != nil && tool.stopped()) {
 			return false
 		}
-		key := world.Fingerprint(LeasePath) + l.fingerprint(d)
-		if end := known[key]; end != nil {
+		local, err := treeOf(r.plan.Local)
+		if err != nil {
+			return false // the life itself says what is wrong there
+		}
+		key := world.Fingerprint(LeasePath) + l.fingerprint(d, local)
+		if end := known[key]; end != nil && *end != "" { // that run has ended, and well
 			*out.end = *end // not the same pointer: the states before this one have that of this run
 			return true
 		}
-		if straight {
+		if straight && known[key] == nil {
 			known[key] = out.end
 		}
 		return false
 	}
 }
 
-// fingerprint is a digest of what a life knows that decides how it goes on from a decision.
-func (l *Life) fingerprint(d Decision) string {
+// fingerprint is a digest of what a life knows, and has written on this machine, that decides how it goes on from a decision.
+func (l *Life) fingerprint(d Decision, local tree) string {
 	l.e.mu.Lock()
-	st := l.e.st.clone()
+	st, mine, away := l.e.st.clone(), l.e.mine.fork(), maps.Clone(l.e.whole.reinstalled)
 	l.e.mu.Unlock()
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write
-	put(l.e.rb.Name, d.String(), st.Facts, st.Confirmed, slices.Sorted(maps.Keys(st.Windows)), l.e.rb.barrier)
+	put(l.e.rb.Name, d.String(), st.Facts, st.Confirmed, l.e.rb.barrier)
+	put(slices.Sorted(maps.Keys(mine.held)), slices.Sorted(maps.Keys(mine.unsure)), mine.Missing, away)
+	for _, w := range st.openWindows() {
+		put(w.ID, l.e.opts.Clock.Now().After(l.e.due(w)))
+	}
+	for _, rel := range slices.Sorted(maps.Keys(local)) {
+		put(rel, local[rel].mode, []byte(local[rel].data))
+	}
 	for i := range l.e.rb.Steps {
 		if id := l.e.rb.Steps[i].ID; st.Step(id).Progress != Did {
 			put(id, st.Step(id).Progress)
@@ -151,13 +163,22 @@ func (w *walk) step() (from moment, more bool, err error) {
 	}
 	d := w.life.Next()[0]
 	if !d.Work() {
-		return from, false, nil
+		return from, false, w.over(d)
 	}
 	if err := from.local.restore(w.r.plan.Local); err != nil {
 		return from, false, err
 	}
 	_ = w.life.perform(d) // Next knows
 	return from, true, w.stop()
+}
+
+// over is what is wrong with where a walk ended: it goes the way of the straight run, or schedules are left out. Commands are not counted:
+// who asks several servers at once may send more or fewer.
+func (w *walk) over(d Decision) error {
+	if err := w.ctx.Err(); err != nil || d.Kind == DecideDone && w.now.records == w.r.records {
+		return err
+	}
+	return fmt.Errorf("the same run went another way the second time (%s): the world or its operator is not the same each time", d)
 }
 
 // stop notes the moment at which the run stands now.

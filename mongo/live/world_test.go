@@ -82,6 +82,11 @@ func (w *world) Sleep(ctx context.Context, d time.Duration) error {
 func (w *world) Clock() evenkeel.Clock { return w }
 func (w *world) Clone() evenkeel.World { return &world{World: w.World.Clone(), set: w.set.Clone()} }
 
+// Fingerprint is that of the machines and of the set.
+func (w *world) Fingerprint(without string) string {
+	return fmt.Sprint(w.World.Fingerprint(without), w.set.Hash())
+}
+
 // Hash is what the set has in the end.
 func (w *world) Hash() string {
 	t := w.set.Truth()

@@ -186,7 +186,7 @@ func (r recovering) tell(id string) evenkeel.Action {
 
 // recoveryFunction is the function of the paper for recoveryStatus.
 const recoveryFunction = `# recovery TARGET...: how far the recovery of the targets of a node is,
-	of lctl get_param '*.*.recovery_status'; these must be there
+# of lctl get_param '*.*.recovery_status'; these must be there
 recovery() {
   awk -v list="$*" '
     /^error: get_param: .*(Found no match|No such file or directory)$/ { next }

@@ -2,9 +2,9 @@ package evenkeel
 
 import (
 	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Estimate is how long a step is expected to take, and who says so. The zero value says that nobody knows. It is for
@@ -88,26 +88,10 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 
 // inWords is a time for the reader, rounded up: to seconds, and from an hour on to minutes.
 func inWords(d time.Duration) string {
-	unit := time.Second
-	if d >= time.Hour {
-		unit = time.Minute
+	if rest := d % time.Minute; d >= time.Hour && rest > 0 {
+		d += time.Minute - rest
 	}
-	if rest := d % unit; rest > 0 {
-		d += unit - rest
-	}
-	var words []string
-	for _, part := range []struct {
-		n    time.Duration
-		name string
-	}{{d / time.Hour, "h"}, {d / time.Minute % 60, "m"}, {d / time.Second % 60, "s"}} {
-		if part.n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", part.n, part.name))
-		}
-	}
-	if len(words) == 0 {
-		return "0 s"
-	}
-	return strings.Join(words, " ")
+	return printable.Duration(d)
 }
 
 // estimate checks what a step says of its time.

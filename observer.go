@@ -72,7 +72,7 @@ type Event struct {
 func (e *engine) opened(s *Step, windows []Window) {
 	for _, w := range windows {
 		if is, open := e.window(w.ID); open {
-			e.windowEvent(EventWindow, s, is, "%s: %s (at most %s)", w.ID, w.Reason, w.Limit)
+			e.windowEvent(EventWindow, s, is, "%s: %s (at most %s)", w.ID, w.Reason, inWords(w.Limit))
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (sh *Sheet) Text(w io.Writer) error {
 			p.line("      %s%s", plain(r.Words()), in(": ", r.Error, ""))
 		}
 		for _, win := range s.Opens {
-			p.line("      window opens: %s, at most %s; a stop is taken %s: %s", plain(win.ID), win.Limit, win.Stop.words(), plain(win.Reason))
+			p.line("      window opens: %s, at most %s; a stop is taken %s: %s", plain(win.ID), inWords(win.Limit), win.Stop.words(), plain(win.Reason))
 		}
 		for j := range s.Actions {
 			p.brief(s, &s.Actions[j], "")
@@ -81,7 +81,11 @@ func (p *printer) short(c *Chapter, bare bool) {
 			p.line("%s", hanging("  "+r[0], 22, r[1]))
 			continue
 		}
-		p.line("%s", hanging("  "+r[0], 4, titled(c.Head, r)))
+		name, rest := r[0], ""
+		if utf8.RuneCountInString(name) > screen/2 { // a sentence: it is wrapped, too
+			name, rest, _ = strings.Cut(name, " ")
+		}
+		p.line("%s", hanging("  "+name, 4, rest+titled(c.Head, r)))
 	}
 	for _, item := range c.List {
 		if c.ID == findingsID { // on one line, to be searched for

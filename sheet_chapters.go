@@ -201,7 +201,7 @@ func (b *sheeter) risks() Chapter {
 		if inv.Absolute {
 			guard = "Invariant %s: looked at before the first change and after every one. It is never suspended: a violation stops the run."
 		}
-		add("An invariant no longer holds: "+b.text(inv.Title), guard, inv.ID)
+		add("An invariant breaks: "+strings.TrimSuffix(b.text(inv.Title), "."), guard, inv.ID)
 	}
 	preconditions, probed, never := 0, 0, 0
 	for i := range b.rb.Steps {

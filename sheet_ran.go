@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Ran is what became of a step or an action, as a journal tells it.
@@ -155,7 +157,11 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 		add("Machines", "They were simulated: this is no evidence of a run on real ones.")
 	}
 	add("Run", "%s, plan digest %s", st.Run.ID, st.Run.Digest)
-	add("Time", "from %s to %s: %s; taken up again %s", at(st.Begun), at(st.Last), inWords(st.Last.Sub(st.Begun)), count(st.Resumed, "time"))
+	resumed := ""
+	if st.Resumed > 0 {
+		resumed = printable.Count(st.Resumed, "time")
+	}
+	add("Time", "from %s to %s: %s%s", at(st.Begun), at(st.Last), printable.Duration(st.Last.Sub(st.Begun)), in(", taken up again ", resumed, ""))
 	if st.Run.Version != "" {
 		add("By", "version %s of the tool", st.Run.Version)
 	}
@@ -171,7 +177,7 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 		if w.Lasted() > w.Limit {
 			late = ": LONGER THAN ITS LIMIT"
 		}
-		add("Window "+w.ID, "%s was suspended for %s, from %s; limit %s%s", w.Invariant, inWords(w.Lasted()), at(w.Since), inWords(w.Limit), late)
+		add("Window "+w.ID, "%s was suspended for %s, from %s; limit %s%s", w.Invariant, printable.Duration(w.Lasted()), at(w.Since), inWords(w.Limit), late)
 	}
 	for _, w := range st.openWindows() {
 		add("Window "+w.ID, "%s is suspended since %s: STILL OPEN", w.Invariant, at(w.Since))

@@ -243,6 +243,9 @@ func (e *engine) atMost(s *Step) string {
 			}
 		}
 	}
+	if sum == 0 {
+		return "" // nothing is left but a look at what must hold
+	}
 	return ", by its time limits at most " + inWords(sum)
 }
 

@@ -206,7 +206,7 @@ func (e *engine) alarms(s *Step) {
 		e.alarmed[w.ID] = e.alarmed[w.ID] || tell
 		e.mu.Unlock()
 		if tell {
-			e.windowEvent(EventAlarm, s, w, "%s is open for %s, longer than %s", w, now.Sub(w.Since).Round(time.Second), w.Limit)
+			e.windowEvent(EventAlarm, s, w, "%s is open for %s, longer than %s", w, inWords(now.Sub(w.Since)), inWords(w.Limit))
 		}
 	}
 }

@@ -76,7 +76,7 @@ func (e *OpenWindowsError) Unwrap() error { return e.Err }
 func describeWindows(windows []OpenWindow) string {
 	var texts []string
 	for _, w := range windows {
-		texts = append(texts, fmt.Sprintf("%s, open since %s, at most %s", w, w.Since.Format(time.RFC3339), w.Limit))
+		texts = append(texts, fmt.Sprintf("%s, open since %s, at most %s", w, w.Since.Format(time.RFC3339), inWords(w.Limit)))
 	}
 	return strings.Join(texts, "; ")
 }
@@ -221,7 +221,7 @@ func (e *engine) outlasted(ctx context.Context, s *Step) error {
 			continue
 		}
 		if err := e.observe(ctx, e.invariant(w.Invariant)); err != nil {
-			return &StepError{Step: s.ID, Err: fmt.Errorf("%w of %s: %s lasts longer: %w", ErrOverdue, w.Limit, w, err)}
+			return &StepError{Step: s.ID, Err: fmt.Errorf("%w of %s: %s lasts longer: %w", ErrOverdue, inWords(w.Limit), w, err)}
 		}
 	}
 	return nil

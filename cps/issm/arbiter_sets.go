@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -27,7 +28,7 @@ func (a *arbiter) invariants() []evenkeel.Invariant {
 		{
 			// Not absolute: a rollback starts the arbiter's processes where a set has lost its majority, since that is what helps.
 			ID: invariantMajority, Check: a.watchMajority,
-			Title: "Every replica set has a primary and a majority of its votes; an election of up to " + electionTime.String() +
+			Title: "Every replica set has a primary and a majority of its votes; an election of up to " + printable.Duration(electionTime) +
 				" counts as none.",
 		},
 		{

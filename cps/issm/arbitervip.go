@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -154,7 +155,7 @@ func (m *Migration) vipInvariants() []evenkeel.Invariant {
 		},
 		{
 			ID: invariantVIP, Check: m.watchVIP,
-			Title: fmt.Sprintf("One of %s has %s; a move of up to %s counts as none (cps:665-677).", hosts, what, electionLook),
+			Title: fmt.Sprintf("One of %s has %s; a move of up to %s counts as none (cps:665-677).", hosts, what, printable.Duration(electionLook)),
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -34,7 +35,7 @@ func (m *Migration) invariants() []evenkeel.Invariant {
 		{
 			ID: invariantReplicas,
 			Title: "Every replica set has a primary and a majority of its votes (cps:631); an election of up to " +
-				electionTime.String() + " counts as none.",
+				printable.Duration(electionTime) + " counts as none.",
 			Check: m.watchReplicas,
 		},
 		{

@@ -152,5 +152,5 @@ func counted(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// short prints a duration in whole seconds.
-func short(d time.Duration) string { return d.Round(time.Second).String() }
+// short prints a duration in whole seconds, as report and status do.
+func short(d time.Duration) string { return printable.Duration(d) }

@@ -94,7 +94,7 @@ func (s *session) command(c *cobra.Command, run func(context.Context, []string) 
 // shownFlags declare what is shown of a run, and kept of it beside the journal.
 func (s *session) shownFlags(c *cobra.Command) {
 	c.Flags().BoolVarP(&s.verbose, "verbose", "v", false, "say more")
-	c.Flags().StringVar(&s.events, "events", "", "write every event to this file too, as JSON lines (docs/events.md)")
+	c.Flags().StringVar(&s.events, "events", "", "write every event to this `FILE`, too, as JSON lines (docs/events.md)")
 	s.log = &runLog{}
 	s.log.flags(c)
 }

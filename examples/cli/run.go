@@ -213,8 +213,7 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 	_, _ = fmt.Fprintf(out, "\n%s: %d of %d steps done, in %s%s\n", rb.Title, done, len(rb.Steps),
 		short(st.Last.Sub(st.Begun)), times(st.Resumed))
 	if len(rb.Invariants) > 0 {
-		_, _ = fmt.Fprintf(out, "Invariants, observed %d times to hold in this session and %d times not observable (a "+
-			"machine was off or being replaced):\n", r.Checks, r.Unseen)
+		_, _ = fmt.Fprintf(out, "Invariants, %s:\n", looked(r))
 		for _, inv := range rb.Invariants {
 			_, _ = fmt.Fprintf(out, "  %-20s %s\n", inv.ID, inv.Title)
 		}
@@ -222,15 +221,22 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 	open := openWindows(st)
 	if len(st.Closed)+len(open) > 0 {
 		_, _ = fmt.Fprintf(out, "Windows:\n")
+		width := 20
+		for _, w := range st.Closed {
+			width = max(width, len(w.ID))
+		}
+		for _, w := range open {
+			width = max(width, len(w.ID))
+		}
 		for _, w := range st.Closed {
 			over := ""
 			if w.Lasted() > w.Limit {
 				over = "  OVERDUE"
 			}
-			_, _ = fmt.Fprintf(out, "  %-20s open for %8s of at most %s%s\n", w.ID, short(w.Lasted()), short(w.Limit), over)
+			_, _ = fmt.Fprintf(out, "  %-*s open for %8s of at most %s%s\n", width, w.ID, short(w.Lasted()), short(w.Limit), over)
 		}
 		for _, w := range open {
-			_, _ = fmt.Fprintf(out, "  %-20s STILL OPEN since %s, at most %s: %s may not hold (%s)\n", w.ID,
+			_, _ = fmt.Fprintf(out, "  %-*s STILL OPEN since %s, at most %s: %s may not hold (%s)\n", width, w.ID,
 				w.Since.Format(time.RFC3339), short(w.Limit), w.Invariant, w.Reason)
 		}
 	}
@@ -238,6 +244,18 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 	if report, err := hosts.report(); err == nil && report != nil {
 		_, _ = fmt.Fprint(out, report.summary())
 	}
+}
+
+// looked says how often the invariants were looked at in this life.
+func looked(r *evenkeel.Report) string {
+	if r.Checks+r.Unseen == 0 {
+		return "not looked at in this session"
+	}
+	text := "observed to hold " + counted(r.Checks, "time", "times") + " in this session"
+	if r.Unseen > 0 {
+		text += ", and " + counted(r.Unseen, "time", "times") + " not observable (a machine was off or being replaced)"
+	}
+	return text
 }
 
 // notes prints what the operator should know although all was well: of the run, and of a rollback of it.

@@ -105,8 +105,9 @@ type NoReturn struct {
 // Back is where a rollback leads.
 type Back struct {
 	Possible bool   `json:"possible"`
+	Unknown  bool   `json:"unknown,omitempty"` // nobody can tell: Possible says nothing
 	To       string `json:"to,omitempty"`
-	Why      string `json:"why,omitempty"` // it is not possible, or nobody can tell
+	Why      string `json:"why,omitempty"` // it is not possible, goes no further, or is not known
 }
 
 // StandingLease is what the last life held on the machines.
@@ -363,7 +364,7 @@ func (s *Standing) back(book *evenkeel.Runbook, st *evenkeel.State) {
 		s.Back.Why = "it was rolled back, and is over"
 		return
 	case book == nil:
-		s.Back.Why = "it needs the configuration of the run: --config FILE"
+		s.Back = Back{Unknown: true, Why: "it takes the configuration of the run to tell: --config FILE"}
 		return
 	}
 	for i := range book.Steps {
@@ -382,7 +383,7 @@ func (s *Standing) back(book *evenkeel.Runbook, st *evenkeel.State) {
 	case errors.As(err, &barred):
 		s.Back.Why = barred.Reason
 	case err != nil:
-		s.Back.Why = "it cannot be planned: " + err.Error()
+		s.Back = Back{Unknown: true, Why: "it cannot be planned: " + err.Error()}
 	case plan.EndsRun:
 		s.Back = Back{Possible: true, To: plan.Title}
 	case len(plan.Steps) == 0:

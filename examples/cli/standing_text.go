@@ -138,6 +138,8 @@ func (b Back) words() string {
 		return fmt.Sprintf("a rollback leads to %s, and no further: %s", b.To, b.Why)
 	case b.Possible:
 		return "a rollback leads to " + b.To
+	case b.Unknown:
+		return "unknown: " + b.Why
 	}
 	return "no rollback: " + b.Why
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -88,8 +89,8 @@ func newestBackups(dir string) ([]found, error) {
 	}
 	slices.Sort(hosts)
 	if len(list) != 2 {
-		return nil, fmt.Errorf("%s: a pair has two servers, and there are backups (bck-*.tgz) of %d: %s. Take them: lustre-hapair backup, "+
-			"or the guide's script", dir, len(list), strings.Join(hosts, ", "))
+		return nil, fmt.Errorf("%s: a pair has two servers, and there are backups (bck-*.tgz) of %s. Take them by lustre-hapair backup, "+
+			"or by the guide's script", dir, cmp.Or(strings.Join(hosts, ", "), "none"))
 	}
 	slices.SortFunc(list, func(a, b found) int { return strings.Compare(a.archive.Host(), b.archive.Host()) })
 	return list, nil

@@ -91,7 +91,7 @@ func archive(in *cli.Inspection, name string) error {
 	}
 	in.Kind = "server backup"
 	in.Add("host", "%s", a.Host())
-	in.Add("taken", "%s", a.Time())
+	in.Add("taken", "%s", a.Time().Format("2006-01-02 15:04:05 MST"))
 	in.Add("files", "%d", len(a.Files()))
 	in.Add("sha256", "%s", a.SHA256())
 	recordFacts(in, name, a.Record())

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // siteConfig is the file of a whole site: the configurations of its manager and of its pairs, in the order in which they
@@ -240,7 +241,7 @@ func (p *part) steps(b *strings.Builder, command string) {
 	gone := ""
 	for _, s := range p.book.Steps {
 		for _, w := range s.Opens {
-			outages = append(outages, fmt.Sprintf("%s in step %s, at most %s", w.ID, s.ID, w.Limit))
+			outages = append(outages, fmt.Sprintf("%s in step %s, at most %s", w.ID, s.ID, printable.Duration(w.Limit)))
 		}
 		if gone == "" && s.Irreversible != "" {
 			gone = s.ID

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 )
 
@@ -98,9 +99,9 @@ func saved(long, short evenkeel.Span) string {
 	case long.For == 0 || short.For == 0:
 		return "nobody knows how much"
 	case d < 0:
-		return "nothing, it takes " + (-d).String() + " more"
+		return "nothing, it takes " + printable.Duration(-d) + " more"
 	default:
-		return d.String()
+		return printable.Duration(d)
 	}
 }
 
@@ -109,7 +110,7 @@ func (w way) text(b *strings.Builder) {
 	t := w.table
 	fmt.Fprintf(b, "%s (%s): %d steps\n  takes: %s\n", w.title, w.key, len(t.Steps), t.Total)
 	for _, o := range t.Windows {
-		fmt.Fprintf(b, "  targets down: %s, in step %s, at most %s\n", o.ID, o.From, o.Limit)
+		fmt.Fprintf(b, "  targets down: %s, in step %s, at most %s\n", o.ID, o.From, printable.Duration(o.Limit))
 	}
 	for _, a := range t.Absences {
 		fmt.Fprintf(b, "  targets down: from step %s to the end of step %s: %s\n", a.From, a.Until, a.Lasts)

@@ -13,6 +13,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -135,14 +136,14 @@ func (p *Pair) timesWords(times map[string]lustre.RecoveryTimes) []string {
 		t := times[target]
 		soft, hard = max(soft, t.Soft), max(hard, t.Hard)
 		if t.Hard > p.Config.Recovery {
-			longer = append(longer, fmt.Sprintf("%s (%s)", target, t.Hard))
+			longer = append(longer, fmt.Sprintf("%s (%s)", target, printable.Duration(t.Hard)))
 		}
 	}
 	said := []string{fmt.Sprintf("where clients do not come back a recovery takes %s (recovery_time_soft), and up to %s (recovery_time_hard) "+
-		"where some come late; then they are evicted. The plan asks after %s", soft, hard, p.Config.Recovery)}
+		"where some come late; then they are evicted. The plan asks after %s", printable.Duration(soft), printable.Duration(hard), printable.Duration(p.Config.Recovery))}
 	if len(longer) > 0 {
 		said = append(said, fmt.Sprintf("the recovery of %s may take longer than the %s after which the plan asks: set recovery to more",
-			strings.Join(longer, ", "), p.Config.Recovery))
+			strings.Join(longer, ", "), printable.Duration(p.Config.Recovery)))
 	}
 	return said
 }

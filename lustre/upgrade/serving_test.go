@@ -319,15 +319,15 @@ func TestWhatToExpectOfRecovery(t *testing.T) {
 		want []string
 	}{
 		"as it should be": {lustretest.Options{}, []string{"imperative recovery of demo is on: every client is told at once",
-			"takes 5m0s (recovery_time_soft), and up to 15m0s (recovery_time_hard)"}},
+			"takes 5 m (recovery_time_soft), and up to 15 m (recovery_time_hard)"}},
 		"off":        {lustretest.Options{Imperative: "disabled"}, []string{"imperative recovery of demo is off", "expect minutes"}},
 		"partial":    {lustretest.Options{Imperative: "partial"}, []string{"imperative recovery of demo is partial: 0 clients cannot be told"}},
 		"starting":   {lustretest.Options{Imperative: "startup"}, []string{"imperative recovery of demo is starting"}},
 		"not known":  {lustretest.Options{Imperative: "perhaps"}, []string{`"perhaps" is no state of imperative recovery`, "is not understood"}},
-		"long times": {slow(0), []string{"takes 1m40s (recovery_time_soft)"}},
+		"long times": {slow(0), []string{"takes 1 m 40 s (recovery_time_soft)"}},
 		"longer than the plan waits": {lustretest.Options{Recovery: func(string, string) lustretest.Recovery {
 			return lustretest.Recovery{Window: 10 * time.Minute}
-		}}, []string{"the recovery of demo-MDT0000 (30m0s) may take longer than the 20m0s after which the plan asks: set recovery to more"}},
+		}}, []string{"the recovery of demo-MDT0000 (30 m) may take longer than the 20 m after which the plan asks: set recovery to more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, c.o, nil)

@@ -289,7 +289,7 @@ func TestPicture(t *testing.T) {
 	require.Contains(t, titles, "point of no return: step 1", "its undo does not take all back")
 	require.Contains(t, titles, "point of no return: step 2")
 	require.Contains(t, titles, "step 2 by hand: word")
-	require.Contains(t, titles, "outage window wword, steps 1 to 1: served is suspended for at most 1m0s: word")
+	require.Contains(t, titles, "outage window wword, steps 1 to 1: served is suspended for at most 1 m: word")
 	require.Equal(t, 1, count["rect.down"])
 	require.Equal(t, 3+2+3, count["rect.bar"]+count["rect.bar place0"], "3 bars, a sign for each place, and one with a gap: %v", count)
 	_, root = written(t, book("word"), page.Options{Why: "the world is flat"})

@@ -140,7 +140,11 @@ func (m *model) acts(p *painter, now time.Time) {
 			p.row(nil, "")
 		}
 	}
-	p.row(quiet, strings.TrimRight("   next   "+m.next(), " "))
+	if next := m.next(); next != "" {
+		p.row(quiet, "   next   "+next)
+	} else {
+		p.row(nil, "") // the block keeps its height
+	}
 }
 
 // openWindows says what is suspended, and for how long it may be.

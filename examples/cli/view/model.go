@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -142,7 +143,8 @@ func (m *model) under(e evenkeel.Event) *doing {
 	return m.doing[i]
 }
 
-// next is the title of the action that follows in the step.
+// next is the title of the action that follows in the step, and after the last one of the step that follows; nothing where
+// none is known.
 func (m *model) next() string {
 	if len(m.doing) == 0 {
 		return ""
@@ -153,6 +155,9 @@ func (m *model) next() string {
 		if all[i].ID == d.action.ID {
 			return titled(m.opts.Mask(all[i+1].Title), strings.TrimSpace(all[i+1].Host))
 		}
+	}
+	if p := m.opts.Plan; p != nil && m.number > 0 && m.number < len(p.Steps) && p.Steps[m.number-1].ID == d.step.ID {
+		return fmt.Sprintf("Step %d: %s", m.number+1, printable.Line(p.Steps[m.number].Title))
 	}
 	return ""
 }

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -39,9 +40,16 @@ func main() {
 	log.SetFlags(0)
 	snapshot := flag.Bool("snapshot", false, "whatever is checked out: it need be neither committed nor tagged, and its version says so")
 	into := flag.String("into", "dist", "the directory for it all; what is in it is removed")
+	only := flag.String("arch", "", "of a snapshot, this architecture alone; all of them when empty")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		log.Fatalf("release: unknown argument %q: see --help", flag.Arg(0))
+	}
+	if *only != "" {
+		if !*snapshot || !slices.Contains(architectures, *only) {
+			log.Fatalf("release: --arch %q: it is for a snapshot, and one of %s", *only, strings.Join(architectures, ", "))
+		}
+		architectures = []string{*only}
 	}
 	if err := release(*into, *snapshot); err != nil {
 		log.Fatalf("release: %v", err)

@@ -81,9 +81,7 @@ func entity(line string) bool {
 	return len(line) > 1 && (line[1] == '#' || line[1] >= 'a' && line[1] <= 'z' || line[1] >= 'A' && line[1] <= 'Z')
 }
 
-// fence shows commands as they are, whatever stands in them.
-func fence(text string) string { return fenced("sh", text) }
-
+// fenced shows a text as it is, whatever stands in it.
 func fenced(language, text string) string {
 	text = printable.Text(text)
 	ticks := "```"

@@ -23,7 +23,8 @@ func markHeld(f *os.File) {
 // JournalInUse tells whether a process has the journal at a path open, as a run has it. It takes no lock and changes
 // nothing.
 func JournalInUse(path string) (bool, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // #nosec G304 -- the path is the operator's choice; O_NONBLOCK: a FIFO opens at once
+	// O_NONBLOCK: a FIFO opens at once.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // #nosec G304 -- the path is the operator's choice
 	if err != nil {
 		return false, err
 	}

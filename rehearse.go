@@ -240,7 +240,8 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	return out
 }
 
-// over tells whether a schedule is not taken up again after a life that did not come to its end; else it does what the operator does before.
+// over tells whether a schedule is not taken up again after a life that did not come to its end; else it does what the operator does
+// before.
 func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *crashingTool, opts *Options) bool {
 	stopped := errors.Is(out.err, ErrStopped)
 	if stopped && !on.back {

@@ -46,15 +46,15 @@ func TestTheLocalDirectoryIsPutBack(t *testing.T) {
 	require.NoError(t, os.Chmod(in("d/e"), 0o550))
 	write := func(what string) {
 		_, err := os.Lstat(in("new"))
-		switch {
-		case what == "a":
+		switch what {
+		case "a":
 			require.ErrorIs(t, err, os.ErrNotExist, "each schedule begins as it was")
 			require.NoError(t, os.Chmod(in("d/e"), 0o700))
 			require.NoError(t, os.WriteFile(in("d/e/f"), []byte("is"), 0o600))
 			require.NoError(t, os.Remove(in("d/l")))
 			require.NoError(t, os.Symlink("elsewhere", in("d/l")))
 			require.NoError(t, os.WriteFile(in("new"), nil, 0o600))
-		case what == "b":
+		case "b":
 			require.NoError(t, err, "what the step before wrote is there")
 			require.NoError(t, os.RemoveAll(in("d")))
 		}

@@ -141,7 +141,8 @@ type walk struct {
 // walk begins at a moment at which no life has begun.
 func (r *rehearsal) walk(ctx context.Context, from moment) *walk {
 	tool := &crashingTool{world: from.world.Clone()}
-	w := &walk{r: r, ctx: ctx, tool: tool, journal: &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}, now: from}
+	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
+	w := &walk{r: r, ctx: ctx, tool: tool, journal: journal, now: from}
 	w.opts = r.options(tool.world, tool, w.journal)
 	return w
 }
@@ -183,7 +184,9 @@ func (w *walk) over(d Decision) error {
 
 // stop notes the moment at which the run stands now.
 func (w *walk) stop() (err error) {
-	w.now = moment{track: w.now.track, world: w.tool.world.Clone(), journal: w.journal.Records(), records: w.tool.records, commands: w.tool.commands}
+	w.now = moment{
+		track: w.now.track, world: w.tool.world.Clone(), journal: w.journal.Records(), records: w.tool.records, commands: w.tool.commands,
+	}
 	if w.now.engine, err = w.life.e.fork(w.tool, w.opts); err != nil {
 		return err
 	}

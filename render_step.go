@@ -25,7 +25,8 @@ func (p *printer) step(s *StepSheet) {
 		p.line("\n%s", s.Why)
 	}
 	for _, w := range s.Opens {
-		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s", inline(w.ID), inline(w.Invariant), inWords(w.Limit), inline(w.Reason))
+		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s",
+			inline(w.ID), inline(w.Invariant), inWords(w.Limit), inline(w.Reason))
 	}
 	p.line("")
 	p.actions(s.Do)

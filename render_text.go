@@ -39,7 +39,8 @@ func (sh *Sheet) Text(w io.Writer) error {
 			p.line("      %s%s", plain(r.Words()), in(": ", r.Error, ""))
 		}
 		for _, win := range s.Opens {
-			p.line("      window opens: %s, at most %s; a stop is taken %s: %s", plain(win.ID), inWords(win.Limit), win.Stop.words(), plain(win.Reason))
+			p.line("      window opens: %s, at most %s; a stop is taken %s: %s",
+				plain(win.ID), inWords(win.Limit), win.Stop.words(), plain(win.Reason))
 		}
 		for j := range s.Actions {
 			p.brief(s, &s.Actions[j], "")

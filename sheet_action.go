@@ -148,7 +148,8 @@ func (b *sheeter) shows(block *Block) []Passage {
 	case block.Ends:
 		what = "What it prints must end with this:"
 	case block.Patience > 0:
-		what = fmt.Sprintf("Type it again until it prints this, and nothing else. After %s go on with what it printed last:", inWords(block.Patience))
+		what = fmt.Sprintf("Type it again until it prints this, and nothing else. After %s go on with what it printed last:",
+			inWords(block.Patience))
 	case block.Until:
 		what = "Type it again until it prints this, and nothing else:"
 	}

@@ -161,7 +161,8 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 	if st.Resumed > 0 {
 		resumed = printable.Count(st.Resumed, "time")
 	}
-	add("Time", "from %s to %s: %s%s", at(st.Begun), at(st.Last), printable.Duration(st.Last.Sub(st.Begun)), in(", taken up again ", resumed, ""))
+	add("Time", "from %s to %s: %s%s",
+		at(st.Begun), at(st.Last), printable.Duration(st.Last.Sub(st.Begun)), in(", taken up again ", resumed, ""))
 	if st.Run.Version != "" {
 		add("By", "version %s of the tool", st.Run.Version)
 	}
@@ -177,7 +178,8 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 		if w.Lasted() > w.Limit {
 			late = ": LONGER THAN ITS LIMIT"
 		}
-		add("Window "+w.ID, "%s was suspended for %s, from %s; limit %s%s", w.Invariant, printable.Duration(w.Lasted()), at(w.Since), inWords(w.Limit), late)
+		add("Window "+w.ID, "%s was suspended for %s, from %s; limit %s%s",
+			w.Invariant, printable.Duration(w.Lasted()), at(w.Since), inWords(w.Limit), late)
 	}
 	for _, w := range st.openWindows() {
 		add("Window "+w.ID, "%s is suspended since %s: STILL OPEN", w.Invariant, at(w.Since))

@@ -214,7 +214,8 @@ func (f *fencing) levels(levels []FencingLevel, n Node) verdict {
 	together := map[string][]verdict{}
 	for _, l := range levels {
 		for _, id := range f.missing(l) {
-			together[l.Index] = append(together[l.Index], verdict{cannot, fmt.Sprintf("level %s of the topology names %s, and there is no such device", l.Index, id)})
+			why := fmt.Sprintf("level %s of the topology names %s, and there is no such device", l.Index, id)
+			together[l.Index] = append(together[l.Index], verdict{cannot, why})
 		}
 		for _, id := range l.devices() {
 			if i := f.device(id); i >= 0 {

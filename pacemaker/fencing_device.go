@@ -128,7 +128,8 @@ func about(l Location, names []string) bool {
 // scoreOn is the score that a constraint gives a node, as far as that is plain: a node and a score, or a rule about the name of the
 // node.
 func scoreOn(l Location, node string) (score Score, applies, known bool) {
-	if l.Discovery == "exclusive" || l.Role != "" && l.Role != "Started" || l.Pattern != "" || len(l.Sets)+len(l.Lifetime)+len(l.Other) > 0 || len(l.Rules) > 1 {
+	if l.Discovery == "exclusive" || l.Role != "" && l.Role != "Started" || l.Pattern != "" ||
+		len(l.Sets)+len(l.Lifetime)+len(l.Other) > 0 || len(l.Rules) > 1 {
 		return 0, false, false
 	}
 	text, applies := l.Score, strings.EqualFold(l.Node, node)

@@ -11,7 +11,9 @@ import (
 // beside opens a file that a run appends to beside its journal. None of what the run keeps is given for it: lines of another
 // kind would make a journal unreadable. A FIFO that nobody reads would hang, so it is an error.
 func (s session) beside(flag, path, other string) (*os.File, error) {
-	for name, kept := range map[string]string{"the journal": s.journal(), "the configuration": s.config, "the other of --events and --log-file": other} {
+	for name, kept := range map[string]string{
+		"the journal": s.journal(), "the configuration": s.config, "the other of --events and --log-file": other,
+	} {
 		if kept != "" && samePlace(path, kept) {
 			return nil, fmt.Errorf("--%s %s: it is %s: name another file", flag, path, name)
 		}

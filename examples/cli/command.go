@@ -54,7 +54,8 @@ func (a *App) Command(c *cobra.Command, run func(ctx context.Context, args []str
 		if a.of != nil {
 			a.of.carried = a.carried
 		}
-		if said := (saidError{}); err == nil || code == ExitHeld || code == ExitStopped || errors.As(err, &said) { // those were explained at length
+		// Those were explained at length.
+		if said := (saidError{}); err == nil || code == ExitHeld || code == ExitStopped || errors.As(err, &said) {
 			return &ended{nil, code}
 		}
 		return &ended{fmt.Errorf("%s: %w", c.CommandPath(), err), code}

@@ -37,7 +37,7 @@ func find(at *yaml.Node, words []string) (place *yaml.Node) {
 			parts = strings.Split(word, ".")
 		}
 		for _, part := range parts {
-			part, nth := part, -1
+			nth := -1
 			if m := item.FindStringSubmatch(part); m != nil {
 				part = m[1]
 				nth, _ = strconv.Atoi(m[2])

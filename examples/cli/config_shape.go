@@ -55,7 +55,7 @@ func shapeOf(t reflect.Type) *shape {
 		s.null = true
 		return &s
 	}
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // a kind of no key is refused below
 	case reflect.String:
 		return &shape{kind: kindText}
 	case reflect.Bool:

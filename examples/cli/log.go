@@ -57,7 +57,7 @@ func closeKept(kept *patient, f io.Closer, errs io.Writer) {
 // record is a line of the log.
 func record(e evenkeel.Event) slog.Record {
 	level := slog.LevelInfo
-	switch e.Kind {
+	switch e.Kind { //nolint:exhaustive // all others are information
 	case evenkeel.EventFailed, evenkeel.EventAlarm:
 		level = slog.LevelError
 	case evenkeel.EventUnknown, evenkeel.EventPause, evenkeel.EventStopping, evenkeel.EventUnseen:

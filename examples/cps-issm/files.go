@@ -28,7 +28,8 @@ func smallApp[J interface{ files() clusterFiles }](word, title string, read func
 ) *cli.App {
 	of := func(cfg *cli.Config) J { return cfg.Job.(J) } //nolint:forcetypeassert // read and example make no other
 	return &cli.App{
-		Name: "cps-issm " + word, Title: title, Version: version, Read: read, Schema: schemaOf("cps-issm " + word), Private: func(*cli.Config, string) {}, Oplog: oplog,
+		Name: "cps-issm " + word, Title: title, Version: version, Read: read, Schema: schemaOf("cps-issm " + word),
+		Private: func(*cli.Config, string) {}, Oplog: oplog,
 		Load: func(cfg *cli.Config) (*evenkeel.Runbook, error) {
 			hosts, err := needed("hosts_csv", cfg.Path(of(cfg).files().HostsCSV), cps.ParseHosts)
 			if err != nil {

@@ -34,7 +34,8 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "cps-issm", Title: "in-service migration of a Cisco Policy Suite cluster, one half serving while the other is redeployed",
 		Version: version,
-		Read:    cli.ReadConfig[issmConfig], Schema: schemaOf("cps-issm"), Begin: begin, Load: load, Findings: findings, Example: example, Private: private,
+		Read:    cli.ReadConfig[issmConfig], Schema: schemaOf("cps-issm"), Begin: begin, Load: load, Findings: findings,
+		Example: example, Private: private,
 		World: world, Person: person, Inspect: inspect, Kinds: known, Oplog: oplog,
 		Verbs: []func(*cli.App) *cobra.Command{setsCommand},
 		Jobs: map[string]func() *cli.App{"arbiter": arbiterApp, "haproxy": endpointsApp, "keys": keysApp,

@@ -24,7 +24,8 @@ type managerConfig struct {
 func managerApp() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair manager", Title: "upgrade of the manager (IML), before the pairs; the file system is left alone",
-		Version: version, Read: cli.ReadConfig[managerConfig], Schema: schemaOf("lustre-hapair manager"), Load: loadManager, Example: managerExample,
+		Version: version, Read: cli.ReadConfig[managerConfig], Schema: schemaOf("lustre-hapair manager"),
+		Load: loadManager, Example: managerExample,
 		World: managerWorld, Person: technician,
 		Private: func(cfg *cli.Config, dir string) { managerOf(cfg).Archives = filepath.Join(dir, "archives") },
 	}

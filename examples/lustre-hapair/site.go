@@ -206,8 +206,9 @@ func (s *site) text() string {
 	const order = "one after the other. Begin a part when the one before it is done.\n"
 	if s.manager == nil {
 		fmt.Fprintf(&b, "Site without a manager: %s, %s", pairs, order)
-		b.WriteString("There is no chapter of the manager (lustre:51): every pair is made by hand, with its targets in the CIB (ocf:lustre:Lustre), " +
-			"its packages from agent_repos,\nand no agent of IML. If IML watches the site all the same, upgrade it first, and name it (manager: FILE).\n")
+		b.WriteString("There is no chapter of the manager (lustre:51): every pair is made by hand, with its targets in the CIB " +
+			"(ocf:lustre:Lustre), its packages from agent_repos,\nand no agent of IML. If IML watches the site all the same, " +
+			"upgrade it first, and name it (manager: FILE).\n")
 	} else {
 		m := managerOf(s.manager.cfg)
 		fmt.Fprintf(&b, "Site of the manager %s: the manager, then %s, %s", m.Host, pairs, order)

@@ -296,7 +296,9 @@ func networkFiles(path string) (map[string]string, error) {
 		return nil, err
 	}
 	files := map[string]string{}
-	for _, name := range slices.Concat(a.Glob("/etc/sysconfig/network-scripts/ifcfg-*"), a.Glob(lustre.LNetDir+"/*"), a.Glob(lustre.LNetConfPath)) {
+	for _, name := range slices.Concat(
+		a.Glob("/etc/sysconfig/network-scripts/ifcfg-*"), a.Glob(lustre.LNetDir+"/*"), a.Glob(lustre.LNetConfPath),
+	) {
 		raw, err := a.ReadFile(name)
 		if err != nil {
 			return nil, err

@@ -68,7 +68,7 @@ func (j *job) binaries() error {
 			case !static(first):
 				return fmt.Errorf("%s for %s is not static", name, arch)
 			}
-			if err := os.WriteFile(j.published(name, arch, ""), first, 0o755); err != nil { // #nosec G306 -- a program
+			if err := os.WriteFile(j.published(name, arch, ""), first, 0o755); err != nil { //nolint:gosec // for everybody
 				return err
 			}
 		}

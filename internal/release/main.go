@@ -155,7 +155,7 @@ func output(argv ...string) (string, error) {
 
 // run runs a program with more of an environment.
 func run(env []string, out io.Writer, argv ...string) error {
-	cmd := exec.Command(argv[0], argv[1:]...) // #nosec G204 -- no input of a user's, and it ends when its work is done //nolint:noctx
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // no input of a user's; it ends when its work is done
 	cmd.Env = append(os.Environ(), env...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = out, &said

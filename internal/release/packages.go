@@ -48,7 +48,7 @@ func (j *job) documents() error {
 			case filepath.Ext(file) == ".json" && !json.Valid([]byte(text)):
 				return fmt.Errorf("%s %s prints no JSON", name, strings.Join(argv, " "))
 			}
-			if err := os.WriteFile(filepath.Join(dir, file), []byte(text+"\n"), 0o644); err != nil { // #nosec G306 -- for everybody
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text+"\n"), 0o644); err != nil { //nolint:gosec // for everybody
 				return err
 			}
 		}
@@ -73,7 +73,7 @@ func compressed(dir string) error {
 			return err
 		}
 		_, err1 := z.Write(raw)
-		err = errors.Join(err1, z.Close(), os.WriteFile(page+".gz", b.Bytes(), 0o644), os.Remove(page)) // #nosec G306 -- for everybody
+		err = errors.Join(err1, z.Close(), os.WriteFile(page+".gz", b.Bytes(), 0o644), os.Remove(page)) //nolint:gosec // for everybody
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (j *job) licences() error {
 			}
 		}
 		dir := filepath.Join(j.stage, "of", name)
-		if err := os.WriteFile(filepath.Join(dir, "licences.txt"), []byte(text.String()), 0o644); err != nil { // #nosec G306 -- for everybody
+		if err := os.WriteFile(filepath.Join(dir, "licences.txt"), []byte(text.String()), 0o644); err != nil { //nolint:gosec // for everybody
 			return err
 		}
 	}

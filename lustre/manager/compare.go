@@ -23,7 +23,8 @@ func (m *Manager) compare(ctx context.Context, at evenkeel.Site) (diff []string,
 	o, err := ask(c.Host, "cat", "/etc/redhat-release")
 	switch {
 	case err != nil:
-		diff = append(diff, fmt.Sprintf("%s cannot be looked at: %v. If it is off, switch it on as it was; if its new system is being installed, "+
+		diff = append(diff, fmt.Sprintf("%s cannot be looked at: %v. If it is off, switch it on as it was; if its new "+
+			"system is being installed, "+
 			"go on with the upgrade", c.Host, err))
 	case !strings.Contains(o.Text(), c.OldRelease):
 		diff = append(diff, fmt.Sprintf("%s runs %q: its old system (%s) is gone: the way is forward", c.Host, o.Text(), c.OldRelease))
@@ -51,7 +52,8 @@ func (m *Manager) compare(ctx context.Context, at evenkeel.Site) (diff []string,
 	if c.StopAgents {
 		for _, server := range c.Servers {
 			if o, err := ask(server, "service", "chroma-agent", "status"); err != nil {
-				diff = append(diff, fmt.Sprintf("chroma-agent does not run on %s, or that is not known (exit status %d: %v): service chroma-agent start",
+				diff = append(diff, fmt.Sprintf("chroma-agent does not run on %s, or that is not known (exit status %d: %v): "+
+					"service chroma-agent start",
 					server, o.ExitCode, err))
 			}
 		}

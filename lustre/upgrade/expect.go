@@ -140,7 +140,8 @@ func (p *Pair) timesWords(times map[string]lustre.RecoveryTimes) []string {
 		}
 	}
 	said := []string{fmt.Sprintf("where clients do not come back a recovery takes %s (recovery_time_soft), and up to %s (recovery_time_hard) "+
-		"where some come late; then they are evicted. The plan asks after %s", printable.Duration(soft), printable.Duration(hard), printable.Duration(p.Config.Recovery))}
+		"where some come late; then they are evicted. The plan asks after %s",
+		printable.Duration(soft), printable.Duration(hard), printable.Duration(p.Config.Recovery))}
 	if len(longer) > 0 {
 		said = append(said, fmt.Sprintf("the recovery of %s may take longer than the %s after which the plan asks: set recovery to more",
 			strings.Join(longer, ", "), printable.Duration(p.Config.Recovery)))

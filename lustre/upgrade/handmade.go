@@ -158,7 +158,9 @@ func (b *byHand) group(g pacemaker.Resource) {
 // onceOnEach are the values with which an option lets a clone run on both nodes, once on each.
 var onceOnEach = func() map[string][]string {
 	no := []string{"false", "off", "no", "n", "0"}
-	return map[string][]string{"clone-max": {"2"}, "clone-node-max": {"1"}, "clone-min": {"0", "1"}, "globally-unique": no, "promotable": no, "notify": no}
+	return map[string][]string{
+		"clone-max": {"2"}, "clone-node-max": {"1"}, "clone-min": {"0", "1"}, "globally-unique": no, "promotable": no, "notify": no,
+	}
 }()
 
 // clone reads a health clone.

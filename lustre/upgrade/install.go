@@ -30,7 +30,8 @@ func (n *node) installStep(ref string) evenkeel.Step {
 		actions = append(actions, waits(a))
 	}
 	for _, a := range n.seeFaces("faces") {
-		a.Manual = "Restore the interfaces of LNet on " + n.Name + " with the system's tools (nmtui), under the names that " + lustre.LNetConfPath +
+		a.Manual = "Restore the interfaces of LNet on " + n.Name + " with the system's tools (nmtui), under the names that " +
+			lustre.LNetConfPath +
 			" has for them, as the backup has them below etc/sysconfig/network-scripts."
 		actions = append(actions, waits(a))
 	}

@@ -13,7 +13,9 @@ var plainMount = regexp.MustCompile(`^/[A-Za-z0-9._/:@+-]+$`)
 // What is mounted over one of these hides the system below it; below the first ones there is nothing but the system's own.
 var (
 	systemTrees = []string{"/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr"}
-	systemDirs  = []string{"/", "/home", "/mnt", "/media", "/opt", "/root", "/srv", "/var", "/var/lib", "/var/log", "/var/run", "/var/spool", "/var/tmp"}
+	systemDirs  = []string{
+		"/", "/home", "/mnt", "/media", "/opt", "/root", "/srv", "/var", "/var/lib", "/var/log", "/var/run", "/var/spool", "/var/tmp",
+	}
 )
 
 // wrongMount says why a mount point of a target cannot be one; empty where it can.

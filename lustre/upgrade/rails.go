@@ -52,7 +52,8 @@ func (n *node) seeFaces(id string) []evenkeel.Action {
 		return nil
 	}
 	names := conf.Interfaces()
-	a := evenkeel.Look(id, "Verify that the interfaces that "+lustre.LNetConfPath+" names are there, with addresses", "ip", "-o", "addr", "show", "up").
+	a := evenkeel.Look(id, "Verify that the interfaces that "+lustre.LNetConfPath+" names are there, with addresses",
+		"ip", "-o", "addr", "show", "up").
 		Expecting(strings.Join(names, ", "), evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			list, err := lustre.ParseIPAddr(bytes.NewReader(o.Stdout))
 			if err != nil {
@@ -86,7 +87,8 @@ func (n *node) startLNet(ref string) []evenkeel.Action {
 	if conf == nil {
 		return nil
 	}
-	same := evenkeel.Look("lnet-conf", "Verify that the installation has left "+lustre.LNetConfPath+" as it was restored", "sha256sum", lustre.LNetConfPath).
+	same := evenkeel.Look("lnet-conf", "Verify that the installation has left "+lustre.LNetConfPath+" as it was restored",
+		"sha256sum", lustre.LNetConfPath).
 		Expecting(conf.sum, evenkeel.Succeeding(func(o evenkeel.Observed) error {
 			if is, _, _ := strings.Cut(o.Text(), " "); is != conf.sum {
 				return evenkeel.NeedsOperator("%s on %s is not the file of the backup (its sha256 is %q, not %s): the package lustre has one of its "+

@@ -17,9 +17,8 @@ import (
 
 // refusedAlike holds that Load refuses a CIB in the backups where Refusals does, and takes it where that does.
 type refusedAlike struct {
-	cfg  upgrade.Config
-	cib  string // that the pair has
-	name string
+	cfg upgrade.Config
+	cib string // that the pair has
 }
 
 func newRefusedAlike(t *testing.T, options lustretest.Options, mend func(*upgrade.Config)) refusedAlike {

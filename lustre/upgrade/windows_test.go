@@ -1,7 +1,6 @@
 package upgrade_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -112,5 +111,5 @@ func TestCountsThatContradictAreLookedAtAgain(t *testing.T) {
 	}
 	err := check(seen(0, "mdt.demo-MDT0000.recovery_status=\nstatus: COMPLETE\ncompleted_clients: nine/9\n", ""))
 	require.Error(t, err)
-	require.False(t, errors.As(err, new(*evenkeel.Retry)), "what is not understood is not waited for")
+	require.NotErrorAs(t, err, new(*evenkeel.Retry), "what is not understood is not waited for")
 }

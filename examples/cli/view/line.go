@@ -104,7 +104,8 @@ func (m *model) said(e evenkeel.Event, d *doing) []line {
 		w := e.Window
 		return inBlock(markOpen, "%s: window %s opens for at most %s: %s", rule(w), printable.Line(w.ID), words(w.Limit), printable.Text(w.Reason))
 	case evenkeel.EventClosed:
-		return one(markClose, "Window %s closed after %s of at most %s", printable.Line(e.Window.ID), words(e.Time.Sub(e.Window.Since)), words(e.Window.Limit))
+		return one(markClose, "Window %s closed after %s of at most %s", printable.Line(e.Window.ID),
+			words(e.Time.Sub(e.Window.Since)), words(e.Window.Limit))
 	case evenkeel.EventAlarm:
 		return one(markAlarm, "ALARM: %s", text)
 	case evenkeel.EventStopping:

@@ -48,7 +48,7 @@ func runLustre(c *call) int {
 // startLustre is `mount -t lustre DEVICE DIR`.
 func (c *call) startLustre(device, mount string) int {
 	t, found := c.disk(func(t wire.Target) bool { return t.Device == device })
-	err := error(nil)
+	var err error
 	switch pool, _, _ := strings.Cut(device, "/"); {
 	case !found:
 		err = fmt.Errorf("mount.lustre: %s has not been formatted with mkfs.lustre or the backend filesystem type is not supported", device)

@@ -111,7 +111,8 @@ func runUname(c *call) int {
 
 // Boot is what a node does when it comes up and before its services start, beside what the lab does for it: it takes
 // the kernel that was installed last, puts the firewall's kept rules in force, and loads ZFS where it is installed and
-// Lustre's modules where the network for them is configured (lustre:1118). root is the node's root as seen by who calls; below it /run/lab/modules
+// Lustre's modules where the network for them is configured (lustre:1118). root is the node's root as seen by who calls; below it
+// /run/lab/modules
 // is in place.
 func Boot(root string) error {
 	c := &call{name: "boot", root: root, stdout: os.Stdout, stderr: os.Stderr}

@@ -103,7 +103,8 @@ func (f *fencing) hindrances() hindrances {
 	for _, n := range f.nodes {
 		switch v := f.fenced(n); {
 		case v.answer == cannot && f.watchdog:
-			h.add(FencingUnknown, n.Uname, "whether node %s is fenced hangs on its own watchdog, and on sbd, which is not in the CIB: %s", n.Uname, v.why)
+			h.add(FencingUnknown, n.Uname, "whether node %s is fenced hangs on its own watchdog, and on sbd, which is not in the CIB: %s",
+				n.Uname, v.why)
 		case v.answer == cannot:
 			h.add(CannotFence, n.Uname, "no fence device can fence node %s: %s", n.Uname, v.why)
 		case v.answer == unknown:

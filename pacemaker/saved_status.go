@@ -82,7 +82,8 @@ func (c *CIB) away(e *etree.Element, s SavedNode) string {
 		return strings.EqualFold(value, word)
 	}
 	member, peer := is("in_ccm", "true"), is("crmd", "online")
-	joined, expected := strings.EqualFold(e.SelectAttrValue("join", ""), "member"), strings.EqualFold(e.SelectAttrValue("expected", ""), "member")
+	joined := strings.EqualFold(e.SelectAttrValue("join", ""), "member")
+	expected := strings.EqualFold(e.SelectAttrValue("expected", ""), "member")
 	has := map[string]string{}
 	for _, p := range c.TransientAttributes(s.Name) {
 		has[p.Name] = p.Value

@@ -174,7 +174,8 @@ func mapping(path string, raw []byte) (*yaml.Node, error) {
 	case len(doc.Content) == 0 || doc.Content[0].Tag == "!!null":
 		return nil, fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
 	case doc.Content[0].Kind != yaml.MappingNode:
-		return nil, srcerr.Errorf(path, doc.Content[0].Line, doc.Content[0].Column, "", "this is no configuration: a mapping of keys was expected")
+		return nil, srcerr.Errorf(path, doc.Content[0].Line, doc.Content[0].Column, "",
+			"this is no configuration: a mapping of keys was expected")
 	}
 	// What stands behind a line --- would be read by nobody, be it that an approval is required.
 	switch err := dec.Decode(&more); {

@@ -34,7 +34,8 @@ yet, what serves where as far as the journal tells, where a rollback leads, and 
 It reads the journal alone, also while a run writes it: no machine is reached, nothing is changed, and nobody is kept out. A tool
 that was killed is told from one that runs. --journal reads a journal without its configuration: then titles and the
 rollback are not known.`,
-		Example: "  TOOL status --config config.yaml\n  TOOL status --config config.yaml --follow\n  TOOL status --journal upgrade.jsonl --output json",
+		Example: "  TOOL status --config config.yaml\n  TOOL status --config config.yaml --follow\n" +
+			"  TOOL status --journal upgrade.jsonl --output json",
 	}, func(ctx context.Context, _ []string) (int, error) { return a.status(ctx, f) })
 	configFlag(c, &f.config)
 	c.Flags().StringVar(&f.journal, "journal", "", "read this journal `FILE`")

@@ -21,7 +21,8 @@ var (
 // wrongMount says why a mount point of a target cannot be one; empty where it can.
 func wrongMount(mount string) string {
 	switch {
-	case slices.Contains(systemDirs, mount), slices.ContainsFunc(systemTrees, func(dir string) bool { return mount == dir || below(mount, dir) }):
+	case slices.Contains(systemDirs, mount),
+		slices.ContainsFunc(systemTrees, func(dir string) bool { return mount == dir || below(mount, dir) }):
 		return fmt.Sprintf("the mount point %q is one of the system's own directories, which a target would hide: mount it on a directory of its "+
 			"own, such as /mnt/TARGET", mount)
 	case slices.Contains(strings.Split(mount, "/"), ".."):

@@ -52,7 +52,8 @@ func (r ringLink) on(list []lustre.Interface) bool {
 }
 
 // Manifest is what the backup of a server of a pair takes: the guide's paths, with every file below /etc/modprobe.d, for
-// the one with LNet's options may have any name (lustre:515), and with [lustre.LNetConfPath]. Only a server that IML manages has IML's state.
+// the one with LNet's options may have any name (lustre:515), and with [lustre.LNetConfPath]. Only a server that IML manages has
+// IML's state.
 func Manifest(iml bool) backup.Manifest {
 	m := guidePaths(iml)
 	m.Paths = slices.Clone(m.Paths)

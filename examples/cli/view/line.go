@@ -102,7 +102,8 @@ func (m *model) said(e evenkeel.Event, d *doing) []line {
 		return one(markUndo, "Completing: %s", text)
 	case evenkeel.EventWindow:
 		w := e.Window
-		return inBlock(markOpen, "%s: window %s opens for at most %s: %s", rule(w), printable.Line(w.ID), words(w.Limit), printable.Text(w.Reason))
+		return inBlock(markOpen, "%s: window %s opens for at most %s: %s",
+			rule(w), printable.Line(w.ID), words(w.Limit), printable.Text(w.Reason))
 	case evenkeel.EventClosed:
 		return one(markClose, "Window %s closed after %s of at most %s", printable.Line(e.Window.ID),
 			words(e.Time.Sub(e.Window.Since)), words(e.Window.Limit))

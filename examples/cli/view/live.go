@@ -203,7 +203,8 @@ func (l line) rows(width int, g *glyphs) string {
 	}
 	room := max(10, width-len(indent)-1)
 	if gap := room - ansi.StringWidth(text) - len(took); l.mark == markDone && gap > 0 {
-		return paint(quiet, first) + paint(good, g.mark[l.mark]) + " " + text + paint(quiet, strings.Repeat(" ", gap)+strings.TrimRight(took, " "))
+		return paint(quiet, first) + paint(good, g.mark[l.mark]) + " " + text +
+			paint(quiet, strings.Repeat(" ", gap)+strings.TrimRight(took, " "))
 	}
 	if took != "" {
 		text += ", " + took

@@ -23,7 +23,8 @@ func wrongMount(mount string) string {
 	switch {
 	case slices.Contains(systemDirs, mount),
 		slices.ContainsFunc(systemTrees, func(dir string) bool { return mount == dir || below(mount, dir) }):
-		return fmt.Sprintf("the mount point %q is one of the system's own directories, which a target would hide: mount it on a directory of its "+
+		return fmt.Sprintf("the mount point %q is one of the system's own directories, which "+
+			"a target would hide: mount it on a directory of its "+
 			"own, such as /mnt/TARGET", mount)
 	case slices.Contains(strings.Split(mount, "/"), ".."):
 		return fmt.Sprintf("the mount point %q leads upwards (..)", mount)

@@ -54,7 +54,7 @@ var scheduleKinds = []ScheduleKind{CrashRecord, CrashTorn, CrashBefore, CrashAft
 
 // atRecords tells whether the points of a kind are records; else they are commands.
 func (k ScheduleKind) atRecords() bool {
-	return k == CrashRecord || k == CrashTorn || k == StopRecord
+	return k == CrashRecord || k == CrashTorn || k == StopRecord || k == RollbackFrom
 }
 
 // Schedule is one way in which a run can go.
@@ -126,7 +126,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 		return report, err
 	}
 	if slices.Contains(plan.Kinds, RollbackFrom) {
-		return report, r.rollbacks(ctx, start, report)
+		return report, r.rollbacks(ctx, start, straight, report)
 	}
 	return report, nil
 }
@@ -147,7 +147,7 @@ func (r *rehearsal) due(kind ScheduleKind, at int) bool {
 func (r *rehearsal) faults(ctx context.Context, start moment, straight rehearsed, known states, report *RehearsalReport) error {
 	w := r.walk(ctx, start)
 	defer w.close()
-	for {
+	for r.left(scheduleKinds, w.now, straight) {
 		from, more, err := w.step()
 		if err != nil || !more {
 			return err
@@ -166,6 +166,20 @@ func (r *rehearsal) faults(ctx context.Context, start moment, straight rehearsed
 			}
 		}
 	}
+	return nil
+}
+
+// left tells whether a schedule of one of the kinds is tried behind a moment of the straight run.
+func (r *rehearsal) left(kinds []ScheduleKind, now moment, straight rehearsed) bool {
+	return slices.ContainsFunc(kinds, func(kind ScheduleKind) bool {
+		at, last := now.commands, straight.commands
+		if kind.atRecords() {
+			at, last = now.records, straight.records
+		}
+		every := r.plan.every(kind)
+		next := (at+every-1)/every*every + 1 // the first behind at that is one more than a multiple
+		return slices.Contains(r.plan.Kinds, kind) && next <= last
+	})
 }
 
 // within are the schedules between two moments that are tried.

@@ -64,11 +64,11 @@ func stands(rehearsed, records []Record) int {
 const RollbackFrom ScheduleKind = "rollback-from"
 
 // rollbacks rehearses rollbacks from every point of the straight run.
-func (r *rehearsal) rollbacks(ctx context.Context, start moment, report *RehearsalReport) error {
+func (r *rehearsal) rollbacks(ctx context.Context, start moment, straight rehearsed, report *RehearsalReport) error {
 	w := r.walk(ctx, start)
 	defer w.close()
 	known := states{}
-	for n := 0; ; {
+	for n := 0; r.left([]ScheduleKind{RollbackFrom}, w.now, straight); {
 		from, more, err := w.step()
 		if err != nil || !more {
 			return err
@@ -83,6 +83,7 @@ func (r *rehearsal) rollbacks(ctx context.Context, start moment, report *Rehears
 			n++
 		}
 	}
+	return nil
 }
 
 // rollbackFrom has the tool crash right after a record, and rolls back to the end: without an interruption, and then with one on the way.

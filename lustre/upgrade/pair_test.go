@@ -161,7 +161,7 @@ func every(t *testing.T, otherwise int) int {
 	if testing.Short() {
 		return 21 * otherwise
 	}
-	return otherwise
+	return 2 * otherwise
 }
 
 // WF-006, WF-009, LUS-036, LUS-038 to LUS-040, LUS-048, PCM-062: straight through, with nothing broken on the way and

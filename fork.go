@@ -39,7 +39,7 @@ func (e *engine) going(ctx context.Context) *Life {
 	if len(e.entered) > 0 { // what is confirmed ahead of its turn was asked for before the first step
 		l.confirm.Do(func() {})
 	}
-	l.attend(ctx)
+	l.listen(ctx)
 	return l
 }
 

@@ -91,15 +91,15 @@ func startLife(ctx context.Context, start starter, rb *Runbook, hosts Hosts, opt
 // live takes the leases of a life. One that does not get them has failed already.
 func (e *engine) live(ctx context.Context) *Life {
 	l := &Life{e: e, busy: map[string]bool{}, errs: map[string]error{}}
-	l.attend(ctx)
+	l.listen(ctx)
 	if err := e.beginLife(l.work); err != nil {
 		l.fatal = e.keptOut(l.work, err)
 	}
 	return l
 }
 
-// attend has the life listen to who asks it to stop.
-func (l *Life) attend(ctx context.Context) {
+// listen has the life listen to who asks it to stop.
+func (l *Life) listen(ctx context.Context) {
 	work, deaf := l.e.heed(ctx)
 	l.work, l.deaf = work, sync.OnceFunc(func() { deaf(); l.e.teller.end() })
 	l.end = sync.OnceValues(l.finish)

@@ -82,22 +82,22 @@ func TestPatchRehearsed(t *testing.T) {
 	}
 }
 
-// dying is a journal whose tool dies behind the first record of an action.
-type dying struct {
+// crashing is a journal whose tool crashes after the first record of an action.
+type crashing struct {
 	*evenkeel.MemJournal
 	action string
 }
 
-func (j dying) Append(r evenkeel.Record) error {
+func (j crashing) Append(r evenkeel.Record) error {
 	if err := j.MemJournal.Append(r); err != nil || r.Action != j.action {
 		return err
 	}
-	return errors.New("the tool died")
+	return errors.New("the tool crashed")
 }
 
-// TestRollbackDiesInARestart: a rollback restarts both sides in one step. One that died while the second side was stopped does not
+// TestRollbackCrashesInARestart: a rollback restarts both sides in one step. One that crashed while the second side was stopped does not
 // wait, in its next life, for that side before it goes on.
-func TestRollbackDiesInARestart(t *testing.T) {
+func TestRollbackCrashesInARestart(t *testing.T) {
 	rb, start := applying(t, maintenance.PatchConfig{}), deploy(t, cpstest.Options{})
 	journal := &evenkeel.MemJournal{}
 	_, err := evenkeel.Run(t.Context(), rb, start, options(start, journal))
@@ -111,8 +111,8 @@ func TestRollbackDiesInARestart(t *testing.T) {
 			for _, r := range journal.Records() {
 				require.NoError(t, kept.Append(r))
 			}
-			_, err := evenkeel.Rollback(t.Context(), rb, w, options(w, dying{kept, action}))
-			require.ErrorContains(t, err, "the tool died")
+			_, err := evenkeel.Rollback(t.Context(), rb, w, options(w, crashing{kept, action}))
+			require.ErrorContains(t, err, "the tool crashed")
 			_, err = evenkeel.Rollback(t.Context(), rb, w, options(w, kept))
 			require.NoError(t, err)
 			require.NoError(t, w.Check())

@@ -83,7 +83,8 @@ func (s *session) command(c *cobra.Command, run func(context.Context, []string) 
 	configFlag(c, &s.config)
 	approvedFlag(c, &s.approved)
 	c.Flags().BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for it")
-	c.Flags().StringVar(&s.take, "take-lease", "", "take the lease over from another run, the one of this `ID`, which its operator has given up")
+	c.Flags().StringVar(&s.take, "take-lease", "",
+		"take the lease over from another run, the one of this `ID`, which its operator has given up")
 	c.Flags().BoolVar(&s.force, "force-takeover", false,
 		"begin although a machine cannot be reached, its lease cannot be read, or another run was at work there: "+
 			"make sure first that nobody else is, and that the journal is still true")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"strings"
 	"unicode"
@@ -165,4 +166,14 @@ func (a *App) schemaName() string { return a.word() + ".schema.json" }
 func (a *App) configSchema(context.Context, []string) (int, error) {
 	_, err := a.Stdout.Write(a.Schema)
 	return exitCode(err), err
+}
+
+// SchemaIn is the schema of a job in the folder schema of a binary's files: what Schema made, as the binary carries it. It panics
+// where there is none: a binary's own test looks at each.
+func SchemaIn(files fs.ReadFileFS, name string) []byte {
+	raw, err := files.ReadFile("schema/" + strings.ReplaceAll(name, " ", "-") + ".json")
+	if err != nil {
+		panic(err)
+	}
+	return raw
 }

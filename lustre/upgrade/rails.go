@@ -125,7 +125,8 @@ func (n *node) seeRails(id string) []evenkeel.Action {
 			}
 			return nil
 		}))
-	return []evenkeel.Action{shows(a, `| sed -nE 's/^ +[0-9]+: *//p' | sort -u | grep -xF`+patterns(conf.Interfaces()), conf.Interfaces()...).On(n.Name)}
+	names := conf.Interfaces()
+	return []evenkeel.Action{shows(a, `| sed -nE 's/^ +[0-9]+: *//p' | sort -u | grep -xF`+patterns(names), names...).On(n.Name)}
 }
 
 // sameRails wants a fresh backup to have the /etc/lnet.conf that the plan was made for.

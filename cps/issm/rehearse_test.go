@@ -41,7 +41,7 @@ func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds 
 // TestRehearseISSM kills the tool, and its connections, throughout the migration: each time the run is taken up and
 // ends as the undisturbed one.
 func TestRehearseISSM(t *testing.T) {
-	every := 13
+	every := 53
 	if testing.Short() {
 		every = 191
 	}
@@ -60,7 +60,7 @@ func TestRehearseISSMChoices(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg.ArchiveDir = t.TempDir()
-			every := 67
+			every := 307
 			if testing.Short() {
 				every = 1201
 			}

@@ -25,13 +25,13 @@ var textTools = []string{"awk", "gawk", "mawk", "grep", "egrep", "sed", "sort", 
 // prelude makes every other program of a block one of the simulated host. The files that pass input and output are for this test alone.
 const prelude = `
 sim() {
-  local d status; d=$(/usr/bin/mktemp -d) || return 125
-  printf '%s\0' "$PAPER_HOST" "$PAPER_READONLY" "$PAPER_DIR" "$@" >"$d/argv"
-  case "$1 $#" in cat\ 1|dd\ *|tee\ *|tar\ *|passwd\ *|chpasswd\ *|pcs\ *|cibadmin\ *|mongo\ *|telnet\ *|install\ *|*/install\ *|*/sh\ *) "$PAPER_CAT" >"$d/in" ;; *) : >"$d/in" ;; esac
+  local d status
   exec 9<>"/dev/tcp/127.0.0.1/$PAPER_PORT" || return 125
-  printf '%s\n' "$d" >&9; read -r status <&9; exec 9>&-
-  "$PAPER_CAT" "$d/out"; "$PAPER_CAT" "$d/err" >&2
-  /bin/rm -rf "$d"
+  read -r d <&9 && printf '%s\0' "$PAPER_HOST" "$PAPER_READONLY" "$PAPER_DIR" "$@" >"$d/argv" || return 125
+  case "$1 $#" in cat\ 1|dd\ *|tee\ *|tar\ *|passwd\ *|chpasswd\ *|pcs\ *|cibadmin\ *|mongo\ *|telnet\ *|install\ *|*/install\ *|*/sh\ *) "$PAPER_CAT" >"$d/in" ;; esac
+  printf 'called\n' >&9; read -r status <&9; exec 9>&-
+  [ ! -s "$d/out" ] || "$PAPER_CAT" "$d/out"
+  [ ! -s "$d/err" ] || "$PAPER_CAT" "$d/err" >&2
   return "$status"
 }
 command_not_found_handle() { sim "$@"; }
@@ -52,6 +52,7 @@ type shell struct {
 	world  World
 	dir    string // the operator's directory
 	bin    string
+	calls  string // a directory for each call of a program
 	server net.Listener
 	wg     sync.WaitGroup
 	vars   map[string]string // as declare -p prints them
@@ -59,8 +60,8 @@ type shell struct {
 }
 
 func newShell(w World, dir string, md string) (*shell, error) {
-	s := &shell{world: w, dir: dir, bin: filepath.Join(dir, ".bin"), vars: map[string]string{}}
-	if err := os.MkdirAll(s.bin, 0o700); err != nil {
+	s := &shell{world: w, dir: dir, bin: filepath.Join(dir, ".bin"), calls: filepath.Join(dir, ".calls"), vars: map[string]string{}}
+	if err := errors.Join(os.MkdirAll(s.bin, 0o700), os.MkdirAll(s.calls, 0o700)); err != nil {
 		return nil, err
 	}
 	for _, name := range textTools {
@@ -104,11 +105,15 @@ func (s *shell) serve() {
 		go func() {
 			defer s.wg.Done()
 			defer func() { _ = c.Close() }()
-			dir, err := bufio.NewReader(c).ReadString('\n')
+			dir, err := os.MkdirTemp(s.calls, "")
 			if err != nil {
 				return
 			}
-			_, _ = fmt.Fprintf(c, "%d\n", s.call(strings.TrimSpace(dir)))
+			_, _ = fmt.Fprintln(c, dir)
+			if _, err := bufio.NewReader(c).ReadString('\n'); err != nil {
+				return
+			}
+			_, _ = fmt.Fprintln(c, s.call(dir))
 		}()
 	}
 }

@@ -116,20 +116,25 @@ func poolsIn(host string, res sshexec.Result) ([]string, error) {
 		res.ExitCode, res.Text(), strings.TrimSpace(string(res.Stderr)))
 }
 
-// recorded adds the targets that the cluster's record, a process or a device of Lustre says are not gone. cib is nil
-// where the whole cluster of the node has stopped: then there is no record.
-func (d departure) recorded(ctx context.Context, at evenkeel.Site, cib *pacemaker.CIB, holds holding) error {
-	stopped := map[string]bool{}
+// recorded adds the targets that the cluster's record says are not gone, and returns those of which the last that it says is a stop
+// that succeeded. cib is nil where the whole cluster of the node has stopped: then there is no record.
+func (d departure) recorded(cib *pacemaker.CIB, holds holding) (stopped map[string]bool) {
+	stopped = map[string]bool{}
+	if cib == nil {
+		return stopped
+	}
 	for _, t := range d.Targets {
-		if cib == nil {
-			break
-		}
 		stopped[t.Resource] = d.lastOf(cib, t, t.Resource, "unmounted there (umount "+t.Mount+")", holds)
 		if t.Imports != "" {
 			exported := d.lastOf(cib, t, t.Imports, "exported there (zpool export "+t.Pool+")", holds)
 			stopped[t.Resource] = stopped[t.Resource] && exported
 		}
 	}
+	return stopped
+}
+
+// atWork adds the targets that a process or a device of Lustre says are not gone.
+func (d departure) atWork(ctx context.Context, at evenkeel.Site, stopped map[string]bool, holds holding) error {
 	for _, look := range []func(context.Context, evenkeel.Site) ([]claim, error){d.processes, d.devices} {
 		claims, err := look(ctx, at)
 		if err != nil {
@@ -214,7 +219,7 @@ func (d departure) look(ctx context.Context, at evenkeel.Site) error {
 	if err := seeMounts(); err != nil {
 		return err
 	}
-	if err := d.recorded(ctx, at, cib, holds); err != nil {
+	if err := d.atWork(ctx, at, d.recorded(cib, holds), holds); err != nil {
 		return err
 	}
 	if err := seeMounts(); err != nil {

@@ -135,21 +135,38 @@ func isCommandError(err error) bool {
 }
 
 func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Result, _ error) {
-	targets, n2 := h.enabled(), h.Config.Node2.Name
+	n2 := h.Config.Node2.Name
 	holds, err := h.left.mounted(ctx, at)
 	if err != nil {
 		return none, err
 	}
-	if len(h.left.gone(holds)) > 0 { // something may be gone: the mount table alone does not prove it
-		if err := h.released(ctx, at, holds); err != nil {
-			return none, err
+	// Each look is part of the outage, so those that can say "not yet" come first; the record before the processes (see [departure]).
+	notYet := func() error {
+		if h.ready(at, holds) {
+			return nil
 		}
+		return evenkeel.NotYet(tick, "%s still holds %s", n2, holds)
 	}
-	gone := slices.DeleteFunc(h.left.gone(holds), func(t Target) bool { return t.Disabled })
-	whole := len(gone) == len(targets)
-	if !whole && (len(gone) == 0 || !h.overdue(at)) {
-		return none, evenkeel.NotYet(tick, "%s still holds %s", n2, holds)
+	if err := notYet(); err != nil {
+		return none, err
 	}
+	stopped, err := h.released(ctx, at, holds)
+	if err != nil {
+		return none, err
+	}
+	if err := notYet(); err != nil {
+		return none, err
+	}
+	if err := h.atBoot(ctx, at); err != nil {
+		return none, err
+	}
+	if err := h.left.atWork(ctx, at, stopped, holds); err != nil {
+		return none, err
+	}
+	if err := notYet(); err != nil {
+		return none, err
+	}
+	gone := h.free(holds)
 	now, err := h.left.mounted(ctx, at) // immediately before
 	if err != nil {
 		return none, err
@@ -158,7 +175,7 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 		return none, fmt.Errorf("%s is mounted on %s again, though it was told to release it: to start it elsewhere would mount it twice",
 			gone[i].Resource, n2)
 	}
-	if whole {
+	if len(gone) == len(h.enabled()) {
 		return at.Run(ctx, at.Host, h.cmds[0])
 	}
 	return none, h.some(ctx, at, gone, holds)
@@ -202,26 +219,42 @@ func (h *handOver) overdue(at evenkeel.Site) bool {
 	return err == nil && at.Now.Sub(since) > patience
 }
 
-// released wants node 2 to be unable to take a target back: its cluster says so, stored, and does not start at boot; or
-// it has stopped. And it adds to those that node 2 holds the ones that are not mounted there any more, and yet not
-// provably gone.
-func (h *handOver) released(ctx context.Context, at evenkeel.Site, holds holding) error {
+// free are the enabled targets that nothing holds.
+func (h *handOver) free(holds holding) []Target {
+	return slices.DeleteFunc(h.left.gone(holds), func(t Target) bool { return t.Disabled })
+}
+
+// ready tells whether, by what was seen so far, targets could be enabled: all of them, or, when they have waited long
+// enough for the others, some.
+func (h *handOver) ready(at evenkeel.Site, holds holding) bool {
+	free := len(h.free(holds))
+	return free == len(h.enabled()) || free > 0 && h.overdue(at)
+}
+
+// released wants the cluster of node 2 to say, stored, that it takes no target back, or to have stopped. It adds to
+// those that node 2 holds the ones of which the record says that they are not gone, and returns what [departure.recorded] does.
+func (h *handOver) released(ctx context.Context, at evenkeel.Site, holds holding) (stopped map[string]bool, _ error) {
+	cib, err := h.oldCIB(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	if cib != nil {
+		if err := errors.Join(inStandby(h.old(h.Config.Node2.Name))(cib), h.disabled(cib)); err != nil {
+			return nil, err
+		}
+	}
+	return h.left.recorded(cib, holds), nil
+}
+
+// atBoot wants the cluster of node 2 not to start at boot, so that it takes no target back.
+func (h *handOver) atBoot(ctx context.Context, at evenkeel.Site) error {
 	n2 := h.Config.Node2.Name
 	for _, e := range h.oldCluster(n2).AtBoot(h.old(n2), false) {
 		if err := ask(ctx, at, e); err != nil {
 			return fmt.Errorf("the cluster of %s could start at boot, and take a target back: %w", n2, err)
 		}
 	}
-	cib, err := h.oldCIB(ctx, at)
-	if err != nil {
-		return err
-	}
-	if cib != nil {
-		if err := errors.Join(inStandby(h.old(n2))(cib), h.disabled(cib)); err != nil {
-			return err
-		}
-	}
-	return h.left.recorded(ctx, at, cib, holds)
+	return nil
 }
 
 // oldCIB is what the old cluster's CIB says; nil when that cluster has stopped altogether and there is nobody to ask.

@@ -283,8 +283,8 @@ func Kill(t *testing.T, app func() *cli.App) {
 	}
 }
 
-// March is one run, whose tool crashes at every 11th journal record, in the middle of writing every 19th,
-// before the effect of every 19th command, and after that of every 23rd; each time a new life takes it up, and dies
+// March is one run, whose tool crashes at every 29th journal record, in the middle of writing every 41st,
+// before the effect of every 29th command, and after that of every 31st; each time a new life takes it up, and dies
 // a little further on. At the end it must stand where an uninterrupted run stands. EVENKEEL_MARCH_EVERY=1 leaves
 // nothing out.
 func March(t *testing.T, app func() *cli.App) {
@@ -326,7 +326,7 @@ func marchEvery(t *testing.T, kind string) int {
 		require.NoError(t, err)
 		return n
 	}
-	return map[string]int{"record": 11, "torn": 19, "before": 19, "after": 23}[kind]
+	return map[string]int{"record": 29, "torn": 41, "before": 29, "after": 31}[kind]
 }
 
 // life is one life of a march; it tells whether the tool crashed.

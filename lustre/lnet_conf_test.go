@@ -85,30 +85,32 @@ func TestLNetConfErrors(t *testing.T) {
 		tcp:                            "lnet.conf:2:4: network tcp has no interface",
 		tcp + "   local NI(s): []\n":   "has no interface",
 		tcp + "   local NI(s): eth0\n": "lnet.conf:3:17: local NI(s) is no list",
-		tcp + "   nid: 10.0.0.1@tcp\n   local NI(s): [{nid: 10.0.0.2@tcp}]\n": "of two forms",
-		"net:\n - net type: tcp(eth0)\n":                                      "lnet.conf:2:14: net type: a network has its interfaces below",
-		"net:\n - net type: 17\n":                                             "is no network",
-		"net:\n - net type: [tcp]\n":                                          "net type is no single value",
-		ni + "    - eth0\n":                                                   "lnet.conf:4:7: an interface of tcp is no mapping",
-		ni + "    - status: up\n":                                             "has neither a NID nor interfaces",
-		ni + "    - nid: 10.0.0.1\n":                                          `lnet.conf:4:12: nid: "10.0.0.1" is no NID`,
-		ni + "    - nid: 10.0.0.1@o2ib\n":                                     "the NID 10.0.0.1@o2ib is not of the network tcp",
-		ni + "    - nid: 1@tcp\n    - nid: 1@tcp0\n":                          "lnet.conf:5:7: the NID 1@tcp is there twice",
-		ni + "    - interfaces: [eth0]\n":                                     "lnet.conf:4:19: interfaces is no mapping",
-		ni + "    - interfaces: {a: eth0}\n":                                  `"a" is no number of an interface`,
-		ni + "    - interfaces: {0: }\n":                                      "interfaces is no single value",
-		ni + "    - interfaces: {0: 'eth0;reboot'}\n":                         "not the name of an interface",
-		ni + "    - interfaces: {0: eth0, 1: eth0}\n":                         "on eth0 twice",
-		ni + "    - interfaces: {0: eth0}\n    - interfaces: {0: eth0}\n":     "lnet.conf:5:7: network tcp is on eth0 twice",
-		ni + "    - nid: 1@tcp\n      tunables: 8\n":                          "lnet.conf:5:17: tunables is no mapping",
-		ni + "    - nid: 1@tcp\n      tunables: {credits: [8]}\n":             "credits is no single value",
-		ni + "    - &a\n      nid: 1@tcp\n    - *a\n":                         "is no mapping",
-		"peer:\n - peer ni: []\n":                                             "lnet.conf:2:4: a peer has no primary nid",
-		"peer:\n - primary nid: 1@tcp\n   Multi-Rail: perhaps\n":              "neither True nor False",
-		"peer:\n - primary nid: 1@tcp\n   peer ni: [{state: NA}]\n":           "a peer ni has no nid",
-		"peer:\n - primary nid: 1@tcp\n   peer ni: 1@tcp\n":                   "peer ni is no list",
-		"route:\n - net: o2ib\n":                                              "lnet.conf:2:4: a route has no net, or no gateway",
-		"route:\n - {net: o2ib, gateway: 10.0.0.1}\n":                         "is no NID",
+		tcp + "   nid: 10.0.0.1@tcp\n   local NI(s): [{nid: 10.0.0.2@tcp}]\n":      "of two forms",
+		"net:\n - net type: tcp(eth0)\n":                                           "lnet.conf:2:14: net type: a network has its interfaces below",
+		"net:\n - net type: 17\n":                                                  "is no network",
+		"net:\n - net type: [tcp]\n":                                               "net type is no single value",
+		ni + "    - eth0\n":                                                        "lnet.conf:4:7: an interface of tcp is no mapping",
+		ni + "    - status: up\n":                                                  "has neither a NID nor interfaces",
+		ni + "    - nid: 10.0.0.1\n":                                               `lnet.conf:4:12: nid: "10.0.0.1" is no NID`,
+		ni + "    - nid: 10.0.0.1@o2ib\n":                                          "the NID 10.0.0.1@o2ib is not of the network tcp",
+		ni + "    - nid: 1@tcp\n    - nid: 1@tcp0\n":                               "lnet.conf:5:7: the NID 1@tcp is there twice",
+		ni + "    - interfaces: [eth0]\n":                                          "lnet.conf:4:19: interfaces is no mapping",
+		ni + "    - interfaces: {a: eth0}\n":                                       `"a" is no number of an interface`,
+		ni + "    - interfaces: {0: }\n":                                           "interfaces is no single value",
+		ni + "    - interfaces: {0: 'eth0;reboot'}\n":                              "not the name of an interface",
+		ni + "    - interfaces: {0: eth0, 1: eth0}\n":                              "on eth0 twice",
+		ni + "    - interfaces: {0: eth0}\n    - interfaces: {0: eth0}\n":          "lnet.conf:5:7: network tcp is on eth0 twice",
+		ni + "    - nid: 1@tcp\n      tunables: 8\n":                               "lnet.conf:5:17: tunables is no mapping",
+		ni + "    - nid: 1@tcp\n      tunables: {credits: [8]}\n":                  "credits is no single value",
+		ni + "    - &a\n      nid: 1@tcp\n    - *a\n":                              "is no mapping",
+		"peer:\n - peer ni: []\n":                                                  "lnet.conf:2:4: a peer has no primary nid",
+		"peer:\n - primary nid: 1@tcp\n   Multi-Rail: perhaps\n":                   "neither True nor False",
+		"peer:\n - primary nid: 1@tcp\n   peer ni: [{state: NA}]\n":                "a peer ni has no nid",
+		"peer:\n - primary nid: 1@tcp\n   peer ni: 1@tcp\n":                        "peer ni is no list",
+		tcp + "   tunables: {credits: 8}\n   local NI(s): [{nid: 10.0.0.2@tcp}]\n": "of two forms",
+		"route:\n - gateway: 1@tcp\n":                                              "lnet.conf:2:4: a route has no net, or no gateway",
+		"route:\n - net: o2ib\n":                                                   "lnet.conf:2:4: a route has no net, or no gateway",
+		"route:\n - {net: o2ib, gateway: 10.0.0.1}\n":                              "is no NID",
 	} {
 		c, err := lustre.ParseLNetConf(srcerr.Named("lnet.conf", strings.NewReader(text)))
 		require.ErrorContains(t, err, want, text)
@@ -132,6 +134,26 @@ func TestLNetConfMissing(t *testing.T) {
 	} {
 		require.Equal(t, want, fmt.Sprint(c.Missing(lnetConf(t, text))), text)
 	}
+}
+
+// What of a network is the same for the NID, for what is missing, and for what is kept, in whatever form it is said.
+func TestLNetConfDetails(t *testing.T) {
+	const ni = "net:\n - net type: %s\n   local NI(s):\n    - {interfaces: {0: ib0, 1: ib1}}\n"
+	faces := []lustre.Interface{{Name: "ib0", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}}}
+	bonded := lnetConf(t, fmt.Sprintf(ni, "o2ib"))
+	require.Empty(t, bonded.NIDs(faces), "of several interfaces nobody knows whose address it is")
+	apart := lnetConf(t, "net:\n - net type: o2ib\n   local NI(s):\n    - {nid: 10.0.0.1@o2ib, interfaces: {0: ib0}}\n    - {nid: 10.0.0.2@o2ib, interfaces: {0: ib1}}\n")
+	require.Empty(t, bonded.Missing(apart), "a release shows one NI for each interface")
+	require.Len(t, bonded.Missing(lnetConf(t, "net:\n - {net: o2ib, interfaces: {0: ib0}}\n")), 1)
+	both := lnetConf(t, fmt.Sprintf(ni, "o2ib")+" - {net: o2ib1, interfaces: {0: ib0}}\n")
+	require.Equal(t, []string{"ib0", "ib1"}, both.Interfaces(), "an interface may be in two networks")
+	unplaced := lnetConf(t, "net:\n - {net: tcp, nid: 1@tcp}\n - {net: lo, nid: 0@lo}\n")
+	require.Len(t, unplaced.Missing(apart), 1, "the loopback is everywhere")
+
+	kept := lnetConf(t, strings.Replace(fmt.Sprintf(ni, "tcp"), "   local", "   CPT: \"[0,1]\"\n   local", 1)+"peer:\n - {primary nid: 1@tcp, health: 7, peer ni: [{nid: 1@tcp, state: up}]}\n"+
+		"route:\n - {net: o2ib, gateway: 1@tcp, hop: 2}\n")
+	require.Equal(t, []lustre.LNetSetting{{Key: "net tcp/CPT", Value: "[0,1]"}, {Key: "peer/health", Value: "7"}, {Key: "peer ni/state", Value: "up"},
+		{Key: "route/hop", Value: "2"}}, kept.Other)
 }
 
 func FuzzLNetConf(f *testing.F) {

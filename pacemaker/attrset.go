@@ -17,10 +17,20 @@ type NVPair struct {
 	Name  string `cib:"name"`
 	Value string `cib:"value"`
 	Unset bool   // the element has no value at all, which is not the same as an empty one: Pacemaker passes over it
+	// Fencing says that it is a parameter of a fence device: whatever is not known there to hold no secret is masked as one.
+	Fencing bool
 }
 
 // String is "name=value", masked for a secret.
-func (p NVPair) String() string { return p.Name + "=" + secretname.Masked(p.Name, p.Value) }
+func (p NVPair) String() string { return p.Name + "=" + p.Masked() }
+
+// Masked is the value as it may be shown.
+func (p NVPair) Masked() string {
+	if p.Value != "" && hidden(p.Name, p.Fencing) {
+		return Redacted
+	}
+	return secretname.Masked(p.Name, p.Value)
+}
 
 // GoString is String: %#v must not print a password either.
 func (p NVPair) GoString() string { return p.String() }
@@ -31,7 +41,7 @@ func (p NVPair) MarshalJSON() ([]byte, error) {
 		ID    string `json:"id,omitempty"`
 		Name  string `json:"name"`
 		Value string `json:"value"`
-	}{p.ID, p.Name, secretname.Masked(p.Name, p.Value)})
+	}{p.ID, p.Name, p.Masked()})
 }
 
 // AttributeSet is one set of pairs: cluster_property_set, instance_attributes, meta_attributes or utilization.
@@ -61,6 +71,18 @@ func (s AttributeSet) Get(name string) (string, bool) {
 
 // AttributeSets are the sets of one kind on one object, in the order of the document.
 type AttributeSets []AttributeSet
+
+// OfFenceDevice are the sets as those of a fence device: each pair says so.
+func (s AttributeSets) OfFenceDevice() AttributeSets {
+	sets := slices.Clone(s)
+	for i := range sets {
+		sets[i].Pairs = slices.Clone(sets[i].Pairs)
+		for j := range sets[i].Pairs {
+			sets[i].Pairs[j].Fencing = true
+		}
+	}
+	return sets
+}
 
 // Effective is what holds when no rule does: the sets without a rule, merged as Pacemaker 1.1 and 2.x merge them. The set with the
 // greater score comes first, of two with the same score the later one; the first value of a name wins. A pair without a value is
@@ -126,6 +148,9 @@ func (c *CIB) SetsOf(e *etree.Element, tag string) AttributeSets {
 	var sets AttributeSets
 	if e != nil {
 		c.readChildren(reflect.ValueOf(&sets).Elem(), e, [][]string{{tag}}, "")
+		if tag == "instance_attributes" && aFenceDevice(e) {
+			sets = sets.OfFenceDevice()
+		}
 	}
 	return sets
 }

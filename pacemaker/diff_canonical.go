@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
-
-	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // orderedChildren are the elements in which the order of the children means something: members of a set start one after the other,
@@ -104,6 +102,7 @@ func (d *dissection) attrValue(e *etree.Element, a etree.Attr) string {
 func (d *dissection) shown(e *etree.Element) string {
 	var say func(*etree.Element) []string
 	say = func(e *etree.Element) []string {
+		fencing := ofFenceDevice(e)
 		if target := d.cib.Follow(e); target != nil {
 			e = target
 		}
@@ -117,12 +116,12 @@ func (d *dissection) shown(e *etree.Element) string {
 		}
 		var words []string
 		if e.Tag == "nvpair" {
-			name := e.SelectAttrValue("name", "")
-			return []string{name + "=" + secretname.Masked(name, e.SelectAttrValue("value", ""))}
+			p := NVPair{Name: e.SelectAttrValue("name", ""), Value: e.SelectAttrValue("value", ""), Fencing: fencing || ofFenceDevice(e)}
+			return []string{p.String()}
 		}
 		for _, a := range e.Attr {
 			if a.Key != "id" || !hasOwnID(e.Tag) {
-				words = append(words, a.FullKey()+"="+secretname.Masked(a.Key, a.Value))
+				words = append(words, a.FullKey()+"="+maskedAttribute(a.Key, a.Value))
 			}
 		}
 		for _, child := range e.ChildElements() {

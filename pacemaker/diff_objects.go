@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
-
-	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 )
 
 // dissection takes a CIB apart into objects. Everything in the configuration ends up in one of them: what has no form of its own is
@@ -46,7 +44,7 @@ var volatile = map[string]bool{
 func (d *dissection) header() {
 	for _, a := range d.cib.Root().Attr {
 		if !volatile[a.FullKey()] {
-			d.tell(kindHeader, a.FullKey(), "", a.Value, secretname.Masked(a.Key, a.Value))
+			d.tell(kindHeader, a.FullKey(), "", a.Value, maskedAttribute(a.Key, a.Value))
 		}
 	}
 }
@@ -100,7 +98,7 @@ func (d *dissection) configuration(conf *etree.Element) {
 // attributesOf notes attributes on a section, which the schemas do not know.
 func (d *dissection) attributesOf(section *etree.Element) {
 	for _, a := range section.Attr {
-		d.tell(kindSection, section.Tag, "XML attribute "+a.FullKey(), a.Value, secretname.Masked(a.Key, a.Value))
+		d.tell(kindSection, section.Tag, "XML attribute "+a.FullKey(), a.Value, maskedAttribute(a.Key, a.Value))
 	}
 }
 
@@ -147,7 +145,7 @@ func (d *dissection) generic(o *object, e *etree.Element, except ...string) {
 func (d *dissection) attrs(o *object, e *etree.Element, except ...string) {
 	for _, a := range e.Attr {
 		if !slices.Contains(except, a.FullKey()) {
-			o.fields = append(o.fields, field{a.FullKey(), d.attrValue(e, a), secretname.Masked(a.Key, a.Value)})
+			o.fields = append(o.fields, field{a.FullKey(), d.attrValue(e, a), maskedAttribute(a.Key, a.Value)})
 		}
 	}
 }
@@ -168,13 +166,6 @@ func (d *dissection) object(o *object, e *etree.Element, handle func(*etree.Elem
 	d.attrs(o, e, append(except, "id")...)
 	for tag, what := range attrSetTags {
 		d.sets(o, d.cib.SetsOf(e, tag), what)
-	}
-	for i, f := range o.fields {
-		name, is := strings.CutPrefix(f.name, "attribute ")
-		about := f.name == "description" && secretWord.MatchString(f.shown)
-		if is && e.SelectAttrValue("class", "") == "stonith" && fenceSecret(name) || about {
-			o.fields[i].shown = Redacted
-		}
 	}
 	for i, child := range e.ChildElements() {
 		switch {
@@ -223,7 +214,7 @@ func (d *dissection) sets(o *object, sets AttributeSets, what string) {
 		if what != "attribute" && isTime(p.Name) { // an agent may read its own parameters otherwise
 			same = SameTime(p.Value)
 		}
-		o.fields = append(o.fields, field{strings.TrimSpace(what + " " + p.Name), same, secretname.Masked(p.Name, p.Value)})
+		o.fields = append(o.fields, field{strings.TrimSpace(what + " " + p.Name), same, p.Masked()})
 	}
 	o.fields = append(o.fields, d.ruled(sets, strings.TrimSpace(what+" set with a rule"))...)
 }

@@ -27,7 +27,19 @@ func SecretPair(name, value string) bool { return secretname.Pair(name, value) }
 // Secrets are the values in the document that no text may show: those that [SecretPair] names, and passwords in
 // addresses. Register them with what shows texts: package sshexec's Redactor, or a runbook's Secrets. A switch ("true",
 // "0") is no secret, whatever its name.
-func (c *CIB) Secrets() []secret.Secret { return secretsIn(c.Root()) }
+func (c *CIB) Secrets() []secret.Secret {
+	list := secretsIn(c.Root())
+	for r := range Walk(c.Resources()) { // what a fence device refers to may stand elsewhere
+		for _, set := range r.Instance {
+			for _, p := range set.Pairs {
+				if hidden(p.Name, p.Fencing) {
+					list = secretname.Add(list, p.Value)
+				}
+			}
+		}
+	}
+	return list
+}
 
 // secretsIn are the secrets below an element, each once.
 func secretsIn(e *etree.Element) []secret.Secret {
@@ -37,7 +49,7 @@ func secretsIn(e *etree.Element) []secret.Secret {
 		name := e.SelectAttrValue("name", "")
 		for _, a := range e.Attr {
 			switch {
-			case a.Key == "value" && (SecretPair(name, a.Value) || ofFenceDevice(e) && fenceSecret(name)), SecretPair(a.Key, a.Value),
+			case a.Key == "value" && (SecretPair(name, a.Value) || hidden(name, ofFenceDevice(e))), SecretPair(a.Key, a.Value),
 				a.Key == "description" && secretWord.MatchString(a.Value):
 				list = secretname.Add(list, a.Value)
 			case strings.Contains(a.Value, "://"):
@@ -71,15 +83,63 @@ func fenceSecret(name string) bool {
 	return !strings.HasPrefix(name, "pcmk_") && !slices.Contains(harmlessInFencing, name)
 }
 
-// ofFenceDevice says whether a pair is a parameter of a resource or a template of the class stonith, or of one whose template says the
-// class.
+// chromaParameter is what IML's fence_chroma tells the agent of a node, in an attribute of the node: 0_fence_login.
+var chromaParameter = regexp.MustCompile(`^\d+_fence_(.+)$`)
+
+// hidden says whether a value may be a secret, whatever it looks like: all that is not known to be none, of what a fence device is told.
+func hidden(name string, fencing bool) bool {
+	if m := chromaParameter.FindStringSubmatch(name); m != nil {
+		return fenceSecret(m[1])
+	}
+	return fencing && fenceSecret(name)
+}
+
+// maskedAttribute is an XML attribute as it may be shown.
+func maskedAttribute(key, value string) string {
+	if key == "description" && secretWord.MatchString(value) {
+		return Redacted
+	}
+	return secretname.Masked(key, value)
+}
+
+// ofFenceDevice says whether a pair is a parameter of a fence device, or of one of its operations.
 func ofFenceDevice(pair *etree.Element) bool {
-	set := pair.Parent()
-	if pair.Tag != "nvpair" || set == nil || set.Tag != "instance_attributes" || set.Parent() == nil {
+	e := pair.Parent()
+	if e != nil && e.Tag == "attributes" { // the form of CIBs before 1.0
+		e = e.Parent()
+	}
+	if pair.Tag != "nvpair" || e == nil || e.Tag != "instance_attributes" {
 		return false
 	}
-	device := set.Parent()
-	return device.SelectAttrValue("class", "") == "stonith" || device.SelectAttr("template") != nil
+	return e.Parent() != nil && aFenceDevice(e.Parent())
+}
+
+// aFenceDevice says whether a resource or template is of the class stonith, or one inside it, which inherits its parameters; or the one
+// that an operation is of. One whose template is not there may be.
+func aFenceDevice(e *etree.Element) bool {
+	for (e.Tag == "op" || e.Tag == "operations") && e.Parent() != nil {
+		e = e.Parent()
+	}
+	if e.SelectAttrValue("class", "") == "stonith" {
+		return true
+	}
+	if name := e.SelectAttr("template"); name != nil && e.Tag == string(Primitive) {
+		t := templateOf(e, name.Value)
+		return t == nil || aFenceDevice(t)
+	}
+	return slices.ContainsFunc(e.ChildElements(), func(child *etree.Element) bool { return IsResource(child) && aFenceDevice(child) })
+}
+
+// templateOf finds the template of a resource beside it, or beside what it stands in.
+func templateOf(e *etree.Element, id string) *etree.Element {
+	for e = e.Parent(); e != nil; e = e.Parent() {
+		for _, t := range e.SelectElements(string(Template)) {
+			if t.SelectAttrValue("id", "") == id {
+				return t
+			}
+		}
+	}
+	return nil
 }
 
 // HasSecret says whether an element, or one below it, holds a secret.
@@ -99,13 +159,10 @@ func maskPairs(e *etree.Element) {
 	name := e.SelectAttrValue("name", "")
 	for i := range e.Attr {
 		a := &e.Attr[i]
-		switch {
-		case a.Key == "value" && ofFenceDevice(e) && fenceSecret(name), a.Key == "description" && secretWord.MatchString(a.Value):
-			a.Value = Redacted
-		case a.Key == "value":
-			a.Value = secretname.Masked(name, a.Value)
+		if a.Key == "value" {
+			a.Value = NVPair{Name: name, Value: a.Value, Fencing: ofFenceDevice(e)}.Masked()
 		}
-		a.Value = secretname.Masked(a.Key, a.Value)
+		a.Value = maskedAttribute(a.Key, a.Value)
 	}
 	for _, child := range e.ChildElements() {
 		maskPairs(child)

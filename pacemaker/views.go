@@ -126,6 +126,17 @@ type Resource struct {
 	Other       []NVPair      `cib:"*"`                                        // XML attributes that no schema names
 }
 
+// readFrom notes which parameters are those of a fence device.
+func (r *Resource) readFrom(_ *CIB, e *etree.Element) {
+	if !aFenceDevice(e) {
+		return
+	}
+	r.Instance = r.Instance.OfFenceDevice()
+	for i := range r.Operations {
+		r.Operations[i].Instance = r.Operations[i].Instance.OfFenceDevice()
+	}
+}
+
 // Container is how the containers of a bundle are made.
 type Container struct {
 	Technology      string   `cib:"."` // docker, podman, rkt

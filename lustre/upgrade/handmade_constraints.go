@@ -34,8 +34,8 @@ func (b *byHand) constraints() {
 	}
 	for _, section := range []string{"tags", "acls", "alerts"} {
 		if e := b.cib.Section(section); e != nil && len(e.ChildElements()) > 0 {
-			b.found = append(b.found, fmt.Errorf("the CIB has %s: this runbook does not know what of that the new system needs. "+
-				"Take it away, and make it again afterwards", section))
+			b.find(e.ChildElements()[0].SelectAttrValue("id", ""), "the CIB has %s: this runbook does not know what of that the new system "+
+				"needs. Take it away, and make it again afterwards", section)
 		}
 	}
 }

@@ -116,3 +116,15 @@ func TestAgentsOfAManagerThatIsNotGiven(t *testing.T) {
 	_, err = upgrade.Load(cfg)
 	require.ErrorContains(t, err, "no repository is given (agent_repos)")
 }
+
+// A switch-over that is rolled back leaves node 1 as it was before: its targets and its health clones disabled.
+func TestARollbackDisablesTheHealthClones(t *testing.T) {
+	s := newScene(t, lustretest.Options{Site: lustretest.ZFSGroups(pcs.V09)}, ownRepos)
+	step, _ := s.book.Step("switch-over")
+	require.Equal(t, "disable", step.Undo[0].ID)
+	off := step.Undo[0].Cmd.Stdin.PlainText()
+	require.NotContains(t, off, `"Started"`)
+	for _, id := range []string{"healthLNET-clone", "healthLUSTRE-clone", "group-mgs", "group-ost2"} {
+		require.Regexp(t, `id="`+id+`-meta_attributes-target-role"[^>]*value="Stopped"`, off)
+	}
+}

@@ -71,12 +71,12 @@ func started(units ...unit) []pcs.RoleSetting {
 	return pcs.Roles("Started", ids...)
 }
 
-// watch starts the health clones that ran in the old cluster: without their attributes no target has a place.
-func (p *Pair) watch() []pcs.RoleSetting {
+// watch starts the health clones that ran in the old cluster, without whose attributes no target has a place; or stops them again.
+func (p *Pair) watch(role string) []pcs.RoleSetting {
 	var out []pcs.RoleSetting
 	for _, h := range p.health {
 		if !h.disabled {
-			out = append(out, pcs.RoleSetting{Resource: h.clone, Role: "Started"})
+			out = append(out, pcs.RoleSetting{Resource: h.clone, Role: role})
 		}
 	}
 	return out

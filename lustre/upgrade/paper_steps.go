@@ -175,9 +175,14 @@ var passwordPair = regexp.MustCompile(`id="([^"]*)" name="([^"]*)" value="([^"]*
 // askedFor prints a document with its passwords asked for: they stand neither on paper nor in an argument of a program.
 func askedFor(document string) string {
 	var asks, values []string
+	masked := pacemaker.MaskXML(document)
+	secret := map[string]bool{} // the pairs whose value is masked, by id
+	for _, m := range passwordPair.FindAllStringSubmatch(masked, -1) {
+		secret[m[1]] = strings.Contains(m[3], pacemaker.Redacted)
+	}
 	format := passwordPair.ReplaceAllStringFunc(strings.ReplaceAll(document, "%", "%%"), func(pair string) string {
 		m := passwordPair.FindStringSubmatch(pair)
-		if !pacemaker.SecretPair(m[2], m[3]) {
+		if masked != pacemaker.Redacted && !secret[m[1]] {
 			return pair
 		}
 		v := fmt.Sprintf("SECRET%d", len(asks)+1)

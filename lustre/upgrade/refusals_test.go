@@ -1,14 +1,22 @@
 package upgrade_test
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"html"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -129,20 +137,18 @@ func TestRefusalsAreThoseOfAPlan(t *testing.T) {
 	}
 }
 
+// ofTheWhole are refusals of a cluster as a whole: there is no resource and no line to name.
+var ofTheWhole = regexp.MustCompile(`^(every target|fencing is on, and there is no fence device|maintenance-mode|stop-all-resources)`)
+
 // No CIB of the corpus is refused by the one and taken by the other: each is put into the backups of a pair.
 func TestRefusalsOfTheCorpus(t *testing.T) {
 	r := newRefusedAlike(t, lustretest.Options{}, nil)
-	files, err := filepath.Glob(filepath.Join(golden.Corpus(t, "cluster", "cib"), "*.xml"))
-	require.NoError(t, err)
-	more, err := filepath.Glob(filepath.Join(golden.Corpus(t, "iml", "cib"), "*.xml"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
 	refused := 0
-	for i, name := range append(more, files...) {
+	for i, name := range golden.CorpusCIBs(t) {
 		raw, err := os.ReadFile(name)
 		require.NoError(t, err)
 		cib, err := pacemaker.ParseCIB(strings.NewReader(string(raw)))
-		if err != nil || i > len(more) && i%16 != 0 { // none but Lustre's own can be taken: a sample does
+		if err != nil || i%16 != 0 && !strings.Contains(name, "/iml/") { // none but Lustre's own can be taken: a sample does
 			continue
 		}
 		found := upgrade.Refusals(cib)
@@ -154,4 +160,91 @@ func TestRefusalsOfTheCorpus(t *testing.T) {
 		}
 	}
 	require.NotZero(t, refused)
+}
+
+// Of every cluster of two nodes in the corpus, with a target of Lustre in it, nothing is refused, or each refusal has its place in the
+// file or names what it is about. How many there are of which kind is pinned.
+func TestKindsOfRefusals(t *testing.T) {
+	kinds, fit, pairs, other := map[string]int{}, 0, 0, 0
+	for _, name := range golden.CorpusCIBs(t) {
+		raw, err := os.ReadFile(name)
+		require.NoError(t, err)
+		cib, err := pacemaker.ParseCIB(strings.NewReader(string(raw)))
+		if err != nil || len(cib.Nodes()) != 2 {
+			other++
+			continue
+		}
+		cib, err = pacemaker.ParseCIB(srcerr.Named(name, strings.NewReader(withTarget(string(raw), cib.Nodes()[0].Uname))))
+		require.NoError(t, err, name)
+		found := upgrade.Refusals(cib)
+		if pairs++; len(found) == 0 {
+			fit++
+		}
+		for _, err := range found {
+			kinds[kindOf(t, name, cib, err)]++
+		}
+	}
+	table := fmt.Sprintf("%d clusters of two nodes, nothing is refused of %d; %d files have no such cluster\n", pairs, fit, other)
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		table += fmt.Sprintf("%5d  %s\n", kinds[kind], kind)
+	}
+	t.Log(table)
+	golden.Check(t, "refusals-of-the-corpus.txt", table)
+}
+
+// withTarget is a CIB with a target on a node: without one, nothing else in it counts.
+func withTarget(text, node string) string {
+	const target = `<primitive id="zz-MGS" class="ocf" provider="lustre" type="Lustre"><instance_attributes id="zz-i">` +
+		`<nvpair id="zz-t" name="target" value="/dev/mapper/zz"/><nvpair id="zz-m" name="mountpoint" value="/zz/MGS"/></instance_attributes></primitive>`
+	if strings.Contains(text, `provider="chroma"`) {
+		return text
+	}
+	into := func(section, what string) {
+		if _, behind, ok := strings.Cut(text, "<"+section+"/>"); ok {
+			text = strings.TrimSuffix(text, "<"+section+"/>"+behind) + "<" + section + "></" + section + ">" + behind
+		}
+		text = strings.Replace(text, "</"+section+">", what+"</"+section+">", 1)
+	}
+	into("resources", target)
+	into("constraints", `<rsc_location id="zz-l" rsc="zz-MGS" node="`+html.EscapeString(node)+`" score="7"/>`)
+	return text
+}
+
+// details are what differs between refusals of one kind.
+var details = regexp.MustCompile(`(of the agent |the attribute |the expression )[^,]*?(?:: |, | eq| ne| lt| gt)|\(.*?\)|"[^"]*"|-?\d+`)
+
+// kindOf is a refusal without what it is about, which it must name: by its place in the file, or by an id.
+func kindOf(t *testing.T, name string, cib *pacemaker.CIB, err error) string {
+	t.Helper()
+	text, named := err.Error(), false
+	var at *pacemaker.ParseError
+	if errors.As(err, &at) && at.Line > 0 {
+		require.Equal(t, name, at.File)
+		text, named = at.Err.Error(), true
+	}
+	for _, id := range idsIn(cib) {
+		if !strings.Contains(text, id) {
+			continue
+		}
+		without := regexp.MustCompile(`(^|[^\w.-])`+regexp.QuoteMeta(id)+`($|[^\w-])`).ReplaceAllString(text, "${1}X${2}")
+		named, text = named || without != text, without
+	}
+	require.True(t, named || ofTheWhole.MatchString(text), "%s: %v", name, err)
+	text = details.ReplaceAllString(text, "$1…")
+	words := strings.Fields(text)
+	return strings.Join(words[:min(len(words), 9)], " ")
+}
+
+// idsIn are the ids and names of a CIB, the longest first.
+func idsIn(cib *pacemaker.CIB) []string {
+	var ids []string
+	for _, e := range cib.Root().FindElements("configuration//*") {
+		for _, key := range []string{"id", "uname"} {
+			if id := e.SelectAttrValue(key, ""); len(id) > 1 || len(id) == 1 && id < "a" {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(ids)
 }

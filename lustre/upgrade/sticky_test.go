@@ -52,6 +52,7 @@ func TestStickiness(t *testing.T) {
 		"a target's own":              {old: own, with: own + said("x", "0"), moves: true},
 		"a target's own, under rule":  {old: `<operations id="demo-MDT0000_802c1b-operations">`, with: ruled + `<operations id="demo-MDT0000_802c1b-operations">`, says: "several sets of meta_attributes"},
 		"of the target of node 1":     {old: strings.ReplaceAll(own, "demo-MDT0000_802c1b", "MGS_32834e"), with: said("x", "0")},
+		"of node 1's, below zero":     {old: strings.ReplaceAll(own, "demo-MDT0000_802c1b", "MGS_32834e"), with: said("x", "-1"), moves: true},
 		"groups":                      {zfs: true},
 		"a group's own":               {zfs: true, old: mdt, with: mdt + meta("x", "0"), moves: true},
 		"the sum of a group's":        {zfs: true, old: mdt, with: mdt + meta("x", "51")}, // two members, against 100

@@ -105,7 +105,7 @@ func (p moving) readyPush() (evenkeel.Action, error) {
 	}
 	o, err := pcs.Set(prepared, pcs.Settings{
 		Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
-		Roles:      append(pcs.Roles("Stopped", p.switches(p.Targets)...), p.watch()...),
+		Roles:      append(pcs.Roles("Stopped", p.switches(p.Targets)...), p.watch("Started")...),
 	})
 	return pushed("ready", "End the maintenance of the new cluster", "", o, err)
 }
@@ -247,7 +247,7 @@ func (p moving) newIDs(live *pacemaker.CIB) error {
 	}
 	same, err := sameIDs(prepared, live,
 		pcs.Settings{Properties: []pacemaker.NVPair{{Name: "maintenance-mode", Value: "false"}},
-			Roles: append(started(p.units(p.Targets)...), p.watch()...)})
+			Roles: append(started(p.units(p.Targets)...), p.watch("Started")...)})
 	if err == nil && !same {
 		err = evenkeel.NeedsOperator("the new cluster keeps maintenance-mode or a target-role under another id than the " +
 			"plan has: it has been changed by hand. Compare `cibadmin --query` with the plan")
@@ -272,7 +272,7 @@ func (p moving) switchBack() ([]evenkeel.Action, error) {
 	if err1 != nil {
 		return nil, err1
 	}
-	off, err1 := pcs.Set(prepared, pcs.Settings{Roles: pcs.Roles("Stopped", p.switches(p.Targets)...)})
+	off, err1 := pcs.Set(prepared, pcs.Settings{Roles: append(pcs.Roles("Stopped", p.switches(p.Targets)...), p.watch("Stopped")...)})
 	back, err2 := pcs.Set(p.CIB, pcs.Settings{
 		Attributes: []pcs.NodeSetting{{Node: old2, NVPair: pacemaker.NVPair{Name: "standby", Value: "off"}}},
 		Roles:      pcs.Roles("Started", p.switches(p.enabled())...),

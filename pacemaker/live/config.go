@@ -52,7 +52,7 @@ func (l Cluster) pair(o pcs.Operation, what string, p pacemaker.NVPair, get func
 	means := fmt.Sprintf("the CIB has %s %s", what, p)
 	return l.Change(l.via(o), change.Change{Limit: configLimit, Proof: []change.Proof{l.InCIB(means, func(c *pacemaker.CIB) error {
 		if v, has := get(c); !has || v != p.Value {
-			return notYet("%s %s is %q in the CIB", what, p.Name, secretname.Masked(p.Name, v))
+			return notYet("%s %s is %q in the CIB", what, p.Name, pacemaker.NVPair{Name: p.Name, Value: v}.Masked())
 		}
 		return nil
 	})}})
@@ -125,8 +125,10 @@ func (l Cluster) created(r pacemaker.Resource, disabled bool) []change.Proof {
 		}
 		for _, p := range r.Instance.Effective() {
 			if v, _ := have.Instance.Get(p.Name); v != p.Value {
-				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, secretname.Masked(p.Name, v),
-					secretname.Masked(p.Name, p.Value))
+				p.Fencing = r.Class == "stonith"
+				is := p
+				is.Value = v
+				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, is.Masked(), p.Masked())
 			}
 		}
 		for _, o := range r.Operations {
@@ -274,7 +276,7 @@ func (l Cluster) NodeAttributes(live *pacemaker.CIB, node string, pairs []pacema
 			}
 			for _, p := range pairs {
 				if v, _ := n.Attributes.Get(p.Name); v != p.Value {
-					return notYet("%s of %s is %q", p.Name, node, secretname.Masked(p.Name, v))
+					return notYet("%s of %s is %q", p.Name, node, pacemaker.NVPair{Name: p.Name, Value: v}.Masked())
 				}
 			}
 			return nil

@@ -26,9 +26,11 @@ type Command struct {
 // String is the command as one shell line, secrets masked.
 func (c Command) String() string {
 	words := slices.Clone(c.Argv)
+	fencing := len(words) > 0 && (c.is("stonith", "create") || c.is("stonith", "update"))
 	for i, w := range words {
-		if name, value, ok := strings.Cut(w, "="); ok && pacemaker.SecretPair(name, value) {
-			w = name + "=" + pacemaker.Redacted
+		fencing = fencing && w != "op" && w != "meta" // what comes then is Pacemaker's
+		if name, value, ok := strings.Cut(w, "="); ok {
+			w = pacemaker.NVPair{Name: name, Value: value, Fencing: fencing}.String()
 		}
 		words[i] = shellWord(w)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
-	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
@@ -132,7 +131,7 @@ func (d Dialect) SetNodeAttributes(node string, pairs []pacemaker.NVPair) []Oper
 // markSecrets notes where the secrets among pairs stand in the command.
 func markSecrets(o Operation, pairs []pacemaker.NVPair) Operation {
 	for _, p := range pairs {
-		if secretname.Masked(p.Name, p.Value) == p.Value {
+		if p.Masked() == p.Value {
 			continue
 		}
 		for i, arg := range o.Argv {
@@ -151,7 +150,23 @@ func (d Dialect) CreateStonith(r pacemaker.Resource) Operation {
 	o := NewOperation("create "+r.ID, "lustre:982", op.Mutating, op.ProbeFirst, argv...)
 	o.Makes = Making{Kind: Resource, ID: r.ID}
 	o.Why = "pcs adds an empty attribute set and a 60 s monitor that IML never had (H22)"
-	return markSecrets(o, r.Instance.Effective())
+	return markSecrets(o, parameters(r))
+}
+
+// parameters are those of a resource and of its operations.
+func parameters(r pacemaker.Resource) []pacemaker.NVPair {
+	sets := slices.Clone(r.Instance)
+	for _, o := range r.Operations {
+		sets = append(sets, o.Instance...)
+	}
+	if r.Class == "stonith" {
+		sets = sets.OfFenceDevice()
+	}
+	var pairs []pacemaker.NVPair
+	for _, set := range sets {
+		pairs = append(pairs, set.Pairs...)
+	}
+	return pairs
 }
 
 // CreateResource makes a primitive from its agent, parameters, operations and meta attributes (lustre:988).
@@ -166,7 +181,7 @@ func (d Dialect) CreateResource(r pacemaker.Resource, disabled bool) Operation {
 		o.Argv = append(o.Argv, "--disabled")
 		o.Why = "disabled: the other node still has the target mounted (PCM-026)"
 	}
-	return markSecrets(o, r.Instance.Effective())
+	return markSecrets(o, parameters(r))
 }
 
 // hasDefaultOperations says whether a resource has the operations that pcs would add by itself otherwise.

@@ -66,7 +66,7 @@ func (o Operation) masked() []string {
 		if i < 0 || i >= len(argv) {
 			continue
 		}
-		if name, value, ok := strings.Cut(argv[i], "="); ok && pacemaker.SecretPair(name, value) {
+		if name, value, ok := strings.Cut(argv[i], "="); ok && (pacemaker.SecretPair(name, value) || i > 0 && argv[i-1] != "--update") {
 			argv[i] = name + "=" + pacemaker.Redacted
 		} else {
 			argv[i] = pacemaker.Redacted

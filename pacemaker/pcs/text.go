@@ -22,9 +22,10 @@ type outlineLine struct {
 }
 
 type outline struct {
-	name string
-	top  []*outlineLine
-	errs srcerr.List
+	name    string
+	top     []*outlineLine
+	errs    srcerr.List
+	fencing bool // what is read is of a fence device
 }
 
 // readOutline reads the lines; empty ones are passed over, and so are pcs's warnings, which old releases mix into the output.
@@ -63,7 +64,8 @@ func readOutline(r io.Reader) (*outline, error) {
 func (o *outline) fail(l *outlineLine, format string, args ...any) {
 	near := l.text
 	for i, word := range strings.Fields(near) {
-		if name, value, ok := strings.Cut(word, "="); ok && pacemaker.SecretPair(name, value) ||
+		name, value, ok := strings.Cut(word, "=")
+		if p := (pacemaker.NVPair{Name: name, Value: value, Fencing: o.fencing}); ok && p.Masked() != value ||
 			pacemaker.SecretName(strings.TrimSuffix(word, ":")) {
 			near = strings.Join(strings.Fields(near)[:i], " ") + " " + name + "=" + pacemaker.Redacted
 			break

@@ -71,8 +71,16 @@ func (o *outline) resource(l *outlineLine) (pacemaker.Resource, bool) {
 	case kind == pacemaker.Primitive:
 		o.fail(l, "the agent of %s is missing: want (class=… type=…)", r.ID)
 	}
+	outer := o.fencing
+	o.fencing = o.fencing || r.Class == "stonith"
 	for _, child := range l.children {
 		o.part(child, &r)
+	}
+	if o.fencing = outer; r.Class == "stonith" {
+		r.Instance = r.Instance.OfFenceDevice()
+		for i := range r.Operations {
+			r.Operations[i].Instance = r.Operations[i].Instance.OfFenceDevice()
+		}
 	}
 	return r, true
 }

@@ -48,8 +48,8 @@ func forms(v string) []string {
 	return slices.Compact(list)
 }
 
-// Run has the binary plan, run with failing commands, tell its state, inspect and rehearse, and looks for every secret
-// in every form in all that it prints and writes.
+// Run has the binary plan, run with failing commands, tell its state and its events, report, inspect and rehearse, and looks for
+// every secret in every form in all that it prints and writes.
 func (c Canaries) Run(t *testing.T) {
 	for name, fails := range c.Fail {
 		t.Run(name, func(t *testing.T) { c.once(t, fails) })
@@ -92,7 +92,7 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 		}
 		return args
 	}
-	run([]int{cli.ExitFailed, cli.ExitHeld}, dir("demo", "-v")...)
+	run([]int{cli.ExitFailed, cli.ExitHeld}, dir("demo", "-v", "--events", filepath.Join(tmp, "events.jsonl"))...)
 	require.True(t, failed.Load(), "no command failed")
 	require.Contains(t, printed.String(), "[redacted]", "what the command printed is told, without the secrets")
 	spite = false
@@ -100,7 +100,10 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 	require.NoError(t, err)
 	require.Len(t, configs, 1)
 	run([]int{cli.ExitDone}, "status", "--config", configs[0])
-	for _, format := range []string{"text", "markdown", "json", "yaml", "window", "window-json", "window-svg"} {
+	for _, format := range []string{"text", "markdown", "json", "html"} {
+		run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput, cli.ExitHeld}, "report", "--config", configs[0], "-o", format)
+	}
+	for _, format := range []string{"text", "markdown", "json", "yaml", "html", "window", "window-json", "window-svg"} {
 		run([]int{cli.ExitDone}, "plan", "--config", configs[0], "-o", format)
 		run([]int{cli.ExitDone}, dir("plan", "-o", format)...)
 	}

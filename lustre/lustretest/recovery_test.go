@@ -48,7 +48,7 @@ func TestRecoveryAfterAMount(t *testing.T) {
 			{8 * time.Second, "COMPLETE, 4 of 4 clients in 10s"}, {time.Hour, "COMPLETE, 4 of 4 clients in 10s"}}},
 		"one is missing": {lustretest.Recovery{Clients: 8, Missing: 1, Window: time.Minute}, []look{
 			{10 * time.Second, "RECOVERING, 7 of 8 clients are back, 7 have completed, 0 are evicted, 52s left"},
-			{time.Minute, "COMPLETE, 7 of 8 clients in 1m0s"}}},
+			{time.Minute, "COMPLETE, 7 of 8 clients in 1 m"}}},
 		"nobody comes": {lustretest.Recovery{Missing: 9}, []look{
 			{time.Hour, "RECOVERING, 0 of 4 clients are back, 0 have completed, 0 are evicted, 0s left"}}},
 		"it never ends": {lustretest.Recovery{Missing: 1, Endless: true}, []look{

@@ -92,7 +92,7 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 		}
 		return args
 	}
-	run([]int{cli.ExitFailed, cli.ExitHeld}, dir("demo", "-v")...)
+	run([]int{cli.ExitFailed, cli.ExitHeld}, dir("demo", "-v", "--events", filepath.Join(tmp, "events.jsonl"), "--log-file", filepath.Join(tmp, "run.log"))...)
 	require.True(t, failed.Load(), "no command failed")
 	require.Contains(t, printed.String(), "[redacted]", "what the command printed is told, without the secrets")
 	spite = false
@@ -100,9 +100,12 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 	require.NoError(t, err)
 	require.Len(t, configs, 1)
 	run([]int{cli.ExitDone}, "status", "--config", configs[0])
-	for _, format := range []string{"text", "markdown", "json", "yaml", "window", "window-json", "window-svg"} {
+	for _, format := range []string{"text", "markdown", "json", "yaml", "window", "window-json", "window-svg", "html"} {
 		run([]int{cli.ExitDone}, "plan", "--config", configs[0], "-o", format)
 		run([]int{cli.ExitDone}, dir("plan", "-o", format)...)
+	}
+	for _, format := range []string{"text", "markdown", "json", "html"} {
+		run([]int{cli.ExitDone, cli.ExitFailed}, "report", "--config", configs[0], "-o", format)
 	}
 	run([]int{cli.ExitDone, cli.ExitFailed}, dir("rehearse", "--every", "1000")...)
 	require.NoError(t, filepath.WalkDir(filepath.Dir(configs[0]), func(path string, d fs.DirEntry, err error) error {

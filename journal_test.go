@@ -196,6 +196,9 @@ func TestJournalIsBoundToItsRunbook(t *testing.T) {
 	require.ErrorIs(t, err, evenkeel.ErrJournalExists)
 	m.live("-")
 	require.NoError(t, start(rb))
+	_, err = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": m}, evenkeel.Options{Journal: j})
+	require.ErrorIs(t, err, evenkeel.ErrJournalOver)
+	require.NotErrorIs(t, err, evenkeel.ErrJournalExists, "there is nothing to resume")
 }
 
 // A run never goes on when its journal cannot be written.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -155,7 +156,7 @@ type LeaseBusyError struct {
 
 func (e *LeaseBusyError) Error() string {
 	return fmt.Sprintf("%s still runs a command of an earlier life of this or another run, after a wait of %s: %s. Wait "+
-		"until it has ended, or end it there, then try again", e.Host, e.Waited.Round(time.Second), plain(e.Command))
+		"until it has ended, or end it there, then try again", e.Host, printable.Duration(e.Waited), plain(e.Command))
 }
 
 // StaleJournalError says that the run went on with another journal than this one.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -128,7 +129,7 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 		case !errors.As(err, &again):
 			return Inconclusive, nil, err
 		case waited >= limit:
-			return Inconclusive, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, limit, err)
+			return Inconclusive, nil, fmt.Errorf("%w of %s: %w", ErrOverdue, printable.Duration(limit), err)
 		}
 		e.waits(s, a, again)
 		e.alarms(s)

@@ -123,7 +123,10 @@ func beganBefore(records []Record, id string) (string, error) {
 	if err := st.rolledBack(); err != nil {
 		return "", err
 	}
-	if st.Changed {
+	switch {
+	case st.Changed && st.Done:
+		return "", fmt.Errorf("%w (%s, ended %s)", ErrJournalOver, st.Run.Title, st.Last.Format(time.RFC3339))
+	case st.Changed:
 		return "", ErrJournalExists
 	}
 	if id == "" {

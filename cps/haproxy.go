@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // HAProxyReport is the HAProxy check of diagnostics.sh --ha_proxy (cps:1724-1743).
@@ -167,7 +169,7 @@ func (h *HAProxyReport) Findings() []Finding {
 		case !s.Known():
 			f.add(Error, s.Line, "CPS-131", "the state %s of %s is not known", s.State, s.Name)
 		case s.State != "UP":
-			f.add(Error, s.Line, "CPS-131", "%s is %s, for %s", s.Name, strings.TrimSpace(s.State+" "+s.Check), s.LastChange)
+			f.add(Error, s.Line, "CPS-131", "%s is %s, for %s", s.Name, strings.TrimSpace(s.State+" "+s.Check), printable.Duration(s.LastChange))
 		}
 	}
 	return f.list

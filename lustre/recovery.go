@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // RecoveryStatus is the first word of a target's recovery_status.
@@ -297,9 +299,9 @@ func (r Recovery) String() string {
 	switch r.Status {
 	case RecoveryRuns:
 		text += fmt.Sprintf(", %d of %d clients are back, %d have completed, %d are evicted, %s left",
-			r.Connected, r.Clients, r.Completed, r.Evicted, r.Left)
+			r.Connected, r.Clients, r.Completed, r.Evicted, printable.Duration(r.Left))
 	case RecoveryComplete:
-		text += fmt.Sprintf(", %d of %d clients in %s", r.Completed, r.Clients, r.Took)
+		text += fmt.Sprintf(", %d of %d clients in %s", r.Completed, r.Clients, printable.Duration(r.Took))
 	case RecoveryForMDTs:
 		text += ", not ready: MDT " + strings.Join(r.MDTs, " ")
 	case RecoveryInactive, RecoveryForClients:

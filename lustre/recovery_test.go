@@ -49,7 +49,7 @@ func TestWhoIsMissingWasEvicted(t *testing.T) {
 	list, err = lustre.ParseRecovery(strings.NewReader("status: RECOVERING\nconnected_clients: 2/8\ncompleted_clients: 0\n" +
 		"evicted_clients: 1\ntime_remaining: 0\n"))
 	require.NoError(t, err)
-	require.Equal(t, "RECOVERING, 2 of 8 clients are back, 0 have completed, 1 are evicted, 0s left", list[0].String())
+	require.Equal(t, "RECOVERING, 2 of 8 clients are back, 0 have completed, 1 are evicted, 0 s left", list[0].String())
 	require.False(t, list[0].Over())
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // SetView is what is known of one replica set: its configuration, and its status where somebody asked. Without a
@@ -215,7 +217,7 @@ func (v SetView) stale(hosts []string) string {
 			if lag := v.lag(m); lag == math.MaxInt64 {
 				old = append(old, m.Host+" has no data yet")
 			} else if lag > v.maxLag() {
-				old = append(old, fmt.Sprintf("%s is %v behind", m.Host, lag.Round(time.Second)))
+				old = append(old, fmt.Sprintf("%s is %s behind", m.Host, printable.Duration(lag)))
 			}
 		}
 	}

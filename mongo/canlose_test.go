@@ -91,8 +91,8 @@ func TestCanLoseWantsACurrentCopyAndOnePrimary(t *testing.T) {
 		why      string
 	}{
 		"ten days behind": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0),
-			member(sm2, mongo.StateSecondary, 240*time.Hour), mongo.LosesData, "(sessionmgr02:27718 is 240h0m0s behind)"},
-		"by its optime": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), optime, mongo.LosesData, "is 1h0m0s behind"},
+			member(sm2, mongo.StateSecondary, 240*time.Hour), mongo.LosesData, "(sessionmgr02:27718 is 240 h behind)"},
+		"by its optime": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), optime, mongo.LosesData, "is 1 h behind"},
 		"without data": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0), empty, mongo.LosesData,
 			"sessionmgr02:27718 has no data yet"},
 		"a few seconds behind": {"sessionmgr01", member(sm1, mongo.StatePrimary, 0),

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 )
 
@@ -172,13 +173,14 @@ func (i *ReplicationInfo) Covers(away time.Duration, load float64) (ok bool, spa
 func (i *ReplicationInfo) Findings() []string {
 	var out []string
 	if span := i.Last.Sub(i.First); (span - i.Length).Abs() > time.Second {
-		out = append(out, fmt.Sprintf("the log length is printed as %v, but its first and last event are %v apart", i.Length, span))
+		out = append(out, fmt.Sprintf("the log length is printed as %s, but its first and last event are %s apart",
+			printable.Duration(i.Length), printable.Duration(span)))
 	}
 	if math.Abs(i.Length.Hours()-i.LengthHours) > 0.011 {
-		out = append(out, fmt.Sprintf("the log length is printed as %v and as %v hours", i.Length, i.LengthHours))
+		out = append(out, fmt.Sprintf("the log length is printed as %s and as %v hours", printable.Duration(i.Length), i.LengthHours))
 	}
 	if i.Last.After(i.Now.Add(time.Minute)) {
-		out = append(out, fmt.Sprintf("the last event is %v ahead of the clock", i.Last.Sub(i.Now)))
+		out = append(out, fmt.Sprintf("the last event is %s ahead of the clock", printable.Duration(i.Last.Sub(i.Now))))
 	}
 	return out
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson/primitive"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Oplog is the oplog of one member: the collection oplog.rs of its database local
@@ -72,7 +74,8 @@ func Predict(o Oplog, lag, outage time.Duration, rate float64) Outlook {
 		p.Why = "nothing is written into the oplog"
 		return p
 	}
-	p.Why = fmt.Sprintf("the oplog of %s reaches back %v at %.0f B/s, and %v is needed: %v away and %v behind already",
-		o.Host, p.Window.Round(time.Second), max(rate, o.Rate()), outage+lag, outage, lag)
+	p.Why = fmt.Sprintf("the oplog of %s reaches back %s at %.0f B/s, and %s is needed: %s away and %s behind already",
+		o.Host, printable.Duration(p.Window), max(rate, o.Rate()), printable.Duration(outage+lag),
+		printable.Duration(outage), printable.Duration(lag))
 	return p
 }

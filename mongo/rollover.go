@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // LagSample is how far a member was behind at a time.
@@ -56,7 +58,8 @@ func RollingOver(samples []LagSample, window time.Duration) Rollover {
 	slices.SortStableFunc(ss, func(a, b LagSample) int { return a.At.Compare(b.At) })
 	first, last := ss[0], ss[len(ss)-1]
 	if last.Lag > window {
-		return Rollover{Trend: RolledOver, Why: fmt.Sprintf("it is %v behind, and the oplog reaches back %v", last.Lag, window)}
+		return Rollover{Trend: RolledOver, Why: fmt.Sprintf("it is %s behind, and the oplog reaches back %s",
+			printable.Duration(last.Lag), printable.Duration(window))}
 	}
 	span := last.At.Sub(first.At)
 	if span <= 0 {
@@ -68,15 +71,17 @@ func RollingOver(samples []LagSample, window time.Duration) Rollover {
 	case rise > lagNoise:
 		left := time.Duration(float64(window-last.Lag) / rate)
 		return Rollover{Trend: FallingBehind, Left: left, Why: fmt.Sprintf(
-			"its lag rises by %.2f s each second and is %v; in %v the oplog will have rolled over it", rate, last.Lag, left.Round(time.Second))}
+			"its lag rises by %.2f s each second and is %s; in %s the oplog will have rolled over it",
+			rate, printable.Duration(last.Lag), printable.Duration(left))}
 	case last.Lag <= lagNoise:
-		return Rollover{Trend: KeepingUp, Why: fmt.Sprintf("it is %v behind, as a healthy member may be", last.Lag)}
+		return Rollover{Trend: KeepingUp, Why: fmt.Sprintf("it is %s behind, as a healthy member may be", printable.Duration(last.Lag))}
 	case -rise > lagNoise:
 		left := time.Duration(float64(last.Lag) / -rate)
 		return Rollover{Trend: CatchingUp, Left: left, Why: fmt.Sprintf(
-			"its lag falls by %.2f s each second and is %v; it will have caught up in %v", -rate, last.Lag, left.Round(time.Second))}
+			"its lag falls by %.2f s each second and is %s; it will have caught up in %s",
+			-rate, printable.Duration(last.Lag), printable.Duration(left))}
 	}
-	return Rollover{Trend: Lagging, Why: fmt.Sprintf("its lag stays at %v", last.Lag)}
+	return Rollover{Trend: Lagging, Why: fmt.Sprintf("its lag stays at %s", printable.Duration(last.Lag))}
 }
 
 // slope fits a line through the samples and gives seconds of lag for each second.

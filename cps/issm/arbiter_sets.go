@@ -130,7 +130,7 @@ func (a *arbiter) keeps(id string) evenkeel.Action {
 					"%s, which must be "+
 					"arbiterOnly, the set must keep a majority of its votes, a member that can be primary, and a copy of the data "+
 					"that is at "+
-					"most %s behind.", titles(a.own), a.cfg.Arbiter, mongo.MaxLag),
+					"most %s behind.", titles(a.own), a.cfg.Arbiter, printable.Duration(mongo.MaxLag)),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					var errs []error
 					for _, rs := range a.own {

@@ -237,7 +237,7 @@ func (m *Migration) somewhere(ctx context.Context, at evenkeel.Site, v virtual, 
 		return err
 	case !again:
 		return evenkeel.Violated("%s (%s) is on none of %s, for %s", v.name, v.addr, strings.Join(m.holders(), ", "),
-			electionLook)
+			printable.Duration(electionLook))
 	}
 	if err := at.Sleep(ctx, electionLook); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -52,7 +53,7 @@ func (w kpis) often(looks int) string {
 	if looks == 1 {
 		return "once"
 	}
-	return fmt.Sprintf("%d times in a row, one look every %s", looks, w.looks.Every)
+	return fmt.Sprintf("%d times in a row, one look every %s", looks, printable.Duration(w.looks.Every))
 }
 
 // gate is a look at every KPI, as often in a row as is asked for. A value that is not good begins a new row; one that

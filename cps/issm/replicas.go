@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -158,7 +159,7 @@ func (m *members) keepsAction(n int) evenkeel.Action {
 		steps.Prints(m.asked(n), filter, want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Without set %d each set must keep a "+
 			"majority of its votes, a member that can be primary, and a copy of the data that is at most %s behind.%s",
-			n, mongo.MaxLag, accepted))
+			n, printable.Duration(mongo.MaxLag), accepted))
 	a.Precondition = true
 	return a
 }
@@ -173,7 +174,7 @@ func (m *members) copiesAction(n int) evenkeel.Action {
 	a := m.setsAction(n, true, "copies", fmt.Sprintf("Verify that every replica set has its data outside set %d", n),
 		steps.Prints(m.asked(n), m.left(n)+" | grep -v majority$", want...),
 		fmt.Sprintf("Ask a member of every replica set for rs.conf() and rs.status(). Outside set %d each set must have a "+
-			"copy of the data that is at most %s behind.", n, mongo.MaxLag))
+			"copy of the data that is at most %s behind.", n, printable.Duration(mongo.MaxLag)))
 	a.Precondition = true
 	return a
 }

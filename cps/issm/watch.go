@@ -65,7 +65,7 @@ func (m *members) watchReplicas(ctx context.Context, at evenkeel.Site) error {
 		case why == "":
 			return nil
 		case waited >= electionTime:
-			return evenkeel.Violated("%s, for more than %s", why, electionTime)
+			return evenkeel.Violated("%s, for more than %s", why, printable.Duration(electionTime))
 		}
 		if err := at.Sleep(ctx, electionLook); err != nil {
 			return err

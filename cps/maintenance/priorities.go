@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/mongo/live"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -254,7 +255,7 @@ func (p *priorities) well(ctx context.Context, at evenkeel.Site) error {
 	case i < 0 || !lags[i].Known:
 		errs = append(errs, fmt.Errorf("nobody knows how far %s is behind", wished))
 	case lags[i].Lag > mongo.MaxLag:
-		errs = append(errs, fmt.Errorf("%s is %s behind: it could not become the primary", wished, lags[i].Lag))
+		errs = append(errs, fmt.Errorf("%s is %s behind: it could not become the primary", wished, printable.Duration(lags[i].Lag)))
 	}
 	if len(errs) > 0 {
 		return evenkeel.NeedsOperator("%s is not ready for another primary: %v", p.set.Title(), errors.Join(errs...))
@@ -272,7 +273,7 @@ func (p *priorities) preflight() evenkeel.Step {
 			Host: p.manager,
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Reads: p.servers(), Text: fmt.Sprintf("Ask the primary for rs.status(): each member is PRIMARY, "+
-					"SECONDARY or ARBITER, and %s at most %s behind.", p.wished().Host, mongo.MaxLag),
+					"SECONDARY or ARBITER, and %s at most %s behind.", p.wished().Host, printable.Duration(mongo.MaxLag)),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return sshexec.Result{}, p.well(ctx, at)
 				},

@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps"
 	"github.com/evenkeel-ha/evenkeel/cps/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -250,7 +251,8 @@ func (r *recovery) keeps(id string) evenkeel.Action {
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly, Text: fmt.Sprintf("Ask a member of %s for rs.conf() and rs.status(). Without %s it "+
 					"must keep a majority of its "+
-					"votes, a member that can be primary, and a copy of the data that is at most %s behind.", r.set.Title(), r.cfg.Member, mongo.MaxLag),
+					"votes, a member that can be primary, and a copy of the data that is at most %s behind.",
+					r.set.Title(), r.cfg.Member, printable.Duration(mongo.MaxLag)),
 				Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 					return sshexec.Result{}, r.lose(ctx, at, true)
 				},
@@ -321,7 +323,7 @@ func (r *recovery) passed() evenkeel.Action {
 				}
 				if ok, _ := window.Covers(list[i].Lag, 1); ok && !r.cfg.EvenIfItMayCatchUp {
 					return res, evenkeel.NeedsOperator("%s is %s behind, and the oplog reaches %s back: it may still catch up. Wait; or set "+
-						"even_if_it_may_catch_up: true", r.cfg.Member, list[i].Lag, window.Window())
+						"even_if_it_may_catch_up: true", r.cfg.Member, printable.Duration(list[i].Lag), printable.Duration(window.Window()))
 				}
 				return res, nil
 			}},

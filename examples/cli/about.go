@@ -64,9 +64,9 @@ func (a *App) versionCommand() *cobra.Command {
 		Long:    "Print the version, and what it was built from: name these when you report a mistake.",
 		Example: "  TOOL version\n  TOOL version -o json",
 	}, func(context.Context, []string) (int, error) {
-		return a.answer(format, a.build(), a.build().String)
+		return a.Answer(format, a.build(), a.build().String)
 	})
-	outputFlag(c, &format, "text", "json", "yaml")
+	OutputFlag(c, &format, "text", "json", "yaml")
 	return c
 }
 

@@ -16,8 +16,8 @@ func (a *App) Say(text string) (int, error) {
 	return exitCode(err), err
 }
 
-// answer prints an answer: as JSON or YAML, with the same keys, or as text.
-func (a *App) answer(format string, value any, text func() string) (int, error) {
+// Answer prints an answer: as JSON or YAML, with the same keys, or as text.
+func (a *App) Answer(format string, value any, text func() string) (int, error) {
 	var raw []byte
 	var err error
 	switch format {

@@ -30,7 +30,7 @@ func TestYAMLSaysWhatJSONSays(t *testing.T) {
 
 func TestAnAnswerThatCannotBeMadeIsAnError(t *testing.T) {
 	for _, format := range []string{"json", "yaml"} {
-		code, err := testApp(io.Discard, io.Discard).answer(format, func() {}, nil)
+		code, err := testApp(io.Discard, io.Discard).Answer(format, func() {}, nil)
 		require.Equal(t, ExitFailed, code)
 		require.Error(t, err)
 	}

@@ -108,7 +108,7 @@ func (a *App) Main(args []string) int {
 		code, err = ExitFailed, fmt.Errorf("%s: the output is lost: %w", a.Name, lost)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(a.Stderr, "%v\n", err)
+		_, _ = fmt.Fprintf(a.prose(a.Stderr), "%v\n", err)
 	}
 	return code
 }

@@ -55,8 +55,8 @@ the machines; the first Ctrl-C ends it.`,
 	}, func(ctx context.Context, _ []string) (int, error) { return a.backup(ctx, config, copyTo, format) })
 	configFlag(c, &config)
 	c.Flags().StringVar(&copyTo, "copy-to", "", "copy the backups to `HOST:/DIR`, too, and read them back there")
-	outputFlag(c, &format, "text", "json", "yaml")
-	jsonFlag(c.Flags())
+	OutputFlag(c, &format, "text", "json", "yaml")
+	JSONFlag(c.Flags())
 	return c
 }
 
@@ -82,7 +82,7 @@ func (a *App) backup(ctx context.Context, config, copyTo, format string) (int, e
 	ctx, done := interruptible(ctx) // a backup changes nothing: the first interrupt ends it
 	defer done()
 	saved, err := a.Backup(ctx, BackupRequest{Config: cfg, Hosts: within, Now: h.Clock().Now, CopyTo: copyTo})
-	_, lost := a.answer(format, append([]Saved{}, saved...), func() string { return savedText(saved) })
+	_, lost := a.Answer(format, append([]Saved{}, saved...), func() string { return savedText(saved) })
 	if input := (*InputError)(nil); errors.As(err, &input) {
 		return ExitInput, err
 	}

@@ -66,8 +66,8 @@ func NamedDuration(kind, such string, take func(name string, d time.Duration) er
 	}}
 }
 
-// outputFlag declares --output, in one of some formats; the first is the default.
-func outputFlag(c *cobra.Command, format *string, formats ...string) {
+// OutputFlag declares --output, in one of some formats; the first is the default.
+func OutputFlag(c *cobra.Command, format *string, formats ...string) {
 	oneOf(c, format, "output", "o", "how it is printed", formats...)
 }
 
@@ -90,8 +90,8 @@ func formatFlag(fs *pflag.FlagSet) {
 	_ = fs.MarkHidden("format")
 }
 
-// jsonFlag declares the old name of --output json.
-func jsonFlag(fs *pflag.FlagSet) {
+// JSONFlag declares the old name of --output json.
+func JSONFlag(fs *pflag.FlagSet) {
 	fs.BoolFunc("json", "the old name of --output json", func(text string) error {
 		if on, err := strconv.ParseBool(text); err != nil || !on {
 			return err

@@ -79,8 +79,8 @@ them, 2 that one of them cannot be read.`
 		Args: cobra.MinimumNArgs(1), Long: long,
 		Example: "  TOOL inspect FILE\n  TOOL inspect FOLDER FILE\n  TOOL inspect -o json FILE",
 	}, func(_ context.Context, args []string) (int, error) { return a.inspect(args, format) })
-	outputFlag(c, &format, "text", "json", "yaml")
-	jsonFlag(c.Flags())
+	OutputFlag(c, &format, "text", "json", "yaml")
+	JSONFlag(c.Flags())
 	return c
 }
 
@@ -92,7 +92,7 @@ func (a *App) inspect(names []string, format string) (int, error) {
 	if err != nil {
 		return ExitInput, err
 	}
-	if _, err := a.answer(format, in, in.text); err != nil || len(in.Findings) > 0 {
+	if _, err := a.Answer(format, in, in.text); err != nil || len(in.Findings) > 0 {
 		return ExitFailed, err
 	}
 	return ExitDone, nil

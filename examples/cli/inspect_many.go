@@ -38,7 +38,7 @@ func (a *App) inspectMany(names []string, format string) (int, error) {
 			return nil
 		})
 	}
-	_, err := a.answer(format, all, all.text)
+	_, err := a.Answer(format, all, all.text)
 	switch {
 	case err != nil:
 		return ExitFailed, err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // runLog is a log of what happens in a run, beside what is shown and the journal: a line for each event, with the time
@@ -36,9 +37,10 @@ func (s session) openLog(errs io.Writer) (evenkeel.Observer, func(), error) {
 		return nil, nil, err
 	}
 	kept := &patient{w: f} // it may be a FIFO
-	var h slog.Handler = slog.NewTextHandler(kept, nil)
+	safe := printable.Writer(kept)
+	var h slog.Handler = slog.NewTextHandler(safe, nil)
 	if l.format == "json" {
-		h = slog.NewJSONHandler(kept, nil)
+		h = slog.NewJSONHandler(safe, nil)
 	}
 	return evenkeel.ObserverFunc(func(e evenkeel.Event) {
 		if err := h.Handle(context.Background(), record(e)); err != nil {

@@ -98,7 +98,7 @@ Without --config it is the plan of the built-in example. No machine is reached.`
 	c.Flags().StringVar(&since, "diff", "", "print what has changed since the run in this journal `FILE`")
 	_ = c.MarkFlagFilename("diff", "jsonl") // it is there
 	sourceFlags(c, &config, &dir)
-	outputFlag(c, &format, planFormats...)
+	OutputFlag(c, &format, planFormats...)
 	formatFlag(c.Flags())
 	window.add(a, c.Flags())
 	return c
@@ -229,7 +229,7 @@ func (a *App) planData(format string, rb *evenkeel.Runbook, found []Finding, use
 	for _, s := range rb.Steps {
 		steps = append(steps, step{s.ID, s.Title, s.Host})
 	}
-	return a.answer(format, struct {
+	return a.Answer(format, struct {
 		Title    string    `json:"title"`
 		Digest   string    `json:"digest"`
 		Findings []Finding `json:"findings"`

@@ -51,7 +51,7 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 	one("end", "TIME", "when the maintenance window is over", clock(&w.End))
 	one("within", "DURATION", "how long the maintenance window is, such as 8h; in the place of --end", func(text string) (err error) {
 		if w.Within, err = time.ParseDuration(text); err == nil && w.Within <= 0 {
-			err = fmt.Errorf("a maintenance window of %s is none", w.Within)
+			err = fmt.Errorf("a maintenance window of %s is none", short(w.Within))
 		}
 		return err
 	})
@@ -80,7 +80,7 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 			err = fmt.Errorf("it is a duration, such as 24h%s: %w", file, err)
 		}
 		if err == nil && d <= 0 {
-			err = fmt.Errorf("it reaches back %s, which tells nothing", d)
+			err = fmt.Errorf("it reaches back %s, which tells nothing", short(d))
 		}
 		log.Window = d
 		w.Oplogs = append(w.Oplogs, log)
@@ -94,7 +94,7 @@ func (w *windowFlags) state(name string, d time.Duration) error {
 		w.Stated = map[string]time.Duration{}
 	}
 	if was, twice := w.Stated[name]; twice {
-		return fmt.Errorf("step %s is stated twice: %s, and %s", name, was, d)
+		return fmt.Errorf("step %s is stated twice: %s, and %s", name, short(was), short(d))
 	}
 	w.Stated[name] = d
 	return nil

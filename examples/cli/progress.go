@@ -72,7 +72,7 @@ func (at operator) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, err
 		}
 		if at.clock.Now().Sub(since) > simulatedPatience {
 			return "", evenkeel.NeedsOperator("nobody in the simulated world does this: %s (not there after %s: %s)",
-				ask.Instruction, simulatedPatience, ask.Why)
+				ask.Instruction, short(simulatedPatience), ask.Why)
 		}
 	}
 	return "", at.clock.Sleep(ctx, manualPoll)
@@ -92,7 +92,7 @@ func (s session) explain(err error) {
 		cannot  *evenkeel.CannotRollBackError
 		at      *evenkeel.StepError
 	)
-	w := s.app.Stdout
+	w := s.app.prose(s.app.Stdout)
 	again := s.again
 	on := again(s.onward())
 	switch {

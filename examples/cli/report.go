@@ -29,7 +29,7 @@ machine is reached. A journal that was written with another plan is refused.`,
   TOOL report --config config.yaml -o json`,
 	}, func(context.Context, []string) (int, error) { return a.report(config, format) })
 	configFlag(c, &config)
-	outputFlag(c, &format, "text", "markdown", "json", formatHTML)
+	OutputFlag(c, &format, "text", "markdown", "json", formatHTML)
 	return c
 }
 

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"al.essio.dev/pkg/shellescape"
+
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
@@ -125,6 +127,10 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if lost := watch.close(); lost != nil {
 		_, _ = fmt.Fprintf(a.Stderr, "%s: %v\n", a.Name, lost)
 	}
+	if errors.Is(err, evenkeel.ErrJournalOver) {
+		err = fmt.Errorf("%w. To read it: %s. For a new run move %s away, or name another file in the configuration, as journal",
+			err, s.again("report"), shellescape.Quote(s.journal()))
+	}
 	if exitCodeOf(err) == ExitInput {
 		return ExitInput, err
 	}
@@ -161,7 +167,7 @@ func putAside(name string) error {
 }
 
 // refusals are errors after which nothing was done: the input must change, or another command is meant.
-var refusals = []error{evenkeel.ErrJournalExists, evenkeel.ErrJournalOther, evenkeel.ErrJournalEmpty,
+var refusals = []error{evenkeel.ErrJournalExists, evenkeel.ErrJournalOver, evenkeel.ErrJournalOther, evenkeel.ErrJournalEmpty,
 	evenkeel.ErrJournalDamaged, evenkeel.ErrCannotExtend}
 
 // exitCodeOf is ExitInput for an error after which nothing was done, and else the exit code of a run that ended.
@@ -209,7 +215,7 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 			done++
 		}
 	}
-	out := a.Stdout
+	out := a.prose(a.Stdout)
 	_, _ = fmt.Fprintf(out, "\n%s: %d of %d steps done, in %s%s\n", rb.Title, done, len(rb.Steps),
 		short(st.Last.Sub(st.Begun)), times(st.Resumed))
 	if len(rb.Invariants) > 0 {

@@ -45,7 +45,7 @@ func (s *Standing) text() string {
 	for _, p := range s.Passed {
 		line("passed", "the point of no return of %s: %s", p.named(), p.Why)
 	}
-	line("back", "%s", s.Back.words())
+	line("back", "%s", s.backShort().words())
 	if s.Lease != nil && s.State != stateFinished { // it is given back at the end
 		line("lease", "%s", s.Lease.words(s.Process))
 	}
@@ -130,6 +130,17 @@ func (w StandingWindow) words() string {
 		}
 	}
 	return fmt.Sprintf("%s is open for %s of at most %s, %s: %s (%s)", w.ID, spoken(w.Open), spoken(w.Limit), left, w.Reason, rule)
+}
+
+// backShort is where a rollback leads. A reason that stands under passed already is not said twice.
+func (s *Standing) backShort() Back {
+	b := s.Back
+	for _, p := range s.Passed {
+		if p.Why == b.Why {
+			b.Why = "the point of no return of " + p.named() + " is passed"
+		}
+	}
+	return b
 }
 
 func (b Back) words() string {

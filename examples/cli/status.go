@@ -40,7 +40,7 @@ rollback are not known.`,
 	configFlag(c, &f.config)
 	c.Flags().StringVar(&f.journal, "journal", "", "read this journal `FILE`")
 	_ = c.MarkFlagFilename("journal", "jsonl") // it is there
-	outputFlag(c, &f.format, "text", "json")
+	OutputFlag(c, &f.format, "text", "json")
 	c.Flags().BoolVar(&f.follow, "follow", false, "go on, and print what changes, until nobody works on the run any more")
 	return c
 }

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli/view"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -35,7 +37,7 @@ func (s session) watch(st *evenkeel.State, clock evenkeel.Clock) (*watch, error)
 			return nil, err
 		}
 		w.file, w.kept = f, &patient{w: f}
-		w.events = view.NewEvents(w.kept)
+		w.events = view.NewEvents(printable.Writer(w.kept)) // who looks at it with cat sees what is in it, and no more
 	}
 	o := view.Options{State: st, Mask: sshexec.Redactor(s.rb.Secrets...).Own, Journal: filepath.Base(s.journal()), Verbose: s.verbose,
 		ASCII: view.ASCIIOnly(os.Getenv)}
@@ -46,7 +48,7 @@ func (s session) watch(st *evenkeel.State, clock evenkeel.Clock) (*watch, error)
 		w.lines = view.NewPlain(a.Stdout, o)
 		return w, nil
 	}
-	screen := view.Screen{W: a.under, Size: a.size, Stuck: a.stuck, Quiet: quiet, Pace: s.pace}
+	screen := view.Screen{W: a.under, Size: a.size, Stuck: a.stuck, Behind: a.behind, Pace: s.pace}
 	if _, real := clock.(evenkeel.WallClock); real {
 		screen.Now = time.Now
 	}
@@ -58,6 +60,12 @@ func (s session) watch(st *evenkeel.State, clock evenkeel.Clock) (*watch, error)
 
 // redraws tells whether the output is a terminal that can be redrawn.
 func (a *App) redraws() bool { return a.screen != nil && view.Redraws(os.Getenv) }
+
+// behind tells that another program has the terminal in front.
+func (a *App) behind() bool {
+	front, err := unix.IoctlGetInt(int(a.screen.Fd()), unix.TIOCGPGRP)
+	return err == nil && front != unix.Getpgrp()
+}
 
 // size is that of the terminal.
 func (a *App) size() (width, height int) {

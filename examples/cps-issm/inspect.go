@@ -116,6 +116,10 @@ var keyFile = regexp.MustCompile(`-----BEGIN|(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)
 // inspect reads a file by what is in it, whatever its name. What is not recognised is never handed to a parser, which
 // would quote it, and no value that looks like a secret is shown, whatever the file is taken for.
 func inspect(name string) (*cli.Inspection, error) {
+	if what := infile.Packed(name); what != "" {
+		return nil, fmt.Errorf("%s: %w: it is packed (%s), such as an archive of migrate.sh: unpack it, and inspect what is in it",
+			name, infile.ErrOther, what)
+	}
 	raw, err := infile.Read(name, infile.Text)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,44 +18,40 @@ import (
 
 // diffCommand is "lustre-hapair diff A B": what two CIBs, or two backups, mean differently.
 func diffCommand(a *cli.App) *cobra.Command {
-	asJSON := false
+	format := ""
 	c := a.Command(&cobra.Command{
 		Use: "diff OLD NEW", Short: "Say how two CIBs or two backups differ", GroupID: cli.GroupLook, Args: cobra.ExactArgs(2),
 		Long: `Say in words how two CIBs differ in their meaning, or two backups of servers: the cluster configuration by its meaning, and
 the other files by what happened to them. No content of a file and no secret is shown. Exit status: 0 no difference, 1 they
 differ, 2 a file cannot be read.`,
-		Example: "  TOOL diff before.xml after.xml\n  TOOL diff bck-mds1-20260101-220000.tgz bck-mds1-20260201-220000.tgz",
-	}, func(_ context.Context, args []string) (int, error) { return diff(a, args[0], args[1], asJSON) })
-	c.Flags().BoolVar(&asJSON, "json", false, "print a list in JSON")
+		Example: "  TOOL diff before.xml after.xml\n  TOOL diff --output json before.xml after.xml\n  TOOL diff bck-mds1-20260101-220000.tgz bck-mds1-20260201-220000.tgz",
+	}, func(_ context.Context, args []string) (int, error) { return diff(a, args[0], args[1], format) })
+	cli.OutputFlag(c, &format, "text", "json", "yaml")
+	cli.JSONFlag(c.Flags())
 	return c
 }
 
-func diff(a *cli.App, old, new string, asJSON bool) (int, error) {
+func diff(a *cli.App, old, new, format string) (int, error) {
 	list, err := differing(old, new)
 	if err != nil {
 		return cli.ExitInput, err
 	}
-	code := cli.ExitDone
-	if len(list) > 0 {
-		code = cli.ExitFailed
+	if code, err := a.Answer(format, append([]string{}, list...), func() string { return asLines(list) }); err != nil || len(list) == 0 {
+		return code, err
+	}
+	return cli.ExitFailed, nil
+}
+
+// asLines are the differences, a line each.
+func asLines(list []string) string {
+	if len(list) == 0 {
+		return "no difference\n"
 	}
 	var b strings.Builder
 	for _, d := range list {
 		b.WriteString(printable.Line(d) + "\n")
 	}
-	switch {
-	case asJSON:
-		raw, err := json.Marshal(append([]string{}, list...))
-		if err != nil {
-			return cli.ExitInput, err
-		}
-		b.Reset()
-		b.WriteString(string(raw) + "\n")
-	case len(list) == 0:
-		b.WriteString("no difference\n")
-	}
-	_, err = fmt.Fprint(a.Stdout, b.String())
-	return code, err
+	return b.String()
 }
 
 // differing are the differences of two files of the same kind.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 )
 
 // seemings are kinds of files that no input of ours is, by how they begin or by a line in them.
@@ -40,6 +41,31 @@ func Other(name string, raw []byte) error {
 		}
 	}
 	return nil
+}
+
+// packings are how packed files begin.
+var packings = []struct{ how, begins string }{
+	{"gzip", "\x1f\x8b"}, {"bzip2", "BZh"}, {"xz", "\xfd7zXZ\x00"}, {"zstd", "\x28\xb5\x2f\xfd"}, {"zip", "PK\x03\x04"},
+}
+
+// Packed is how a file is packed, whatever its size; empty where it is not, or cannot be read.
+func Packed(name string) string {
+	f, err := Open(name)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(f, head)
+	if n > 262 && string(head[257:262]) == "ustar" {
+		return "tar"
+	}
+	for _, p := range packings {
+		if strings.HasPrefix(string(head[:n]), p.begins) {
+			return p.how
+		}
+	}
+	return ""
 }
 
 // Why gives a better reason why a file could not be read, where Other has one; else the reason itself.

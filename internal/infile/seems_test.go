@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,4 +47,26 @@ func TestWhyNamesWhatAFileSeemsToBe(t *testing.T) {
 	require.Equal(t, infile.ErrTooLarge, infile.Why(empty, infile.ErrTooLarge))
 	require.Equal(t, own, infile.Why("nowhere", own))
 	require.NoError(t, infile.Other("cib.xml", []byte(`<cib epoch="1"/>`)))
+}
+
+// A packed file is told by how it begins, however large it is.
+func TestPacked(t *testing.T) {
+	for text, want := range map[string]string{
+		"\x1f\x8b\x08":                           "gzip",
+		"BZh91AY":                                "bzip2",
+		"\xfd7zXZ\x00":                           "xz",
+		"\x28\xb5\x2f\xfd":                       "zstd",
+		"PK\x03\x04":                             "zip",
+		strings.Repeat("x", 257) + "ustar\x0000": "tar",
+		"":                                       "",
+		"Hypervisor Name,Guest Name\n":           "",
+		strings.Repeat("x", 256) + "ustar\x0000": "",
+		"# BZh is how an archive of bzip2 begins\n": "",
+	} {
+		name := filepath.Join(t.TempDir(), "file")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		require.Equal(t, want, infile.Packed(name), "%q", text)
+	}
+	require.Empty(t, infile.Packed("nowhere"))
+	require.Empty(t, infile.Packed(t.TempDir()))
 }

@@ -26,6 +26,7 @@ var foreign = []struct {
 	{"a name of this module's Go", regexp.MustCompile(
 		`\b(evenkeel|sshexec|change|pacemaker|corosync|placement|rebuild|live|mongo|lustre|cps|issm|cli|steps)\.[A-Z]\w+`)},
 	{"the name of an error of Go", regexp.MustCompile(`\bErr[A-Z]\w+`)},
+	{"a duration as Go prints it", regexp.MustCompile(`\b(?:\d+h)?\d+m\d+(?:\.\d+)?s\b`)},
 }
 
 // TestMessages: no text of the code that an operator may read holds a word of Go.
@@ -104,7 +105,7 @@ func TestCatches(t *testing.T) {
 	}
 	for _, text := range []string{
 		"it prints %!d(string=x)", "the answer is %#v", "it is a %T", "the host is nil", "a struct of two", "see evenkeel.Options",
-		"ErrNotYet: wait",
+		"ErrNotYet: wait", "at most 1m0s behind", "it took 2h30m0s", "after 1m0.5s",
 	} {
 		found := false
 		for _, f := range foreign {

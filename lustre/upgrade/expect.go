@@ -33,7 +33,7 @@ func (p *Pair) expectRecovery() evenkeel.Action {
 				"the MGS whether imperative recovery is on. State full: every client is told at once that a target is back, and a recovery takes " +
 				"seconds. State partial, or disabled: clients find out by themselves, and a recovery takes minutes. Where clients are missing it " +
 				"takes recovery_time_soft at least, and recovery_time_hard at most, from the first client on; the plan asks after " +
-				p.Config.Recovery.String() + ". What is stored on the disks is not read here: see beforehand, by `tunefs.lustre --dryrun " +
+				printable.Duration(p.Config.Recovery) + ". What is stored on the disks is not read here: see beforehand, by `tunefs.lustre --dryrun " +
 				"DEVICE`, that failover.node names the other node, and that failover.mode is not failout, with which clients get errors " +
 				"at once."},
 	}}

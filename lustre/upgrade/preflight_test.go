@@ -82,7 +82,7 @@ func TestPreflightWaitsForAStartingCluster(t *testing.T) {
 		require.NotEmpty(t, waits)
 		require.Contains(t, waits[0], "status: 2 of 6 targets run on one node, and the cluster has yet to start the others, the first of them ")
 		if errors.Is(want, evenkeel.ErrOverdue) {
-			require.ErrorContains(t, err, "action status on ct6-mds1.lfs.intl: not within the time allowed of 15m0s: 4 of 6 targets run")
+			require.ErrorContains(t, err, "action status on ct6-mds1.lfs.intl: not within the time allowed of 15 m: 4 of 6 targets run")
 			st, err := evenkeel.ReadState(p.journal.Records())
 			require.NoError(t, err)
 			require.False(t, st.Changed)

@@ -12,6 +12,7 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -139,7 +140,7 @@ func (r recovering) needsOperator(state string) error {
 		"which clients are down or cut off from %s (its kernel log names them; see that each reaches it: lctl ping), bring them back, or wait. "+
 		"Then resume: it is looked again, for as long. Nothing here ends a recovery by force: `lctl --device TARGET "+
 		"abort_recovery` would evict every client that is missing, with what it has not written, and is yours to decide",
-		r.node, r.Config.Recovery, state, r.node)
+		r.node, printable.Duration(r.Config.Recovery), state, r.node)
 }
 
 // lost tells of clients that were evicted: the recovery is over, and they have lost what they had not written. A target

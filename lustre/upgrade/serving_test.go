@@ -128,7 +128,7 @@ func TestARecoveryThatNeverEnds(t *testing.T) {
 			var hold *evenkeel.Pause
 			require.ErrorAs(t, err, &hold)
 			require.Equal(t, c.step+"/"+c.action, hold.Step+"/"+hold.Action)
-			for _, want := range []string{"a recovery on " + c.host + " is not over after 3m0s", c.target + " RECOVERING, 3 of 4 clients are back",
+			for _, want := range []string{"a recovery on " + c.host + " is not over after 3 m", c.target + " RECOVERING, 3 of 4 clients are back",
 				"Every target stays mounted", "resume", "yours to decide"} {
 				require.Contains(t, hold.Reason, want)
 			}

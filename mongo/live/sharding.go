@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/mongo/internal/document"
 )
@@ -187,7 +188,7 @@ func (r *ReplicaSet) awaitMajority(ctx context.Context, f mongo.ShardingFix, ste
 			return cmp.Or(err, ErrRolledBack)
 		}
 		if left <= 0 {
-			return fmt.Errorf("replica set %s: %w, after %v", r.name, ErrNotReplicated, f.Majority)
+			return fmt.Errorf("replica set %s: %w, after %s", r.name, ErrNotReplicated, printable.Duration(f.Majority))
 		}
 		votes, need, err := r.votesAt(ctx, &goal)
 		why := fmt.Sprintf("members with %d votes have the writes, and %d are needed", votes, need)

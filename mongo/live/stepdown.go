@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
@@ -26,12 +27,13 @@ var ErrNoSuccessor = errors.New("no other member could become primary")
 // [ReplicaSet.SetPriorities]. See https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/.
 func (r *ReplicaSet) StepDown(ctx context.Context, host string, period, catchUp time.Duration) (primary string, err error) {
 	if period < time.Second || catchUp < 0 {
-		return "", fmt.Errorf("replica set %s: a primary steps down for 1 s at least, not for %v "+
-			"(a server takes 0 for 60 s), and the time for catching up (%v) is 0 or more", r.name, period, catchUp)
+		return "", fmt.Errorf("replica set %s: a primary steps down for 1 s at least, not for %s "+
+			"(a server takes 0 for 60 s), and the time for catching up (%s) is 0 or more", r.name, printable.Duration(period),
+			printable.Duration(catchUp))
 	}
 	if period < catchUp {
-		return "", fmt.Errorf("replica set %s: the time without standing (%v) must not be shorter than that for catching up (%v)",
-			r.name, period, catchUp)
+		return "", fmt.Errorf("replica set %s: the time without standing (%s) must not be shorter than that for catching up (%s)",
+			r.name, printable.Duration(period), printable.Duration(catchUp))
 	}
 	if primary, err = r.Primary(ctx); err != nil {
 		return "", err

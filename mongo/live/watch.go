@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/mongo"
 )
 
@@ -107,7 +108,7 @@ func (r *ReplicaSet) behind(c mongo.Config, s mongo.Status, maxLag time.Duration
 		case !l.Known || !l.State.HoldsData():
 			return fmt.Sprintf("%s is %s", l.Host, l.State), nil
 		case l.Lag > maxLag:
-			return fmt.Sprintf("%s is %v behind, and %v is allowed", l.Host, l.Lag, maxLag), nil
+			return fmt.Sprintf("%s is %s behind, and %s is allowed", l.Host, printable.Duration(l.Lag), printable.Duration(maxLag)), nil
 		}
 	}
 	return "", nil

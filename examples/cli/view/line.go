@@ -131,6 +131,17 @@ func (m *model) said(e evenkeel.Event, d *doing) []line {
 	return nil
 }
 
+// most is how long a text of a line may be, in bytes: an output of megabytes would push all else away. The journal has it whole.
+const most = 4000
+
+// brief is the beginning of a text, and how much is left out.
+func brief(text string) string {
+	if len(text) <= most {
+		return text
+	}
+	return fmt.Sprintf("%s ... (%d bytes more; status and the journal have them)", strings.ToValidUTF8(text[:most], ""), len(text)-most)
+}
+
 func named(d *doing) string {
 	if d == nil {
 		return ""
@@ -149,6 +160,15 @@ func still(e evenkeel.Event, d *doing) []line {
 		l.text = "still waiting, " + words(e.Time.Sub(d.since)) + ": " + d.title + ": " + ansi.Truncate(d.waits, 100, "...")
 	}
 	return []line{l}
+}
+
+// suspended is what Ctrl-Z means now.
+func (m *model) suspended(now time.Time) line {
+	text := "SUSPENDED: nothing goes on until the shell's fg"
+	for _, w := range m.windows {
+		text += fmt.Sprintf("; %s: window %s stays open, %s left", rule(&w), printable.Line(w.ID), words(m.since[w.ID].Add(w.Limit).Sub(now)))
+	}
+	return line{at: now, mark: markAlarm, text: text}
 }
 
 // rule says in two words what a window means to the users.

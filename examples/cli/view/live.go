@@ -22,18 +22,24 @@ type Screen struct {
 	Now func() time.Time
 	// Stuck tells that nobody reads the terminal now: nothing is redrawn meanwhile. May be nil.
 	Stuck func() bool
-	// Quiet keeps what is typed from being shown while the block is there, and gives back what ends that. May be nil.
-	Quiet func() (loud func())
+	// Behind tells that another program has the terminal now, since the tool was put into the background: there is no block meanwhile.
+	// May be nil.
+	Behind func() bool
 	// Pace is a pause at each action, so that a run of a simulated world can be followed.
 	Pace time.Duration
 }
 
-// Live shows a run on a terminal.
+// lowest is the number of rows that a terminal must have for a block; a lower one has plain lines alone.
+const lowest = 10
+
+// Live shows a run on a terminal. It changes no mode of the terminal, neither the echo nor the cursor's: a tool that is killed leaves
+// nothing to be mended. What is typed lands in an empty row below the block.
 type Live struct {
 	screen Screen
 	mu     sync.Mutex
 	m      *model
-	show   *show // nil while the block is not there
+	wanted bool  // the block is to be there
+	show   *show // nil while it is not
 }
 
 // show is the block while it is there.
@@ -52,10 +58,10 @@ func (l *Live) Event(e evenkeel.Event) {
 	lines := l.m.take(e)
 	show := l.show
 	l.mu.Unlock()
-	width, _ := l.screen.Size()
+	width, height := l.screen.Size()
 	var rows []string
 	for _, one := range lines {
-		if !one.live || show == nil {
+		if !one.live || show == nil || !l.room(height) {
 			rows = append(rows, one.rows(width, l.m.opts.glyphs()))
 		}
 	}
@@ -87,45 +93,84 @@ func (l *Live) above(show *show, text string) {
 func (l *Live) Show() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.wanted = true
+	l.put()
+}
+
+// put puts the block there, where it is not.
+func (l *Live) put() {
 	if l.show != nil {
 		return
 	}
 	width, height := l.screen.Size()
-	loud := func() {}
-	if l.screen.Quiet != nil {
-		loud = l.screen.Quiet()
-	}
 	s := &show{over: make(chan struct{})}
-	s.program = tea.NewProgram(&drawing{live: l}, tea.WithOutput(l.screen.W), tea.WithInput(nil), tea.WithoutSignalHandler(),
+	s.program = tea.NewProgram(&drawing{live: l}, tea.WithOutput(fromTheLeft{l.screen.W}), tea.WithInput(nil), tea.WithoutSignalHandler(),
 		tea.WithWindowSize(width, height), tea.WithColorProfile(colorprofile.ANSI), tea.WithFPS(20))
-	resized, done := resizes()
+	forget := signals(func() {
+		width, height := l.screen.Size()
+		s.program.Send(tea.WindowSizeMsg{Width: width, Height: height})
+	}, l.suspend)
 	s.stop = func() {
 		s.program.Quit()
 		<-s.over
-		done()
-		loud()
+		forget()
+		_, _ = io.WriteString(l.screen.W, "\r"+ansi.EraseScreenBelow)
 	}
 	go func() {
 		defer close(s.over)
 		_, _ = s.program.Run()
 	}()
-	go func() {
-		for range resized {
-			width, height := l.screen.Size()
-			s.program.Send(tea.WindowSizeMsg{Width: width, Height: height})
-		}
-	}()
 	l.show = s
 }
 
+// fromTheLeft begins each write at the left edge, where the cursor rests: what was typed has moved it.
+type fromTheLeft struct{ io.Writer }
+
+func (w fromTheLeft) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(append([]byte{'\r'}, p...))
+	return max(0, n-1), err
+}
+
+// room tells whether a block can be there.
+func (l *Live) room(height int) bool {
+	return height >= lowest && (l.screen.Behind == nil || !l.screen.Behind())
+}
+
 // Hide takes the block away.
-func (l *Live) Hide() {
+func (l *Live) Hide() { l.hide(false) }
+
+// hide takes the block away, and tells whether it was there. A wanted one comes back.
+func (l *Live) hide(wanted bool) bool {
 	l.mu.Lock()
 	show := l.show
-	l.show = nil
+	l.show, l.wanted = nil, l.wanted && wanted
 	l.mu.Unlock()
-	if show != nil {
-		show.stop()
+	if show == nil {
+		return false
+	}
+	show.stop()
+	return true
+}
+
+// suspend is Ctrl-Z: it says what that means and stops the tool, with the terminal as it was. When the tool goes on, so does the block.
+func (l *Live) suspend() {
+	if !l.hide(true) {
+		return
+	}
+	now := time.Now()
+	if l.screen.Now != nil {
+		now = l.screen.Now()
+	}
+	width, _ := l.screen.Size()
+	l.mu.Lock()
+	said := l.m.suspended(now)
+	l.mu.Unlock()
+	l.above(nil, said.rows(width, l.m.opts.glyphs()))
+	stopItself()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.wanted {
+		l.put()
 	}
 }
 
@@ -141,7 +186,7 @@ type drawing struct {
 	live          *Live
 	width, height int
 	shown         string
-	quits         bool
+	ticks         int
 }
 
 // changed says that something is to be drawn anew; tick, that time has passed.
@@ -163,9 +208,10 @@ func (d *drawing) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		d.width, d.height = msg.Width, msg.Height
-	case tea.QuitMsg:
-		d.quits = true
 	case tick:
+		if d.ticks++; d.ticks%5 == 0 { // what was typed, or sent to every terminal, may have spoilt it
+			return d, tea.Batch(d.Init(), tea.ClearScreen)
+		}
 		return d, d.Init()
 	}
 	return d, nil
@@ -175,7 +221,7 @@ func (d *drawing) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (d *drawing) View() tea.View {
 	l := d.live
 	if l.screen.Stuck != nil && l.screen.Stuck() {
-		return tea.NewView(d.shown)
+		return draws(d.shown)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,10 +230,20 @@ func (d *drawing) View() tea.View {
 		now = l.screen.Now()
 	}
 	d.shown = ""
-	if l.show != nil && d.width > 0 {
-		d.shown = strings.Join(l.m.block(d.width, max(3, d.height-2), now), "\n")
+	if l.show != nil && d.width > 0 && l.room(d.height) {
+		for _, row := range l.m.block(d.width, d.height-2, now) {
+			d.shown += row + "\n"
+		}
 	}
-	return tea.NewView(d.shown)
+	return draws(d.shown)
+}
+
+// draws is the block with the cursor in the row below it, of the shape that the terminal gives it (Shape -1).
+func draws(block string) tea.View {
+	v := tea.NewView(block)
+	v.DisableBracketedPasteMode = true
+	v.Cursor = &tea.Cursor{Position: tea.Position{Y: strings.Count(block, "\n")}, Shape: -1}
+	return v
 }
 
 // rows is the line for a terminal of a width, wrapped.

@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,13 +16,15 @@ import (
 
 // tube is a terminal that only records.
 type tube struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	b     bytes.Buffer
+	parts []string // each write
 }
 
 func (tu *tube) Write(p []byte) (int, error) {
 	tu.mu.Lock()
 	defer tu.mu.Unlock()
+	tu.parts = append(tu.parts, string(p))
 	return tu.b.Write(p)
 }
 
@@ -33,20 +36,18 @@ func (tu *tube) text() string {
 
 func at(width, height int) func() (int, int) { return func() (int, int) { return width, height } }
 
-// What is over scrolls, the block is drawn, and is gone before something is asked; the echo is back then.
+// What is over scrolls, the block is drawn, and is gone before something is asked.
 func TestLive(t *testing.T) {
-	out, quiet := &tube{}, 0
-	l := NewLive(Screen{W: out, Size: at(80, 24), Quiet: func() func() { quiet++; return func() { quiet-- } }}, Options{Journal: "j"})
+	out := &tube{}
+	l := NewLive(Screen{W: out, Size: at(80, 24)}, Options{Journal: "j"})
 	l.Show()
 	l.Show()
-	require.Equal(t, 1, quiet)
 	s := stories()["window"]
 	for _, e := range s.all {
 		l.Event(e)
 	}
 	require.Eventually(t, func() bool { return strings.Contains(out.text(), "demo-MDT0000 is starting") }, 10*time.Second, time.Millisecond)
 	l.Hide()
-	require.Zero(t, quiet)
 	require.Contains(t, out.text(), "✓ Put ct6-mds2 into standby")
 	require.Contains(t, out.text(), "nowhere")
 	require.NotContains(t, out.text(), "serving:", "the table says it")
@@ -77,4 +78,56 @@ func TestLiveWhileNobodyReads(t *testing.T) {
 	require.Contains(t, d.View().Content, "Step 14 of 24")
 	l.show = nil
 	require.Empty(t, d.View().Content, "the block goes when it is to be hidden")
+}
+
+// set are the sequences that set a mode of a terminal, or ask it something; hide and show are the two that are there at each redraw.
+var set = regexp.MustCompile(`\x1b(\[[?=><][0-9;]*[a-zA-Z$]+|\[[0-9]* q|[\]P_^X=>c])`)
+
+// At any moment the tool may be killed: nothing is left in the terminal that has to be mended. Each write that hides the cursor shows it
+// again, and no other mode is touched.
+func TestLiveLeavesNothingBroken(t *testing.T) {
+	out := &tube{}
+	l := NewLive(Screen{W: out, Size: at(80, 24)}, Options{})
+	l.Show()
+	for _, e := range stories()["pause"].all {
+		l.Event(e)
+	}
+	require.Eventually(t, func() bool { return strings.Contains(out.text(), "Install CentOS 7") }, 10*time.Second, time.Millisecond)
+	l.Hide()
+	for _, part := range out.parts {
+		require.Empty(t, strings.NewReplacer("\x1b[?25l", "", "\x1b[?25h", "").Replace(strings.Join(set.FindAllString(part, -1), "")), "%q", part)
+		require.Greater(t, strings.LastIndex(part, "\x1b[?25h")+1, strings.LastIndex(part, "\x1b[?25l"), "%q", part)
+	}
+}
+
+// A low terminal, and one that another program has in front, have no block; what it would have shown is told as lines.
+func TestLiveWithoutRoom(t *testing.T) {
+	for name, s := range map[string]Screen{
+		"low":    {Size: at(80, 3)},
+		"behind": {Size: at(80, 24), Behind: func() bool { return true }},
+	} {
+		out := &tube{}
+		s.W = out
+		l := NewLive(s, Options{})
+		l.Show()
+		for _, e := range stories()["window"].all {
+			l.Event(e)
+		}
+		l.Hide()
+		require.NotContains(t, out.text(), "Ctrl-C", name)
+		require.Contains(t, out.text(), "✓ Put ct6-mds2 into standby", name)
+		require.Contains(t, out.text(), "OUTAGE: window switch-over opens for at most 10 m", name)
+	}
+}
+
+// What Ctrl-Z says: what stays open, and how long it may.
+func TestSuspended(t *testing.T) {
+	m := newModel(Options{})
+	require.Equal(t, "SUSPENDED: nothing goes on until the shell's fg", m.suspended(night).text)
+	s := stories()["window"]
+	for _, e := range s.all {
+		m.take(e)
+	}
+	require.Equal(t, "SUSPENDED: nothing goes on until the shell's fg; OUTAGE: window switch-over stays open, 9 m 55 s left",
+		m.suspended(s.now).text)
 }

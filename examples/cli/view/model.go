@@ -65,6 +65,12 @@ func newModel(o Options) *model {
 
 // take takes an event in. The lines are what is over and done: they scroll.
 func (m *model) take(e evenkeel.Event) (lines []line) {
+	e.Text = brief(e.Text)
+	defer func() {
+		for i := range lines {
+			lines[i].text = brief(lines[i].text)
+		}
+	}()
 	if m.last.IsZero() {
 		for _, w := range m.windows { // an earlier life left them open: the limit counts anew
 			m.since[w.ID] = e.Time

@@ -61,3 +61,13 @@ func titled(title, host string) string {
 	}
 	return title
 }
+
+// Hang is a line of prose for a terminal of a width: broken between words, and what follows is indented by two more than the line is.
+func Hang(line string, width int) string {
+	text := strings.TrimLeft(line, " ")
+	own := strings.Repeat(" ", len(line)-len(text))
+	if room := width - len(own) - 2; ansi.StringWidth(line) > width && room >= 20 {
+		return own + strings.ReplaceAll(wrap(text, room), "\n", "\n  "+own)
+	}
+	return line
+}

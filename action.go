@@ -30,6 +30,9 @@ type Action struct {
 	// the tool ends it. The life that comes next waits for it, and takes its end for the end of the action: a job is never
 	// started twice. Its files, with what it printed, stay beside the lease.
 	Detached bool
+
+	// Takes is how long it is expected to take, where the step does not say it of the whole: see [Runbook.Estimate].
+	Takes Estimate
 }
 
 // Pause says that the operator is needed. The run ends there, keeps its place, and is taken up by Resume.

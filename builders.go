@@ -37,7 +37,7 @@ func ByHand(id, title, instruction string) Action {
 
 // Rest is a pause of d, on the clock of the run: for what takes its time and shows nowhere. The text says what it waits for.
 func Rest(id, title string, d time.Duration) Action {
-	return Action{ID: id, Paper: []Block{{Script: fmt.Sprintf("sleep %d", int(d.Seconds()))}}, Change: Change{Title: title, Limit: d, Op: &Op{
+	return Action{ID: id, Takes: Estimate{Most: d, From: "the pauses themselves"}, Paper: []Block{{Script: fmt.Sprintf("sleep %d", int(d.Seconds()))}}, Change: Change{Title: title, Limit: d, Op: &Op{
 		Effect: ReadOnly, Text: "Wait " + d.String() + ".",
 		Do: func(ctx context.Context, at Site) (sshexec.Result, error) { return sshexec.Result{}, at.Sleep(ctx, d) },
 	}}}

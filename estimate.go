@@ -1,7 +1,10 @@
 package evenkeel
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
@@ -33,6 +36,58 @@ func (e Estimate) String() string {
 		text += " and more"
 	}
 	return text
+}
+
+// fromAll stands between those that say of a time together.
+const fromAll = "; "
+
+// Estimate gives every action that says nothing of its time what of knows of it: the zero value where that is nothing.
+func (rb *Runbook) Estimate(of func(*Action) Estimate) {
+	rb.eachAction(func(a *Action) {
+		if !a.Takes.known() {
+			a.Takes = of(a)
+		}
+	})
+}
+
+// Guess is an estimate of an action by its kind, for a runbook of which nobody has said anything better. It says that it
+// is a guess. What waits for something else, installs something or copies much takes what it takes: nothing is known of it.
+func Guess(a *Action) Estimate {
+	const from = "a guess: 1 to 3 s for a look, 1 to 10 s for a change, 2 to 10 m for what is done by hand"
+	switch {
+	case a.Detached, a.Expect.Awaits, a.Cmd.Timeout > 30*time.Minute, a.Manual == "" && a.Limit > 0 && a.effect() == ReadOnly:
+		return Estimate{}
+	case a.Manual != "":
+		return Estimate{Least: 2 * time.Minute, Most: 10 * time.Minute, From: from}
+	case a.effect() == ReadOnly:
+		return Estimate{Least: time.Second, Most: 3 * time.Second, From: from}
+	}
+	return Estimate{Least: time.Second, Most: 10 * time.Second, From: from}
+}
+
+// takes is what is known of the step's time: what it says itself, or the sum of what its actions say.
+func (s *Step) takes() Estimate {
+	if s.Takes.known() {
+		return s.Takes
+	}
+	var sum Estimate
+	var from []string
+	for _, list := range [][]Action{s.Actions, s.Verify} {
+		for i := range list {
+			e := list[i].Takes
+			sum.Part = sum.Part || e.Part || !e.known()
+			sum.Least, sum.Most = sum.Least+cmp.Or(e.Least, e.Most), sum.Most+e.Most
+			if e.known() && !slices.Contains(from, e.From) {
+				from = append(from, e.From)
+			}
+		}
+	}
+	if !sum.known() {
+		return Estimate{}
+	}
+	slices.Sort(from) // the same sources are one, in whatever order they come
+	sum.From = strings.Join(from, fromAll)
+	return sum
 }
 
 // Span is a time, or the part of it that is known.
@@ -94,15 +149,25 @@ func inWords(d time.Duration) string {
 	return printable.Duration(d)
 }
 
-// estimate checks what a step says of its time.
-func (v *validator) estimate(s *Step) {
-	e := s.Takes
-	switch {
-	case e == Estimate{}:
-	case e.Most <= 0 || e.Least < 0 || e.Least > e.Most:
-		v.add("step %s: takes from %s to %s, which is no estimate: the longer time comes second", s.ID, e.Least, e.Most)
-	case e.From == "":
-		v.add("step %s: says how long it takes, and not who says so", s.ID)
+// estimates checks what a step, its actions and its windows say of their time.
+func (v *validator) estimates(s *Step) {
+	check := func(what string, e Estimate) {
+		switch {
+		case e == Estimate{}:
+		case e.Most <= 0 || e.Least < 0 || e.Least > e.Most:
+			v.add("%s: takes from %s to %s, which is no estimate: the longer time comes second", what, e.Least, e.Most)
+		case e.From == "":
+			v.add("%s: says how long it takes, and not who says so", what)
+		}
+	}
+	check("step "+s.ID, s.Takes)
+	for _, part := range s.parts() {
+		for i := range part.actions {
+			check("action "+s.ID+"/"+part.actions[i].ID, part.actions[i].Takes)
+		}
+	}
+	for _, w := range s.Opens {
+		check("window "+w.ID, w.Each)
 	}
 }
 

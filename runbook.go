@@ -58,7 +58,7 @@ type Step struct {
 	Opens  []Window // invariants suspended from the beginning of this step
 	Closes []string // IDs of windows that end with this step, once what they suspended is seen to hold again
 
-	Takes Estimate // how long it takes, where the guide says so
+	Takes Estimate // how long it takes, where the guide says so; else it is the sum of what its actions take
 
 	undoes string // the step of the run that this step of a rollback undoes
 }
@@ -316,7 +316,7 @@ func (v *validator) step(s *Step, before map[string]string) {
 		}
 	}
 	v.windows(s)
-	v.estimate(s)
+	v.estimates(s)
 	declared := map[string]bool{}
 	for _, k := range s.Makes {
 		declared[k.Name()] = true

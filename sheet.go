@@ -108,7 +108,7 @@ type SheetOptions struct {
 	User      string     // as whom the tool logs in, for blocks that name no user
 	Timetable *Timetable // when each step is; made from what the steps themselves say when nil
 	Findings  []string   // what was found in the inputs
-	Outages   []string   // the expected outage of each target, in words
+	Outages   []string   // how long each target was down in a simulation, in words
 	// Records are the journal of a run of this runbook: what became of each step is laid over the plan.
 	Records []Record
 }

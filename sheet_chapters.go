@@ -43,8 +43,11 @@ func (b *sheeter) summary() Chapter {
 		add("Duration", "%s%s", b.t.Total, in(" (nobody knows the whole time of ", b.unknown(), ")"))
 	}
 	b.windowsOf(add, "Outage", true)
+	if b.t != nil && len(b.t.outages()) > 0 {
+		add("Expected outage", "%s", strings.Join(b.t.outages(), "; "))
+	}
 	if len(b.o.Outages) > 0 {
-		add("Expected outage", "%s", strings.Join(b.o.Outages, "; "))
+		add("Simulated outage", "%s", strings.Join(b.o.Outages, "; "))
 	}
 	b.windowsOf(add, "Reduced redundancy", false)
 	add("Points of no return", "%s", b.points())

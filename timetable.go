@@ -93,6 +93,8 @@ type TimedWindow struct {
 	Opens     Span          `json:"opens"` // after the start of the run
 	Lasts     Span          `json:"lasts"`
 	Limit     time.Duration `json:"limit_ns"`
+	Down      []string      `json:"down,omitempty"` // what is expected to be down in it
+	Each      Estimate      `json:"each"`           // and for how long each of it
 
 	first, last int // steps
 }
@@ -239,7 +241,8 @@ func (t *Timetable) open() {
 			last := t.rb.closes(w.ID, i)
 			lasts, _ := t.between(i, last)
 			t.Windows = append(t.Windows, TimedWindow{ID: w.ID, Invariant: w.Invariant, Stop: w.Stop, From: t.rb.Steps[i].ID,
-				Until: t.rb.Steps[last].ID, Opens: t.Steps[i].Begins, Lasts: lasts, Limit: w.Limit, first: i, last: last})
+				Until: t.rb.Steps[last].ID, Opens: t.Steps[i].Begins, Lasts: lasts, Limit: w.Limit,
+				Down: w.Down, Each: w.Each, first: i, last: last})
 		}
 	}
 }

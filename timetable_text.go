@@ -2,7 +2,6 @@ package evenkeel
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -12,7 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
-// Text writes the timetable for an operator who prints it: the steps, then the totals, then how late it may be turned
+// Text writes the timetable for an operator who prints it: the steps, after a summary, then the totals, then how late it may be turned
 // back. What nobody knows is said to be unknown.
 func (t *Timetable) Text(w io.Writer) error {
 	p := &printer{w: w, redact: t.rb.redaction()}
@@ -21,6 +20,7 @@ func (t *Timetable) Text(w io.Writer) error {
 	for _, f := range t.Findings {
 		p.line("FINDING  %s", plain(f))
 	}
+	p.summary(t)
 	p.steps(t)
 	p.totals(t)
 	p.suspended(t)
@@ -91,21 +91,21 @@ func (t *Timetable) when(s Span) string {
 }
 
 func (p *printer) steps(t *Timetable) {
-	p.line("\nOf an estimate with two numbers the longer one counts. Times with >= are then lower bounds: something " +
-		"before them is unknown, and counts as nothing.\n" +
-		"\"At most\" is what the tool's own limits allow for the commands of a step, and for what they wait for, in one life of the " +
-		"tool. Not in it: the wait for a window to close (no longer than the window's own limit), looks at the invariants, " +
-		"probes after a crash, and the operator, who has no limit.\n")
+	p.line("")
 	var sources []string
 	rows := [][]string{{"step", "begins", "takes", "at most", "who", ""}}
 	for i := range t.Steps {
 		s := &t.Steps[i]
 		takes := s.duration()
-		if from := s.Takes.From; from != "" && s.Takes.known() {
-			if !slices.Contains(sources, from) {
-				sources = append(sources, from)
+		if s.Takes.known() {
+			var which []int
+			for _, from := range strings.Split(s.Takes.From, fromAll) {
+				if !slices.Contains(sources, from) {
+					sources = append(sources, from)
+				}
+				which = append(which, slices.Index(sources, from)+1)
 			}
-			takes += fmt.Sprintf(" [%d]", slices.Index(sources, from)+1)
+			takes += " [" + numbers(which) + "]"
 		}
 		rows = append(rows, []string{strconv.Itoa(s.Number), t.when(s.Begins), takes, s.AtMost.limit(), s.who(),
 			s.ID + ": " + s.Title})
@@ -134,6 +134,7 @@ func (p *printer) steps(t *Timetable) {
 	for i, from := range sources {
 		p.line("%s[%d] from: %s", map[bool]string{true: "\n"}[i == 0], i+1, plain(from))
 	}
+	p.line("%s", howToReadTimes)
 }
 
 // plain1 is plain for a line whose beginning is blank.

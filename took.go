@@ -209,12 +209,12 @@ func (t Took) stated(rb *Runbook, says map[string]time.Duration) (Took, error) {
 	return all, nil
 }
 
-// of is what is known of a step's time: from earlier runs of the site, or else from the step itself.
+// of is what is known of a step's time: from earlier runs of the site, or else from the step itself and its actions.
 func (t Took) of(book string, s *Step) Estimate {
 	if e, known := t[book][s.ID]; known {
 		return e
 	}
-	return s.Takes
+	return s.takes()
 }
 
 // span is what a plan counts for a step. One without actions takes no time.

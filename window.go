@@ -26,6 +26,10 @@ type Window struct {
 	// there is nothing to do. Without one the steps back to the one that opened the window are undone, where each can
 	// be.
 	Completion []Action `json:"-"`
+
+	// Down names what is expected to be down while it is open, and Each for how long each of it is: for the plan alone.
+	Down []string `json:"-"`
+	Each Estimate `json:"-"`
 }
 
 // StopRule says what a request to stop does while a window is open.

@@ -74,9 +74,10 @@ func RestoreEndpoints(cfg EndpointsConfig, hosts *cps.Hosts) (*evenkeel.Runbook,
 	if cfg.Restart {
 		rb.Steps = append(rb.Steps, r.restart())
 	}
-	last := &rb.Steps[len(rb.Steps)-1]
-	last.Verify = append(last.Verify, r.allUp())
-	last.Takes = evenkeel.Estimate{Most: time.Minute, Part: true, From: "the guide (cps:1787), for HAProxy to mark the endpoints up"}
+	last, up := &rb.Steps[len(rb.Steps)-1], r.allUp()
+	up.Takes = evenkeel.Estimate{Most: time.Minute, From: "the guide (cps:1787), for HAProxy to mark the endpoints up"}
+	last.Verify = append(last.Verify, up)
+	rb.Estimate(evenkeel.Guess)
 	return rb, rb.Validate()
 }
 

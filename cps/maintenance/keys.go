@@ -164,6 +164,7 @@ func ChangeKeys(cfg KeysConfig, hosts, site2 *cps.Hosts) (*evenkeel.Runbook, err
 	}
 	rb.MarkWide(func(c sshexec.Cmd) bool { return long(c) || c.Argv[0] == "scp" || slices.Contains(c.Argv, admitScript) })
 	rb.MarkDetached(long)
+	rb.Estimate(evenkeel.Guess)
 	return rb, rb.Validate()
 }
 

@@ -96,6 +96,7 @@ func switchMonitoring(cfg MonitoringConfig, hosts *cps.Hosts, read func(cps.SetF
 		}
 	}
 	rb.Steps = append(rb.Steps, m.confirm())
+	rb.Estimate(evenkeel.Guess)
 	return rb, rb.Validate()
 }
 

@@ -133,6 +133,7 @@ func (p *patch) runbook(name, title string, list []evenkeel.Step) (*evenkeel.Run
 		return slices.Contains([]string{reinitScript, httpdScript}, c.Argv[0])
 	})
 	rb.MarkDetached(func(c sshexec.Cmd) bool { return slices.Contains([]string{buildScript, reinitScript}, c.Argv[0]) })
+	rb.Estimate(evenkeel.Guess)
 	return rb, rb.Validate()
 }
 

@@ -80,6 +80,7 @@ func Priorities(cfg PrioritiesConfig, hosts *cps.Hosts, conf *cps.MongoConfig, n
 		})
 	}
 	rb.Steps = append(rb.Steps, p.verify())
+	rb.Estimate(evenkeel.Guess)
 	return rb, rb.Validate()
 }
 

@@ -52,6 +52,7 @@ func RestartAll(cfg RestartConfig, hosts *cps.Hosts) (*evenkeel.Runbook, error) 
 	}
 	rb.MarkWide(func(cmd sshexec.Cmd) bool { return cmd.Argv[0] == c.tools.RestartAll })
 	rb.MarkDetached(func(cmd sshexec.Cmd) bool { return cmd.Argv[0] == c.tools.RestartAll })
+	rb.Estimate(evenkeel.Guess)
 	return rb, rb.Validate()
 }
 

@@ -62,6 +62,8 @@ type pairConfig struct {
 	Outage          time.Duration       `yaml:"outage,omitempty"`                           // how long a target may be down while it moves; 10m when empty
 	// how long the recovery of a target may last before the operator is asked; 20m when empty
 	Recovery time.Duration `yaml:"recovery,omitempty"`
+	// how long it takes you to install the operating system on a node, for the plan alone; a guess when empty
+	Reinstall time.Duration `yaml:"reinstall_takes,omitempty"`
 }
 
 // serverConfig is one server of the pair.
@@ -103,7 +105,7 @@ func loadPair(cfg *cli.Config) (*upgrade.Pair, error) {
 		Manager: c.Manager, Password: password, ArchiveDir: archives, Profile: profile, Kernel: c.Kernel, AgentRepos: c.AgentRepos,
 		OldPCS: oldPCS, NewPCS: newPCS, Atomic: c.Atomic, Knet: c.Knet, Addresses: c.Addresses,
 		ClusterName: c.Cluster, PlainPCS: c.PlainPCS, DisableFirewall: c.DisableFirewall, NoAutostart: c.NoAutostart,
-		UnknownPlacement: c.Unknown, Offline: c.Offline, SELinux: c.SELinux, Outage: c.Outage, Recovery: c.Recovery,
+		UnknownPlacement: c.Unknown, Offline: c.Offline, SELinux: c.SELinux, Outage: c.Outage, Recovery: c.Recovery, Reinstall: c.Reinstall,
 	})
 	var unsupported *pacemaker.UnsupportedError
 	if errors.As(err, &unsupported) {

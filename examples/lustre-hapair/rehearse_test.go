@@ -71,6 +71,7 @@ func TestRehearseOptions(t *testing.T) {
 		"selinux":               {Job: map[string]any{"selinux": true}},
 		"outage":                {Job: map[string]any{"outage": "5m"}},
 		"recovery":              {Job: map[string]any{"recovery": "30m"}},
+		"reinstall_takes":       {Job: map[string]any{"reinstall_takes": "45m"}},
 	})
 }
 

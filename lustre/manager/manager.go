@@ -96,6 +96,8 @@ func (m *Manager) Runbook() (*evenkeel.Runbook, error) {
 			len(cmd.Argv) > 2 && cmd.Argv[2] == loadScript
 	})
 	limit(rb)
+	rb.Estimate(m.takes)
+	rb.Estimate(evenkeel.Guess)
 	return rb, rb.Validate()
 }
 

@@ -62,6 +62,7 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 	add("", cluster, join, start, fencing, p.finish())
 	limit(rb)
 	limitWindows(rb)
+	p.estimates(rb)
 	rb.MarkWide(wide)
 	rb.MarkDetached(installs)
 	return rb, rb.Validate()

@@ -59,6 +59,9 @@ type Config struct {
 	Outage   time.Duration // how long each wait for targets that move may last: 10 minutes
 	Recovery time.Duration // how long the recovery of a target may last, after that, before the operator is asked: 20 minutes
 	Install  time.Duration // how long the wait for a reboot may last: 30 minutes
+
+	// Reinstall is how long it takes to install the operating system on a node by hand, for the plan alone; a guess when zero.
+	Reinstall time.Duration
 }
 
 // hostName is what may be a word of a command: it is no option, and a shell leaves it alone.
@@ -73,7 +76,8 @@ func (c *Config) defaults() error {
 	c.Install = cmp.Or(c.Install, 30*time.Minute)
 	c.ArchiveDir = cmp.Or(c.ArchiveDir, ".")
 	var errs []error
-	for name, d := range map[string]time.Duration{"outage": c.Outage, "recovery": c.Recovery, "install": c.Install} {
+	for name, d := range map[string]time.Duration{"outage": c.Outage, "recovery": c.Recovery, "install": c.Install,
+		"reinstall_takes": cmp.Or(c.Reinstall, time.Hour)} {
 		if d < time.Second || d > 30*24*time.Hour {
 			errs = append(errs, fmt.Errorf("%s is %s: a time from a second to thirty days is wanted", name, d))
 		}

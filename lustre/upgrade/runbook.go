@@ -52,6 +52,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	}
 	limit(rb)
 	limitWindows(rb)
+	p.estimates(rb)
 	rb.MarkWide(wide)
 	rb.MarkDetached(installs)
 	return rb, rb.Validate()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -206,6 +207,9 @@ func (r *rehearsal) faults(ctx context.Context, start moment, straight rehearsed
 			if ends := got.how == Finished || got.how == Resumed; got.err == nil && ends && *got.end != *straight.end {
 				got.err = errors.New("it ended in another state than the straight run")
 			}
+			if got.err != nil && got.hit != nil {
+				got.err = fmt.Errorf("%s on %s, in step %s: %w", strings.Join(got.hit.cmd.Argv, " "), got.hit.host, w.at, got.err)
+			}
 			report.tried(w.at, s, got)
 		}
 	}
@@ -269,7 +273,8 @@ type rehearsed struct {
 	records, commands int
 	end               *string // Hash of the world in the end; empty where it did not come to a good one
 	how               RehearsalEnd
-	merged            bool // it came to a state in which another run was, and was not taken further
+	hit               *dispatch // what met the scheduled fault
+	merged            bool      // it came to a state in which another run was, and was not taken further
 	err               error
 }
 
@@ -311,7 +316,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		r.settle(ctx, tool, opts, &out)
 	}
 	out.journal = journal.Records()[len(from.journal):]
-	out.records, out.commands = tool.records, tool.commands
+	out.records, out.commands, out.hit = tool.records, tool.commands, tool.hit
 	out.err = errors.Join(r.judge(out, from.track, tool), world.Check())
 	if out.err == nil && !out.merged {
 		*out.end = world.Hash()

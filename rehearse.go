@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -27,15 +28,17 @@ type RehearsalPlan struct {
 	// Local is the directory on this machine that a run writes to, such as its backups, beside its world; empty for none. A rehearsal
 	// puts it back as it was before each schedule, and in the end.
 	Local string
-	// Every thins the schedules out: each Every-th point is tried with a crash, and each third of these with a stop request. 1 when zero.
+	// Every thins the schedules out: each Every-th point is tried with a crash, each third of these with a stop request, and each sixth with
+	// each kind of fault. 1 when zero.
 	Every int
-	// Kinds are the kinds of schedules to try; all when empty.
+	// Kinds are the kinds of schedules to try; all but faults when empty. AnyFault is all kinds of faults.
 	Kinds []ScheduleKind
 
 	apart bool // every schedule is taken to its end; for tests
 }
 
-// ScheduleKind says what happens in a schedule: the tool crashes, a connection is lost, or somebody asks to stop.
+// ScheduleKind says what happens in a schedule: the tool crashes, a connection is lost, somebody asks to stop, or a command meets a fault
+// of a Faulty world, by the fault's name.
 type ScheduleKind string
 
 // The kinds of schedules.
@@ -65,21 +68,41 @@ type Schedule struct {
 
 func (s Schedule) String() string { return fmt.Sprintf("%s %d", s.Kind, s.At) }
 
-// every thins a kind of schedule out. Stops are all taken at the same few points, and rollbacks take two runs each, so
-// one that is thinned out tries fewer of them.
+// every thins a kind of schedule out. Stops are all taken at the same few points, rollbacks take two runs each, and faults are of many
+// kinds, so one that is thinned out tries fewer of them.
 func (p RehearsalPlan) every(kind ScheduleKind) int {
-	if fewer := kind == StopRecord || kind == StopCommand || kind == RollbackFrom; fewer && p.Every > 1 {
+	switch fewer := kind == StopRecord || kind == StopCommand || kind == RollbackFrom; {
+	case fewer && p.Every > 1:
 		return 3 * p.Every
+	case kind.fault() && p.Every > 1:
+		return 6 * p.Every
 	}
 	return p.Every
 }
 
+// first is the first point behind at that is tried. The kinds of faults begin at different ones.
+func (p RehearsalPlan) first(kind ScheduleKind, at int) int {
+	every, shift := p.every(kind), 0
+	if kind.fault() {
+		for _, c := range []byte(kind) {
+			shift = (shift*31 + int(c)) % every
+		}
+	}
+	return at + 1 + (every-(at+shift)%every)%every
+}
+
+// tries tells whether schedules of a kind are wanted.
+func (p RehearsalPlan) tries(kind ScheduleKind) bool {
+	return slices.Contains(p.Kinds, kind) || kind.fault() && slices.Contains(p.Kinds, AnyFault)
+}
+
 // RehearsalReport is what a rehearsal found.
 type RehearsalReport struct {
-	Records   int // that the straight run journalled
-	Commands  int // that it ran
-	Schedules int // that were tried
-	Met       int // of these: not taken to their ends, since they came to a state in which another run was
+	Records   int                 // that the straight run journalled
+	Commands  int                 // that it ran
+	Schedules int                 // that were tried
+	Met       int                 // of these: not taken to their ends, since they came to a state in which another run was
+	Coverage  []RehearsalCoverage // by step, and by kind there
 	Failures  []RehearsalFailure
 	Straight  *Report
 	End       World // the world after the straight run
@@ -91,13 +114,23 @@ type RehearsalFailure struct {
 	Err      error
 }
 
+// RehearsalCoverage is what became of the schedules of one kind that go apart within one step.
+type RehearsalCoverage struct {
+	Step     string // empty before the first one
+	Kind     ScheduleKind
+	Explored int
+	Broke    int
+	Ends     map[RehearsalEnd]int // of those that broke nothing
+}
+
 func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }
 
 // Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again
-// with the tool crashing, or being asked to stop, at every journal record and around every command, each time followed
-// by Resume. The world's invariants must hold throughout and every run must end in the same state; a stop must leave
-// nothing unproven and no outage behind. The error is that of the straight run; what the schedules broke is in the
-// report.
+// with the tool crashing, or being asked to stop, at every journal record and around every command, each time followed by
+// Resume. With AnyFault every command of a Faulty world meets every fault, too. The world's invariants must hold
+// throughout and every run must end in the same state; a stop must leave nothing unproven and no outage behind. Who
+// cannot reach the end must be able to roll back. The error is that of the straight run; what the schedules broke is in
+// the report.
 func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (report *RehearsalReport, err error) {
 	if rb == nil || world == nil {
 		return nil, errors.New("a rehearsal needs a runbook and a world")
@@ -131,23 +164,37 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	return report, nil
 }
 
-func (r *RehearsalReport) tried(got rehearsed) {
+// tried counts a schedule, which goes apart from the straight run within a step.
+func (r *RehearsalReport) tried(step string, s Schedule, got rehearsed) {
 	r.Schedules++
 	if got.merged {
 		r.Met++
 	}
+	at := slices.IndexFunc(r.Coverage, func(c RehearsalCoverage) bool { return c.Step == step && c.Kind == s.Kind })
+	if at < 0 {
+		at = len(r.Coverage)
+		r.Coverage = append(r.Coverage, RehearsalCoverage{Step: step, Kind: s.Kind, Ends: map[RehearsalEnd]int{}})
+	}
+	c := &r.Coverage[at]
+	c.Explored++
+	if got.err != nil {
+		c.Broke++
+		r.Failures = append(r.Failures, RehearsalFailure{s, got.err})
+		return
+	}
+	c.Ends[got.how]++
 }
 
 // due tells whether a schedule is one of those that are tried.
 func (r *rehearsal) due(kind ScheduleKind, at int) bool {
-	return slices.Contains(r.plan.Kinds, kind) && (at-1)%r.plan.every(kind) == 0
+	return r.plan.tries(kind) && r.plan.first(kind, at-1) == at
 }
 
 // faults walks the straight run once more, and at each of its points tries what can go wrong there.
 func (r *rehearsal) faults(ctx context.Context, start moment, straight rehearsed, known states, report *RehearsalReport) error {
 	w := r.walk(ctx, start)
 	defer w.close()
-	for r.left(scheduleKinds, w.now, straight) {
+	for r.left(r.forward(start.world), w.now, straight) {
 		from, more, err := w.step()
 		if err != nil || !more {
 			return err
@@ -157,13 +204,13 @@ func (r *rehearsal) faults(ctx context.Context, start moment, straight rehearsed
 			if err := ctx.Err(); err != nil {
 				return err // what the schedule came to says nothing
 			}
-			report.tried(got)
-			if got.err == nil && *got.end != *straight.end {
+			if ends := got.how == Finished || got.how == Resumed; got.err == nil && ends && *got.end != *straight.end {
 				got.err = errors.New("it ended in another state than the straight run")
 			}
-			if got.err != nil {
-				report.Failures = append(report.Failures, RehearsalFailure{s, got.err})
+			if got.err != nil && got.hit != nil {
+				got.err = fmt.Errorf("%s on %s, in step %s: %w", strings.Join(got.hit.cmd.Argv, " "), got.hit.host, w.at, got.err)
 			}
+			report.tried(w.at, s, got)
 		}
 	}
 	return nil
@@ -176,10 +223,22 @@ func (r *rehearsal) left(kinds []ScheduleKind, now moment, straight rehearsed) b
 		if kind.atRecords() {
 			at, last = now.records, straight.records
 		}
-		every := r.plan.every(kind)
-		next := (at+every-1)/every*every + 1 // the first behind at that is one more than a multiple
-		return slices.Contains(r.plan.Kinds, kind) && next <= last
+		return r.plan.tries(kind) && r.plan.first(kind, at) <= last
 	})
+}
+
+// forward are the kinds of schedules of a run forward in a world.
+func (r *rehearsal) forward(w World) []ScheduleKind {
+	kinds := slices.Clone(scheduleKinds)
+	if f, ok := w.(Faulty); ok {
+		for _, effect := range []Effect{ReadOnly, Mutating} {
+			honest, lies := f.Faults(sshexec.Cmd{Argv: []string{"true"}, Effect: effect, Stdin: sshexec.Text("text")})
+			for _, name := range slices.Concat(honest, lies) {
+				kinds = append(kinds, ScheduleKind(name))
+			}
+		}
+	}
+	return kinds
 }
 
 // within are the schedules between two moments that are tried.
@@ -195,7 +254,7 @@ func (r *rehearsal) within(from, to moment) (list []Schedule) {
 			}
 		}
 	}
-	return list
+	return append(list, r.faulty(from, to)...)
 }
 
 type rehearsal struct {
@@ -213,7 +272,9 @@ type rehearsed struct {
 	journal           []Record
 	records, commands int
 	end               *string // Hash of the world in the end; empty where it did not come to a good one
-	merged            bool    // it came to a state in which another run was, and was not taken further
+	how               RehearsalEnd
+	hit               *dispatch // what met the scheduled fault
+	merged            bool      // it came to a state in which another run was, and was not taken further
 	err               error
 }
 
@@ -235,6 +296,12 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		if out.err = err; err == nil && life != nil {
 			out.report, out.merged, out.err = live(life, meet)
 		}
+		if out.how = Resumed; lives == 1 {
+			out.how = Finished
+		}
+		if from.track.back {
+			out.how = RolledBack
+		}
 		if out.merged || out.err == nil && !tool.dead || lives == maxResumes || r.over(ctx, from.track, &out, tool, &opts) {
 			break
 		}
@@ -245,8 +312,11 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		}
 		life, err = startLife(ctx, start, r.rb, tool, opts)
 	}
+	if out.err != nil && tool.hit != nil && ctx.Err() == nil {
+		r.settle(ctx, tool, opts, &out)
+	}
 	out.journal = journal.Records()[len(from.journal):]
-	out.records, out.commands = tool.records, tool.commands
+	out.records, out.commands, out.hit = tool.records, tool.commands, tool.hit
 	out.err = errors.Join(r.judge(out, from.track, tool), world.Check())
 	if out.err == nil && !out.merged {
 		*out.end = world.Hash()
@@ -257,6 +327,10 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 // over tells whether a schedule is not taken up again after a life that did not come to its end; else it does what the operator does
 // before.
 func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *crashingTool, opts *Options) bool {
+	if tool.hit != nil {
+		tool.world.(Faulty).Mend() //nolint:forcetypeassert // it has struck
+		return ctx.Err() != nil
+	}
 	stopped := errors.Is(out.err, ErrStopped)
 	if stopped && !on.back {
 		if err := r.stopped(ctx, tool.world, out.report); err != nil {

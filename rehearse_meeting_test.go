@@ -23,6 +23,7 @@ type trapWorld struct {
 	traps map[string]string
 	ran   map[string]int
 	twice string // what must never run twice, and did
+	next  string // how the next command goes wrong
 }
 
 // The traps.
@@ -43,6 +44,19 @@ func newTrapWorld(traps map[string]string) *trapWorld {
 func (w *trapWorld) Runner(string) (sshexec.Runner, error) {
 	return w.m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
 		verb, what := cmd.Argv[0], cmd.Argv[1]
+		switch fault := w.next; fault {
+		case "breaks":
+			w.next = ""
+			res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1}
+			return res, sshexec.Failure("h", cmd, res, nil)
+		case "lost before":
+			w.next = ""
+			res := sshexec.Result{Outcome: sshexec.Unknown}
+			return res, sshexec.Failure("h", cmd, res, errors.New("the connection was lost"))
+		case "idle":
+			w.next = ""
+			return sshexec.Result{Outcome: sshexec.Exited}, nil
+		}
 		trap := w.traps[what]
 		if verb == "look" && trap == lies {
 			return sshexec.Result{Outcome: sshexec.Exited}, nil
@@ -79,8 +93,15 @@ func (w *trapWorld) Runner(string) (sshexec.Runner, error) {
 func (w *trapWorld) Clock() evenkeel.Clock { return w.clock }
 
 func (w *trapWorld) Clone() evenkeel.World {
-	return &trapWorld{w.m.clone(), w.clock.clone(), w.traps, maps.Clone(w.ran), w.twice}
+	return &trapWorld{w.m.clone(), w.clock.clone(), w.traps, maps.Clone(w.ran), w.twice, w.next}
 }
+
+func (w *trapWorld) Faults(sshexec.Cmd) (honest, lies []string) {
+	return []string{"breaks", "lost before"}, []string{"idle"}
+}
+
+func (w *trapWorld) Strike(kind string) { w.next = kind }
+func (w *trapWorld) Mend()              {}
 
 func (w *trapWorld) Hash() string { return fmt.Sprint(w.m.done) }
 
@@ -98,7 +119,7 @@ func (w *trapWorld) Fingerprint(string) string {
 		again = append(again, fmt.Sprint(what, min(w.ran[what], 2)))
 	}
 	slices.Sort(again)
-	return fmt.Sprint(w.m.done, again, w.twice)
+	return fmt.Sprint(w.m.done, again, w.twice, w.next)
 }
 
 // trapped draws a runbook, and what goes wrong in it.
@@ -147,12 +168,18 @@ func verdicts(report *evenkeel.RehearsalReport) []string {
 	return failed
 }
 
+// everyKind are all kinds of schedules.
+var everyKind = []evenkeel.ScheduleKind{
+	evenkeel.CrashRecord, evenkeel.CrashTorn, evenkeel.CrashBefore, evenkeel.CrashAfter, evenkeel.CrashLost, evenkeel.StopRecord,
+	evenkeel.StopCommand, evenkeel.AnyFault, evenkeel.RollbackFrom,
+}
+
 // A schedule that ends early is judged as it is when it is taken to its end.
 func TestMeetingHidesNothing(t *testing.T) {
 	met, found := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		text, traps := trapped(rt)
-		w, plan := newTrapWorld(traps), evenkeel.RehearsalPlan{}
+		w, plan := newTrapWorld(traps), evenkeel.RehearsalPlan{Kinds: everyKind}
 		early, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, text), w, plan)
 		whole, werr := evenkeel.Rehearse(t.Context(), parseRunbook(t, text), w, plan.TakenToTheirEnds())
 		require.Equal(rt, fmt.Sprint(werr), fmt.Sprint(err))

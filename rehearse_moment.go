@@ -35,7 +35,8 @@ type moment struct {
 	world             World
 	journal           []Record
 	records, commands int
-	local             tree // what stands in the directory that the run writes to
+	sent              []dispatch // since the moment before
+	local             tree       // what stands in the directory that the run writes to
 }
 
 // begun is the life that goes on from a moment.
@@ -136,6 +137,7 @@ type walk struct {
 	opts    Options
 	life    *Life
 	now     moment
+	at      string // the step of the last decision
 }
 
 // walk begins at a moment at which no life has begun.
@@ -163,6 +165,7 @@ func (w *walk) step() (from moment, more bool, err error) {
 		return from, true, w.stop()
 	}
 	d := w.life.Next()[0]
+	w.at = d.Step
 	if !d.Work() {
 		return from, false, w.over(d)
 	}
@@ -186,7 +189,9 @@ func (w *walk) over(d Decision) error {
 func (w *walk) stop() (err error) {
 	w.now = moment{
 		track: w.now.track, world: w.tool.world.Clone(), journal: w.journal.Records(), records: w.tool.records, commands: w.tool.commands,
+		sent: w.tool.sent,
 	}
+	w.tool.sent = nil
 	if w.now.engine, err = w.life.e.fork(w.tool, w.opts); err != nil {
 		return err
 	}

@@ -77,7 +77,9 @@ func (r *rehearsal) rollbacks(ctx context.Context, start moment, straight rehear
 			if !r.due(RollbackFrom, at) {
 				continue
 			}
-			if err := r.rollbackFrom(ctx, from, Schedule{CrashRecord, at}, n, known, report); err != nil {
+			if err := r.rollbackFrom(ctx, from, Schedule{CrashRecord, at}, n, known, func(got rehearsed) {
+				report.tried(w.at, Schedule{RollbackFrom, at}, got)
+			}); err != nil {
 				return err
 			}
 			n++
@@ -87,23 +89,17 @@ func (r *rehearsal) rollbacks(ctx context.Context, start moment, straight rehear
 }
 
 // rollbackFrom has the tool crash right after a record, and rolls back to the end: without an interruption, and then with one on the way.
-func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, crash Schedule, n int, known states, report *RehearsalReport) error {
-	fail := func(got rehearsed, err error) {
-		report.tried(got)
-		if err != nil {
-			report.Failures = append(report.Failures, RehearsalFailure{Schedule{RollbackFrom, crash.At}, err})
-		}
-	}
+func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, crash Schedule, n int, known states, tried func(rehearsed)) error {
 	crashed, err := r.crashed(ctx, from, crash)
 	if err != nil {
-		fail(rehearsed{}, err)
+		tried(rehearsed{err: err})
 		return ctx.Err()
 	}
 	whole := r.play(ctx, crashed, Schedule{}, known)
 	if err := ctx.Err(); err != nil {
 		return err // what the schedule came to says nothing
 	}
-	fail(whole, whole.err)
+	tried(whole)
 	inner := Schedule{Kind: scheduleKinds[n%len(scheduleKinds)]}
 	points := whole.commands
 	if inner.Kind.atRecords() {
@@ -123,7 +119,7 @@ func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, crash Schedul
 	if again.err != nil {
 		again.err = fmt.Errorf("interrupted in the rollback (%s): %w", inner, again.err)
 	}
-	fail(again, again.err)
+	tried(again)
 	return nil
 }
 

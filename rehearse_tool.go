@@ -24,6 +24,8 @@ type crashingTool struct {
 	struck   bool          // what is scheduled has happened
 	turn     sync.Mutex    // an operation may ask several servers at once
 	stop     chan struct{} // closed to ask for a stop; nil when that was done
+	sent     []dispatch    // each command or document
+	hit      *dispatch     // what met the scheduled fault
 }
 
 // asked asks to stop where that is scheduled.
@@ -53,7 +55,10 @@ func (m *crashingTool) Runner(host string) (sshexec.Runner, error) {
 		return nil, err
 	}
 	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (res sshexec.Result, err error) {
-		died := m.sends(cmd.Fence != nil && cmd.Effect != ReadOnly, func() { res, err = r.Run(ctx, cmd) })
+		died := m.sends(cmd.Fence != nil && cmd.Effect != ReadOnly, func() {
+			m.strike(host, cmd)
+			res, err = r.Run(ctx, cmd)
+		})
 		switch {
 		case errors.Is(died, errLost):
 			lost := sshexec.Result{Outcome: Unknown}
@@ -111,7 +116,10 @@ type crashingConn struct {
 
 // Send sends a document while the tool lives. An error that does not say what became of it counts as unknown.
 func (c *crashingConn) Send(ctx context.Context, d change.Doc) (reply string, err error) {
-	if died := c.tool.sends(d.Effect != ReadOnly, func() { reply, err = c.Conn.Send(ctx, d) }); died != nil {
+	if died := c.tool.sends(d.Effect != ReadOnly, func() {
+		c.tool.sent = append(c.tool.sent, dispatch{})
+		reply, err = c.Conn.Send(ctx, d)
+	}); died != nil {
 		return "", died
 	}
 	return reply, err

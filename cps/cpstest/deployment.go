@@ -245,6 +245,15 @@ const (
 	SucceedsIdly = simhost.SucceedsIdly // exits 0 without having done anything
 )
 
+// Faults makes a deployment an evenkeel.Faulty world.
+func (*Deployment) Faults(cmd sshexec.Cmd) (honest, lies []string) { return simhost.Faults(cmd) }
+
+// Strike has the next command meet a fault.
+func (d *Deployment) Strike(name string) { d.world.Strike(name) }
+
+// Mend gives power back to the machines that lost it, and waits until they are up.
+func (d *Deployment) Mend() { d.world.Mend() }
+
 // Inject plants a fault at a command, counted from 1 over all hosts.
 func (d *Deployment) Inject(f Fault) { d.world.Do(func(s *simhost.State) { s.Inject(f) }) }
 

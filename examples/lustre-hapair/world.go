@@ -313,7 +313,21 @@ type simulated struct{ *lustretest.Pair }
 
 func (s simulated) Clock() evenkeel.Clock { return s.World }
 func (s simulated) Clone() evenkeel.World { return simulated{s.Pair.Clone()} }
-func (s simulated) Hash() string          { return s.EndState() }
+func (s simulated) Hash() string          { return s.Rehearsal().Hash() }
+
+// person plays the operator in the machine room: a rollback has a server switched on again. The deed is the action, and the host behind it.
+func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
+	if id := ask.Action.ID; id == "install" || id == "switch-on" {
+		return cli.HaveDone(ctx, hosts, id+" "+ask.Step.Host)
+	}
+	return nil
+}
+
+// Do does what the operator is prompted for.
+func (s simulated) Do(_ context.Context, deed string) error {
+	action, host, _ := strings.Cut(deed, " ")
+	return s.Attend(action, host)
+}
 
 // Machines are the servers.
 func (s simulated) Machines() []string {

@@ -38,6 +38,9 @@ type world struct{ *simhost.World }
 
 func (w world) Clock() evenkeel.Clock { return w }
 func (w world) Clone() evenkeel.World { return world{w.World.Clone()} }
+func (w world) Fingerprint(without string) string {
+	return w.HashWithout(without)
+}
 func (w world) Check() (err error) {
 	for _, v := range w.Violations() {
 		err = fmt.Errorf("%s", v)

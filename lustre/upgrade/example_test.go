@@ -51,7 +51,7 @@ func ExampleLoad() {
 		return
 	}
 	_, err = evenkeel.Run(context.Background(), runbook, world,
-		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: world, Operator: waiting{clock: world}})
+		evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: world, Operator: &person{w: world}})
 	fmt.Println("error:", err)
 	for _, t := range world.Report().Targets {
 		fmt.Println(t.Label, "is mounted on", strings.Join(t.On, " AND "))

@@ -177,7 +177,7 @@ func TestOfflineFindsWhatIsMounted(t *testing.T) {
 // Each command goes wrong, here and there and in each way: nothing is ever mounted twice, and when the cause is gone the run
 // finishes or waits for the operator.
 func TestOfflineFaults(t *testing.T) {
-	newScene(t, lustretest.Options{}, goOffline).struckThroughout(t, every(t, 500))
+	newScene(t, lustretest.Options{}, goOffline).struckThroughout(t, every(t, 110))
 }
 
 // LUS-045: it is shorter, since both nodes are rebuilt at the same time, and it costs an outage as long as that; the

@@ -117,37 +117,23 @@ func (p *play) sh(host, line string) string {
 	return res.Text()
 }
 
+// machineRoom is a pair with its clock, also as evenkeel.Rehearse takes it.
+type machineRoom interface {
+	Attend(action, host string) error
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
 // person does what is asked, or lets it be done, and waits; after a day and a night without an end the person gives up.
 type person struct {
-	w     *lustretest.Pair
+	w     machineRoom
 	asked int
 }
 
 func (a *person) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
-	a.asked++
-	switch host := ask.Step.Host; {
-	case a.asked > 24*60:
+	if a.asked++; a.asked > 24*60 {
 		return "", evenkeel.NeedsOperator("nothing comes of it: %s", ask.Why)
-	case ask.Action.ID == "switch-on":
-		a.w.Do(func(s *simhost.State) { s.Host(host).PowerOn(s) })
-	case ask.Action.ID == "install" && !a.w.Up(host) && unattended(a.w):
-		if err := a.w.InstallOS(host); err != nil {
-			return "", err
-		}
 	}
-	return "", a.w.Sleep(ctx, time.Minute)
-}
-
-// unattended tells whether no technician comes by himself.
-func unattended(w *lustretest.Pair) bool {
-	before := w.Clone()
-	before.Advance(45 * time.Minute)
-	for _, h := range before.Report().Hosts {
-		if h.Power == "off" {
-			return true
-		}
-	}
-	return false
+	return "", errors.Join(a.w.Attend(ask.Action.ID, ask.Step.Host), a.w.Sleep(ctx, time.Minute))
 }
 
 // every thins a long test out: the whole of it takes minutes, and CI does it.
@@ -211,21 +197,8 @@ func (s *scene) rehearsal(t *testing.T, every int) evenkeel.RehearsalPlan {
 	t.Helper()
 	require.NoError(t, s.reset())
 	return evenkeel.RehearsalPlan{Every: every, Local: s.pair.Config.ArchiveDir, Operator: func(w evenkeel.World) evenkeel.Operator {
-		return waiting{w.Clock(), w}
+		return &person{w: w.(machineRoom)} //nolint:forcetypeassert // it is the pair
 	}}
-}
-
-// waiting is the person who has the technician called and waits, and who switches on again what must not be installed.
-type waiting struct {
-	clock evenkeel.Clock
-	world evenkeel.World
-}
-
-func (w waiting) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error) {
-	if in, ok := w.world.(interface{ Do(func(s *simhost.State)) }); ok && ask.Action.ID == "switch-on" {
-		in.Do(func(s *simhost.State) { s.Host(ask.Step.Host).PowerOn(s) })
-	}
-	return "", w.clock.Sleep(ctx, time.Minute)
 }
 
 // A change of the cluster is fenced on both nodes, in the steps, on the way back, and in what completes an outage.

@@ -84,7 +84,7 @@ func (w *world) Clone() evenkeel.World { return &world{World: w.World.Clone(), s
 
 // Fingerprint is that of the machines and of the set.
 func (w *world) Fingerprint(without string) string {
-	return fmt.Sprint(w.World.Fingerprint(without), w.set.Hash())
+	return fmt.Sprint(w.World.HashWithout(without), w.set.Hash())
 }
 
 // Hash is what the set has in the end.

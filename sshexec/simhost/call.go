@@ -59,6 +59,9 @@ func (c *Call) Path(arg string) string {
 // leaseCost is the virtual time of a command on a lease.
 const leaseCost = 100 * time.Millisecond
 
+// slowness is how much longer a command takes on a slow host.
+const slowness = 20 * time.Second
+
 // defaultTimeLimit bounds a hanging command without a limit of its own.
 const defaultTimeLimit = time.Hour
 
@@ -74,7 +77,12 @@ func (s *State) Run(host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 	}
 	argv := maskArgv(cmd.Argv)
 	s.changes, s.current = nil, h.Name+": "+strings.Join(argv, " ")
-	res, cause := s.perform(h, cmd, job)
+	key := h.Name + "\x00" + strings.Join(cmd.Argv, "\x00")
+	fault := s.faultNow()
+	res, cause := s.perform(h, cmd, job, fault)
+	if cmd.Effect == sshexec.ReadOnly && res.Outcome == sshexec.Exited {
+		res = s.remembered(key, res, fault)
+	}
 	res.Elapsed = s.now.Sub(started)
 	if res.Outcome == sshexec.Exited && !isJob && cmd.Timeout > 0 && res.Elapsed > cmd.Timeout {
 		res.Outcome, res.ExitCode, cause = sshexec.Unknown, 0, context.DeadlineExceeded
@@ -105,8 +113,7 @@ func (s *State) byItself(f func()) {
 }
 
 // perform runs a command, or starts a job, which runs to its end at once.
-func (s *State) perform(h *Host, cmd sshexec.Cmd, job sshexec.SimJob) (sshexec.Result, error) {
-	fault := s.faultNow()
+func (s *State) perform(h *Host, cmd sshexec.Cmd, job sshexec.SimJob, fault FaultKind) (sshexec.Result, error) {
 	if job.Dir != "" && fault == CutMiddle {
 		fault = CutBefore // what was cut off is not started
 	}
@@ -137,7 +144,12 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd, job sshexec.SimJob) (sshexec.R
 		return h.ends(job, sshexec.Result{Outcome: sshexec.Exited}), nil
 	case CutMiddle:
 		stdin = stdin[:len(stdin)/2]
-	case Refused, CutAfter, PowerAfter: // before and after this
+	case Fenced:
+		h.Restart(s)
+		return lost(ErrConnectionLost)
+	case Slow:
+		s.Sleep(slowness)
+	default: // before and after this
 	}
 	h.Lease.Machine = h.machine()
 	res, err, handled := h.Lease.Do(h.Name, cmd)
@@ -159,7 +171,7 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd, job sshexec.SimJob) (sshexec.R
 		if errors.As(err, &ce) {
 			err = ce.Err
 		}
-		return res, err
+		return fault.garbled(res), err
 	}
 	boots := h.Boots
 	handler, cost := s.Registry.find(h, cmd.Argv)
@@ -191,7 +203,7 @@ func (s *State) perform(h *Host, cmd sshexec.Cmd, job sshexec.SimJob) (sshexec.R
 	if cmd.Effect == sshexec.ReadOnly && s.acted {
 		s.Violate("a command declared read-only changed something: %s", strings.Join(s.changes, "; "))
 	}
-	return res, nil
+	return fault.garbled(res), nil
 }
 
 func readInput(in sshexec.Input) (string, error) {

@@ -36,6 +36,7 @@ type State struct {
 	log        []Entry
 	violations []Violation
 	faults     []Fault
+	said       *said    // what looks printed, the last first; shared between clones
 	seq        int      // commands so far
 	changes    []string // what the running command has changed so far
 	current    string   // the running command, for violations

@@ -66,8 +66,8 @@ func (w *World) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Fingerprint is State.HashWithout in hexadecimal: what evenkeel.Fingerprinter asks for.
-func (w *World) Fingerprint(without string) string {
+// HashWithout is State.HashWithout in hexadecimal. A world all of whose state is here can give it as its Fingerprint, by a method of its own.
+func (w *World) HashWithout(without string) string {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	sum := w.s.HashWithout(without)

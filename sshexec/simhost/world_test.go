@@ -309,21 +309,69 @@ func TestFaults(t *testing.T) {
 				switch kind {
 				case simhost.Fails:
 					require.Equal(t, 1, res.ExitCode)
-				case simhost.SucceedsIdly:
+				case simhost.SucceedsIdly, simhost.OutputCut, simhost.OutputEmpty, simhost.OutputStale, simhost.Slow:
 					require.Equal(t, sshexec.Exited, res.Outcome)
 				case simhost.Refused:
 					require.Equal(t, sshexec.NotStarted, res.Outcome)
 				default:
 					require.Equal(t, sshexec.Unknown, res.Outcome)
 				}
-				want := map[simhost.FaultKind]string{simhost.CutAfter: "0123456789", simhost.CutMiddle: "01234", simhost.PowerAfter: "0123456789"}[kind]
+				want := "0123456789"
+				switch kind {
+				case simhost.CutMiddle:
+					want = "01234"
+				case simhost.Fails, simhost.Refused, simhost.CutBefore, simhost.Hangs, simhost.PowerBefore, simhost.SucceedsIdly, simhost.Fenced:
+					want = ""
+				default:
+				}
 				require.Equal(t, want, data)
 				require.Equal(t, want == "", err != nil)
-				require.Equal(t, kind != simhost.PowerBefore && kind != simhost.PowerAfter, up)
+				require.Equal(t, kind != simhost.PowerBefore && kind != simhost.PowerAfter && kind != simhost.Fenced, up)
+				require.Equal(t, kind == simhost.Slow, res.Elapsed > 15*time.Second && kind != simhost.Hangs)
 			})
 			require.Len(t, b.w.Log(), 1)
 		})
 	}
+}
+
+// What a look prints is cut, empty or that of the time before; and every kind can be struck by its name.
+func TestFaultsOfOutput(t *testing.T) {
+	for kind, want := range map[simhost.FaultKind]string{
+		simhost.OutputCut: "new", simhost.OutputEmpty: "", simhost.OutputStale: "before", simhost.SucceedsIdly: "", simhost.Slow: "newest",
+	} {
+		b := newBench(t)
+		r, err := b.w.Runner("a")
+		require.NoError(t, err)
+		look := sshexec.Command(sshexec.ReadOnly, "cat", "/root/x")
+		for _, text := range []string{"before", "newest"} {
+			b.w.Do(func(s *simhost.State) { s.Host("a").MustWrite(s, "/root/x", text, 0o600) })
+			if text == "newest" {
+				b.w.Strike(kind.String())
+			}
+			res, err := r.Run(context.Background(), look)
+			require.NoError(t, err)
+			if text == "newest" {
+				require.Equal(t, want, string(res.Stdout), kind)
+			}
+		}
+		require.Empty(t, b.w.Violations())
+	}
+	honest, lies := simhost.Faults(sshexec.Command(sshexec.ReadOnly, "true"))
+	require.Len(t, append(honest, lies...), len(simhost.FaultKinds)-3, "no input is cut, no empty answer beside the idle one, no lost answer")
+	require.Panics(t, func() { newBench(t).w.Strike("no such fault") })
+}
+
+// Mend gives power back, but to what its own programs halted.
+func TestMend(t *testing.T) {
+	b := newBench(t)
+	b.w.Do(func(s *simhost.State) { s.Host("a").PowerOff(s) })
+	_, _ = b.run("b", "shutdown -h now", "") // the connection is lost
+	b.w.Advance(time.Minute)
+	b.w.Mend()
+	b.w.Do(func(s *simhost.State) {
+		require.True(t, s.Host("a").Reachable())
+		require.Equal(t, simhost.Off, s.Host("b").Power)
+	})
 }
 
 func TestReadOnlyCommandsLeaveTheHashAlone(t *testing.T) {

@@ -367,7 +367,7 @@ func (e *engine) attempt(ctx context.Context, s *Step, phase Phase, a *Action, j
 		case e.opts.Clock.Now().Sub(begin) >= within(a) && again.Else != nil:
 			return obs, looks, answer, again.Else
 		case e.opts.Clock.Now().Sub(begin) >= within(a):
-			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, within(a), again.Reason)
+			return obs, looks, answer, fmt.Errorf("%w of %s: %s", ErrOverdue, printable.Duration(within(a)), again.Reason)
 		}
 		e.waits(s, a, again)
 		e.alarms(s)

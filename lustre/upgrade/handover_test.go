@@ -234,6 +234,9 @@ func TestHandOver(t *testing.T) {
 			n.stopped, n.procs = true,
 				atWork(5, "umount /mnt/MGS")
 		}, enabled: []string{both}, looks: 5},
+		"its cluster stopped, unmounting all": {set: func(n *twoNodes) {
+			n.stopped, n.procs = true, atWork(5, "umount -a -t lustre")
+		}, enabled: []string{both}, looks: 5},
 		"a stranger is mounted": {set: func(n *twoNodes) { n.mounted = func(int) []string { return []string{"/mnt/other"} } },
 			fails: "no target of the plan"},
 		"a look is lost": {set: func(n *twoNodes) { n.lost = 1 }, enabled: []string{both}},

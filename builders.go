@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -37,10 +38,13 @@ func ByHand(id, title, instruction string) Action {
 
 // Rest is a pause of d, on the clock of the run: for what takes its time and shows nowhere. The text says what it waits for.
 func Rest(id, title string, d time.Duration) Action {
-	return Action{ID: id, Takes: Estimate{Most: d, From: "the pauses themselves"}, Paper: []Block{{Script: fmt.Sprintf("sleep %d", int(d.Seconds()))}}, Change: Change{Title: title, Limit: d, Op: &Op{
-		Effect: ReadOnly, Text: "Wait " + d.String() + ".",
+	a := Action{ID: id, Takes: Estimate{Most: d, From: "the pauses themselves"}}
+	a.Paper = []Block{{Script: fmt.Sprintf("sleep %d", int(d.Seconds()))}}
+	a.Change = Change{Title: title, Limit: d, Op: &Op{
+		Effect: ReadOnly, Text: "Wait " + printable.Duration(d) + ".",
 		Do: func(ctx context.Context, at Site) (sshexec.Result, error) { return sshexec.Result{}, at.Sleep(ctx, d) },
-	}}}
+	}}
+	return a
 }
 
 // Prove is a look for a proof, once: what is not there is an error.

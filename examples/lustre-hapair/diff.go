@@ -24,7 +24,8 @@ func diffCommand(a *cli.App) *cobra.Command {
 		Long: `Say in words how two CIBs differ in their meaning, or two backups of servers: the cluster configuration by its meaning, and
 the other files by what happened to them. No content of a file and no secret is shown. Exit status: 0 no difference, 1 they
 differ, 2 a file cannot be read.`,
-		Example: "  TOOL diff before.xml after.xml\n  TOOL diff --output json before.xml after.xml\n  TOOL diff bck-mds1-20260101-220000.tgz bck-mds1-20260201-220000.tgz",
+		Example: "  TOOL diff before.xml after.xml\n  TOOL diff --output json before.xml after.xml\n" +
+			"  TOOL diff bck-mds1-20260101-220000.tgz bck-mds1-20260201-220000.tgz",
 	}, func(_ context.Context, args []string) (int, error) { return diff(a, args[0], args[1], format) })
 	cli.OutputFlag(c, &format, "text", "json", "yaml")
 	cli.JSONFlag(c.Flags())

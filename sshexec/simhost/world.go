@@ -66,7 +66,8 @@ func (w *World) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// HashWithout is State.HashWithout in hexadecimal. A world all of whose state is here can give it as its Fingerprint, by a method of its own.
+// HashWithout is State.HashWithout in hexadecimal. A world all of whose state is here can give it as its Fingerprint, by a
+// method of its own.
 func (w *World) HashWithout(without string) string {
 	w.turn.Lock()
 	defer w.turn.Unlock()

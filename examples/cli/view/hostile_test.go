@@ -39,7 +39,7 @@ var attacks = map[string]string{
 }
 
 // unsafe is what no text may bring to a terminal.
-var unsafe = regexp.MustCompile("[\\x00-\\x08\\x0b-\\x1f\\x7f\\x{80}-\\x{9f}\\x{200b}-\\x{200f}\\x{202a}-\\x{202e}\\x{2060}-\\x{2069}\\x{feff}\\x{ad}\\x{e0041}]")
+var unsafe = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2069}\x{feff}\x{ad}\x{e0041}]`)
 
 // hostile is a run whose every text is the same.
 func hostile(x string) []evenkeel.Event {

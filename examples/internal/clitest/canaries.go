@@ -92,7 +92,8 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 		}
 		return args
 	}
-	run([]int{cli.ExitFailed, cli.ExitHeld}, dir("demo", "-v", "--events", filepath.Join(tmp, "events.jsonl"), "--log-file", filepath.Join(tmp, "run.log"))...)
+	run([]int{cli.ExitFailed, cli.ExitHeld},
+		dir("demo", "-v", "--events", filepath.Join(tmp, "events.jsonl"), "--log-file", filepath.Join(tmp, "run.log"))...)
 	require.True(t, failed.Load(), "no command failed")
 	require.Contains(t, printed.String(), "[redacted]", "what the command printed is told, without the secrets")
 	spite = false

@@ -95,7 +95,7 @@ func TestNoHalfGoesDownWithALoss(t *testing.T) {
 		"the last copy lags": {
 			lagging, "snapshot", "disable-set-1",
 			[]string{
-				"BALANCE:set02 loses its data: without " + sm2 + " none of its 1 current copies", sm1 + " is 1h",
+				"BALANCE:set02 loses its data: without " + sm2 + " none of its 1 current copies", sm1 + " is 1 h",
 				"Wait until a member that stays has caught up",
 			},
 		},

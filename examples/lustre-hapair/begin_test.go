@@ -36,6 +36,9 @@ func renamed(t *testing.T, from, was, dir, is string) {
 			break
 		}
 		require.NoError(t, err)
+		if base := filepath.Base(h.Name); is != was && (base == "evenkeel-manifest.json" || base == "evenkeel-sha256sums.txt") {
+			continue // they would tell when it was taken, and of which server; without them the name does, as for the guide's script
+		}
 		h.Name = strings.Replace(h.Name, was, is, 1)
 		require.NoError(t, w.WriteHeader(h))
 		_, err = io.Copy(w, r)

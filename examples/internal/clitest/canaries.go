@@ -144,6 +144,14 @@ type spiteful struct {
 	refuse func(cmd sshexec.Cmd, in string) (string, bool)
 }
 
+// Do does what the operator of the world inside is asked for.
+func (w spiteful) Do(ctx context.Context, deed string) error {
+	if doer, can := w.SimWorld.(cli.Doer); can {
+		return doer.Do(ctx, deed)
+	}
+	return fmt.Errorf("nobody there can %s", deed)
+}
+
 func (w spiteful) Runner(host string) (sshexec.Runner, error) {
 	r, err := w.SimWorld.Runner(host)
 	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {

@@ -92,12 +92,12 @@ func (b *sheeter) unknown() string {
 	switch {
 	case len(list) == 0:
 		return ""
-	case len(list) == len(b.t.Steps):
-		return "every step"
+	case len(list) > 1 && len(list) == len(b.t.Steps):
+		return "any step"
 	case len(list) > 12:
 		return fmt.Sprintf("%d of them", len(list))
 	}
-	return "steps " + numbers(list)
+	return theSteps(list)
 }
 
 // windowsOf says how often something is suspended, and for how long at most.

@@ -316,6 +316,18 @@ func (t *Timetable) find() {
 	}
 }
 
+// theSteps are steps in a sentence: "step 1", "steps 1, 3 and 5 to 7".
+func theSteps(list []int) string {
+	text := numbers(list)
+	if last := strings.LastIndex(text, ", "); last >= 0 {
+		text = text[:last] + " and " + text[last+2:]
+	}
+	if len(list) == 1 {
+		return "step " + text
+	}
+	return "steps " + text
+}
+
 // numbers are steps by number: "10, 13 to 15".
 func numbers(list []int) string {
 	var words []string

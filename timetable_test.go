@@ -159,6 +159,20 @@ func TestTimetableOfTheUnknown(t *testing.T) {
 	require.Contains(t, text, "Nobody has said when it begins and how long it is.")
 }
 
+// The summary names the steps of which nobody knows the time as a sentence does.
+func TestTheSummaryNamesTheStepsOfUnknownTime(t *testing.T) {
+	for unknown, words := range map[string]string{"2": "step 2", "23": "steps 2 and 3", "234": "steps 2 to 4", "135": "steps 1, 3 and 5",
+		"1456": "steps 1 and 4 to 6", "12456": "steps 1, 2 and 4 to 6", "123456": "any step"} {
+		rb := timedBook(t)
+		for _, number := range unknown {
+			rb.Steps[number-'1'].Takes = evenkeel.Estimate{}
+		}
+		var text strings.Builder
+		require.NoError(t, rb.Markdown(&text))
+		require.Contains(t, text.String(), "(nobody knows the whole time of "+words+") |", unknown)
+	}
+}
+
 func TestTimetableFindings(t *testing.T) {
 	all := func(o evenkeel.TimetableOptions, mend func(*evenkeel.Runbook)) string {
 		rb := timedBook(t)

@@ -72,7 +72,7 @@ func (p packing) writer(w io.Writer) (io.WriteCloser, error) {
 	if level == 0 {
 		level = gzipLevel
 	}
-	if threads == 1 {
+	if p.threads == 1 { // asked for; by itself a machine of one processor writes the same bytes as any other
 		return gzip.NewWriterLevel(w, level)
 	}
 	end := &patient{w: w}

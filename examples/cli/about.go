@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 )
 
 // build are the facts of a build.
@@ -68,28 +65,6 @@ func (a *App) versionCommand() *cobra.Command {
 	})
 	OutputFlag(c, &format, "text", "json", "yaml")
 	return c
-}
-
-// manCommand writes the man pages.
-func (a *App) manCommand() *cobra.Command {
-	return a.Command(&cobra.Command{
-		Use: "man DIR", Short: "Write man pages into a directory", GroupID: groupTool, Args: cobra.ExactArgs(1),
-		Long:    "Write a man page for each command into a directory, which is made if it is not there.",
-		Example: "  TOOL man ./man1 && man -l ./man1/TOOL.1",
-	}, func(_ context.Context, args []string) (int, error) {
-		if err := os.MkdirAll(args[0], 0o755); err != nil {
-			return ExitInput, err
-		}
-		made, err := time.Parse(time.RFC3339, a.build().Time)
-		if err != nil {
-			made = time.Unix(0, 0).UTC() // the same source gives the same pages
-		}
-		header := &doc.GenManHeader{Section: "1", Source: a.Name + " " + a.Version, Manual: a.Name, Date: &made}
-		if err := doc.GenManTree(a.Root(), header, args[0]); err != nil {
-			return ExitFailed, err
-		}
-		return ExitDone, nil
-	})
 }
 
 // completionCommand writes a shell's completion script.

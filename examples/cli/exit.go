@@ -19,7 +19,7 @@ const (
 	ExitStopped = 4
 )
 
-// exitCodes say what each exit code means; "help exit-codes" and README show them.
+// exitCodes say what each exit code means; "help exit-codes", the man pages and README show them.
 var exitCodes = []string{
 	ExitDone:    "the job is done; what was looked at is fine",
 	ExitFailed:  "it stopped at an error, and the journal knows where; of `inspect` and `plan -o window`: something was found",

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +23,35 @@ func TestExitCodesAreDocumented(t *testing.T) {
 	for code, what := range exitCodes {
 		require.Contains(t, string(raw), fmt.Sprintf("\n| %d | %s |\n", code, what))
 		require.Contains(t, out.String(), fmt.Sprintf("\n  %d  %s\n", code, strings.ReplaceAll(what, "`", "")))
+	}
+}
+
+// Every man page has the same table, between what comes before it in a manual and what comes after it.
+func TestManPagesHaveTheExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	require.Equal(t, ExitDone, testApp(io.Discard, io.Discard).Main([]string{"man", dir}))
+	pages, err := filepath.Glob(filepath.Join(dir, "*.1"))
+	require.NoError(t, err)
+	require.Greater(t, len(pages), 15)
+	require.NotContains(t, pages, filepath.Join(dir, "tool-exit-codes.1"))
+	heading := regexp.MustCompile(`(?m)^\.SH (.+)$`)
+	order := []string{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLE", "SEE ALSO"}
+	for _, name := range pages {
+		raw, err := os.ReadFile(name)
+		require.NoError(t, err)
+		page := string(raw)
+		at, found := -1, map[string]int{}
+		for _, m := range heading.FindAllStringSubmatch(page, -1) {
+			i := slices.Index(order, m[1])
+			require.Greater(t, i, at, "%s: %s", name, m[1])
+			at, found[m[1]] = i, found[m[1]]+1
+		}
+		require.Equal(t, 1, found["EXIT STATUS"], name)
+		require.Equal(t, 1, found["SEE ALSO"], name)
+		for code, what := range exitCodes {
+			what = strings.NewReplacer("`", "", "-", `\-`).Replace(what)
+			require.Equal(t, 1, strings.Count(page, fmt.Sprintf("\n.TP\n\\fB%d\\fP\n%s\n", code, what)), "%s: %d", name, code)
+		}
 	}
 }
 

@@ -344,3 +344,15 @@ func ExampleWrite() {
 	fmt.Println(err, strings.Contains(b.String(), "<h1>Patch the web server</h1>"), strings.Contains(b.String(), "<script"))
 	// Output: <nil> true false
 }
+
+// The timeline is wider than a telephone: it can be scrolled by keyboard, and headings leave no level out.
+func TestThePageByKeyboard(t *testing.T) {
+	text, _ := written(t, book("word"), options("word"))
+	require.Contains(t, text, `role="group" aria-label="Timeline" tabindex="0">`)
+	require.Contains(t, text, "[tabindex]:focus-visible")
+	last := byte('0')
+	for _, m := range regexp.MustCompile(`<h([1-6])`).FindAllStringSubmatch(text, -1) {
+		require.LessOrEqual(t, m[1][0], last+1, "h%s after h%c", m[1], last)
+		last = m[1][0]
+	}
+}

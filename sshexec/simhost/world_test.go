@@ -151,8 +151,8 @@ func TestComparing(t *testing.T) {
 	require.Equal(t, "./sub/y\n", string(res.Stdout))
 	require.Equal(t, 1, must(b.run("a", "cmp /root/was/sub/y /root/is/sub/y", "")).ExitCode)
 	b.fails("a", "cmp /root/is/x /root/is/sub", 2)
-	require.Equal(t, "active\n", b.ok("a", "systemctl is-active sshd"))
-	require.Empty(t, b.ok("a", "systemctl --quiet is-active sshd"))
+	require.Equal(t, "active\n", b.ok("b", "systemctl is-active sshd"))
+	require.Empty(t, b.ok("b", "systemctl --quiet is-active sshd"))
 	require.Contains(t, b.fails("a", "find /root ! -name x", 1), "negated")
 }
 

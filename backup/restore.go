@@ -12,8 +12,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
-// Operation is one command of a restore, as data: what a reviewer reads is what runs. An operation that is not
-// idempotent has one proof, by exit status.
+// Operation is one command of a restore, as data: what a reviewer reads is what runs. One that restores a file, a
+// directory or a service has one proof, by exit status, that its command took effect, and prints no content of a file;
+// one that is not idempotent, too. Neighbours with the same proof are proven together, once the last of them has run.
 type Operation struct {
 	change.Change
 	Group  Group        // the part of the restore that it belongs to
@@ -172,7 +173,7 @@ func copyFile(group Group, dir, name, ref, note string) Operation {
 		Change: change.Change{
 			Title:  "Restore " + name,
 			Cmd:    sshexec.Command(sshexec.Mutating, "cp", dir+name, path.Dir(name)+"/."),
-			Repeat: op.Idempotent, Ref: ref, Note: note,
+			Repeat: op.Idempotent, Proof: sameFile(dir, name), Ref: ref, Note: note,
 		},
 	}
 }
@@ -284,7 +285,7 @@ func overlay(dir, name string, line int, note string) []Operation {
 			Change: change.Change{
 				Title:  "Restore " + name,
 				Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", dir+name, name),
-				Repeat: op.Idempotent, Ref: ref(line + 1), Note: note,
+				Repeat: op.Idempotent, Proof: sameTree(dir, name), Ref: ref(line + 1), Note: note,
 			},
 		},
 	}
@@ -334,13 +335,14 @@ func restoreNTP(dir string, line int) []Operation {
 			Undo: undo("systemctl", "disable", "ntpd"),
 			Change: change.Change{
 				Title: "Start NTP at boot", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "enable", "ntpd"),
-				Repeat: op.Idempotent, Ref: ref(line + 6),
+				Repeat: op.Idempotent, Proof: unit("is-enabled", "ntpd", "ntpd starts at boot"), Ref: ref(line + 6),
 			},
 		},
 		{
 			Undo: undo("systemctl", "stop", "ntpd"),
 			Change: change.Change{
-				Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"), Repeat: op.Idempotent, Ref: ref(line + 7),
+				Title: "Start NTP", Cmd: sshexec.Command(sshexec.Mutating, "systemctl", "start", "ntpd"),
+				Repeat: op.Idempotent, Proof: unit("is-active", "ntpd", "ntpd runs"), Ref: ref(line + 7),
 			},
 		},
 	}
@@ -365,7 +367,7 @@ func restoreAgent(dir string, line int, selinux bool) []Operation {
 		Change: change.Change{
 			Title:  "Restore the agent's configuration, certificates and targets",
 			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-a", dir+store, path.Dir(store)+"/."),
-			Repeat: op.Idempotent, Ref: ref(line),
+			Repeat: op.Idempotent, Proof: sameTree(dir, store), Ref: ref(line),
 		},
 	}}
 	if selinux {

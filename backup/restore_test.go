@@ -91,7 +91,7 @@ func TestRestoreOperationsAreComplete(t *testing.T) {
 			require.NotEmpty(t, o.Ref)
 			require.NotEqual(t, op.RepeatUnset, o.Repeat)
 			require.NotEqual(t, o.Undo == nil, o.NoUndo == "", "%s: an undo, or the reason why there is none", o.Title)
-			if o.Repeat != op.Idempotent {
+			if program := o.Cmd.Argv[0]; o.Repeat != op.Idempotent || program == "cp" || program == "systemctl" && o.Cmd.Argv[1] != "restart" {
 				require.Len(t, o.Proof, 1, o.Title)
 				require.Equal(t, sshexec.ReadOnly, o.Proof[0].Cmd.Effect)
 				require.NotEmpty(t, o.Proof[0].Text)
@@ -178,7 +178,9 @@ func TestRestoreSSHSurvivesInterruption(t *testing.T) {
 		}
 		run := func(cmd sshexec.Cmd) bool {
 			cmd = cmd.Expand(here)
-			return exec.Command(cmd.Argv[0], cmd.Argv[1:]...).Run() == nil
+			c := exec.Command(cmd.Argv[0], cmd.Argv[1:]...)
+			c.Dir = cmd.Dir
+			return c.Run() == nil
 		}
 		do := func(o backup.Operation) {
 			require.True(t, run(o.Cmd), "%s", o.Cmd)
@@ -204,5 +206,63 @@ func TestRestoreSSHSurvivesInterruption(t *testing.T) {
 		require.Equal(t, "old", read("/root/.ssh/authorized_keys"))
 		require.Equal(t, "new", read("/root/.ssh.inst/authorized_keys"))
 		require.NoDirExists(t, root+"/root/.ssh/.ssh")
+	}
+}
+
+// Whatever a copy is to restore, its proof fails before it and holds after it, by the real programs; it holds where the system has
+// more, and prints nothing that is in a file.
+func TestProofsOfCopies(t *testing.T) {
+	for _, o := range backup.RestoreServer(tree, backup.RestoreOptions{}) {
+		if o.Cmd.Argv[0] != "cp" || !strings.HasPrefix(o.Title, "Restore ") {
+			continue
+		}
+		t.Run(o.Title, func(t *testing.T) {
+			root := t.TempDir()
+			put := func(name, content string) {
+				require.NoError(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
+				require.NoError(t, os.WriteFile(root+name, []byte(content), 0o600))
+			}
+			run := func(cmd sshexec.Cmd) sshexec.Result {
+				cmd = cmd.Expand(func(s string) string {
+					if strings.HasPrefix(s, "/") {
+						return root + s
+					}
+					return s
+				})
+				c := exec.Command(cmd.Argv[0], cmd.Argv[1:]...)
+				c.Dir = cmd.Dir
+				out, err := c.CombinedOutput()
+				require.NotContains(t, string(out), "secret")
+				if err != nil && c.ProcessState == nil {
+					return sshexec.Result{ExitCode: 127}
+				}
+				return sshexec.Result{ExitCode: c.ProcessState.ExitCode(), Stdout: out}
+			}
+			proven := func() error { return o.Proof[0].Read(run(o.Proof[0].Cmd)) }
+			require.NoError(t, os.MkdirAll(filepath.Dir(root+o.Reads), 0o755))
+			require.Error(t, proven(), "there is no backup")
+			files := []string{o.Reads}
+			if o.Cmd.Argv[1] != tree+o.Reads || o.Reads == "/var/lib/chroma" { // a directory
+				files = []string{o.Reads + "/key", o.Reads + "/sub/other key"}
+			}
+			for _, f := range files {
+				put(tree+f, "secret of the backup")
+			}
+			require.Error(t, proven(), "nothing is there")
+			require.Zero(t, run(o.Cmd).ExitCode)
+			require.NoError(t, proven())
+			last := files[len(files)-1]
+			put(last, "another secret")
+			require.Error(t, proven(), "a file differs")
+			put(last, "")
+			require.Error(t, proven(), "a file is empty")
+			require.NoError(t, os.Remove(root+last))
+			require.Error(t, proven(), "a file is missing")
+			put(last, "secret of the backup")
+			if len(files) > 1 {
+				put(o.Reads+"/of the system", "secret")
+			}
+			require.NoError(t, proven())
+		})
 	}
 }

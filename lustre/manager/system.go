@@ -2,7 +2,6 @@ package manager
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
@@ -103,18 +102,7 @@ func (m *Manager) restore() evenkeel.Step {
 	}
 	actions = append(actions, steps.Restore([]backup.Operation{backup.Extract(target, "/root")}, all)...)
 	actions[len(actions)-1].Ref = "lustre:110"
-	ops := m.restores()
-	for i, a := range steps.Restore(ops, all) {
-		actions = append(actions, a)
-		if len(a.Cmd.Argv) == 3 && a.Cmd.Argv[0] == "cp" { // at once: a package that is installed later may add an account
-			actions = append(actions, m.same(a.ID+"-same", ops[i].Reads))
-		}
-	}
-	if !slices.Contains(m.Config.Skip, "ntp") {
-		actions = append(actions, shows(evenkeel.Look("ntp-runs", "Verify that NTP runs", "systemctl", "is-active", "ntpd").
-			From("lustre:162").
-			Expecting("active", evenkeel.Says("active")), "", "active"))
-	}
+	actions = append(actions, steps.Restore(m.restores(), all)...)
 	return evenkeel.Step{
 		ID: "restore", Title: "Restore the configuration of the system", Host: m.Config.Host, Ref: "lustre:106",
 		Needs:   []evenkeel.FactKey{m.archiveName, m.archivePath, m.archiveSum},

@@ -459,6 +459,8 @@ func runFind(c *Call) int {
 		depth, least       = -1, 0
 		remove             bool
 		run, matches       []string // -exec PROGRAM… {} +
+		tests              []findTest
+		print              bool
 	)
 	for i := 0; i < len(c.Args); i++ {
 		arg, next := c.Args[i], ""
@@ -488,14 +490,26 @@ func runFind(c *Call) int {
 		case "-printf":
 			format = next
 		case "-exec":
-			end := slices.Index(c.Args[i:], "+")
-			if end < 3 || c.Args[i+end-1] != "{}" {
+			end := slices.IndexFunc(c.Args[i:], func(arg string) bool { return arg == "+" || arg == ";" })
+			switch {
+			case end > 1 && c.Args[i+end] == ";":
+				tests = append(tests, findTest{c.Args[i+1 : i+end], i > 0 && c.Args[i-1] == "!"})
+			case end < 3 || c.Args[i+end-1] != "{}":
 				return c.Fail(1, "find: missing argument to '-exec'")
+			default:
+				run = c.Args[i+1 : i+end-1]
 			}
-			run = c.Args[i+1 : i+end-1]
 			i += end
 			continue
-		case "-print", "-xdev":
+		case "!":
+			if next != "-exec" {
+				return c.Fail(1, "find: only -exec is negated here, and not '%s'", next)
+			}
+			continue
+		case "-print":
+			print = true
+			continue
+		case "-xdev":
 			continue
 		case "-print0":
 			format = `%p\0`
@@ -531,6 +545,9 @@ func runFind(c *Call) int {
 			if ok, err := path.Match(name, path.Base(p)); name != "" && (!ok || err != nil) {
 				continue
 			}
+			if !c.passes(tests, root+rel) {
+				continue
+			}
 			if remove {
 				if err := c.Host.Remove(c.State, p); err != nil {
 					status = c.Fail(1, "find: cannot delete '%s': %v", root+rel, err)
@@ -539,6 +556,9 @@ func runFind(c *Call) int {
 			}
 			if run != nil {
 				matches = append(matches, root+rel)
+				if print {
+					c.Printf("%s\n", root+rel)
+				}
 				continue
 			}
 			if format == "" {
@@ -556,6 +576,28 @@ func runFind(c *Call) int {
 		}
 	}
 	return status
+}
+
+// findTest is `-exec PROGRAM… ;` of find: true where the program succeeds, or, after "!", where it does not.
+type findTest struct {
+	argv []string
+	not  bool
+}
+
+func (c *Call) passes(tests []findTest, name string) bool {
+	for _, t := range tests {
+		argv := slices.Clone(t.argv)
+		for i := range argv {
+			argv[i] = strings.ReplaceAll(argv[i], "{}", name)
+		}
+		exit, out, errs := c.Invoke("", argv...)
+		c.Printf("%s", out)
+		c.Err.WriteString(errs)
+		if (exit == 0) == t.not {
+			return false
+		}
+	}
+	return true
 }
 
 func runStat(c *Call) int {

@@ -38,6 +38,9 @@ func runSystemctl(c *Call) int {
 	for _, unit := range units {
 		status = max(status, c.systemctl(verb, strings.TrimSuffix(unit, ".service"), f.has("", "now")))
 	}
+	if strings.HasPrefix(verb, "is-") && f.has("q", "quiet") {
+		c.Out.Reset()
+	}
 	return status
 }
 

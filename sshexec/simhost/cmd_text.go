@@ -20,6 +20,7 @@ func addTextPrograms(r *Registry) {
 	r.Command("dd", 0, runDd)
 	r.Script(sshexec.PrivateFile("").Argv[2], 0, runPrivateFile)
 	r.Command("sha256sum", 0, runSha256sum)
+	r.Command("cmp", 0, runCmp)
 	r.Command("test", 0, runTest)
 	r.Command("[", 0, runTest)
 	r.Command("od", 0, runOd)
@@ -261,6 +262,39 @@ func (c *Call) test(args []string) (holds, ok bool) {
 		}
 	}
 	return false, false
+}
+
+// runCmp is `cmp [-s] A B`.
+func runCmp(c *Call) int {
+	f, err := parseFlags(c.Args, "s", "", "silent", "quiet")
+	if err != nil || len(f.rest) != 2 {
+		return c.Fail(2, "cmp: missing operand")
+	}
+	quiet := f.has("s", "silent") || f.has("", "quiet")
+	var data [2]string
+	for i, arg := range f.rest {
+		if data[i], err = c.read(arg); err != nil {
+			if !quiet {
+				c.Fail(2, "cmp: %s: %v", arg, err)
+			}
+			return 2
+		}
+	}
+	short := min(len(data[0]), len(data[1]))
+	at := 0
+	for at < short && data[0][at] == data[1][at] {
+		at++
+	}
+	switch {
+	case at == len(data[0]) && at == len(data[1]):
+		return 0
+	case quiet:
+	case at == short:
+		c.Fail(1, "cmp: EOF on %s", f.rest[map[bool]int{true: 0, false: 1}[len(data[0]) == short]])
+	default:
+		c.Printf("%s %s differ: byte %d, line %d\n", f.rest[0], f.rest[1], at+1, 1+strings.Count(data[0][:at], "\n"))
+	}
+	return 1
 }
 
 // runOd prints four-byte words in hexadecimal, low byte first, as `od -An -tx` does.

@@ -119,6 +119,45 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, "via\n", b.ok("a", "ls /root/real"))
 }
 
+// cmp tells by its exit status, find by what -exec says of each file, and a quiet systemctl by nothing else.
+func TestComparing(t *testing.T) {
+	b := newBench(t)
+	b.ok("a", "mkdir -p /root/was/sub /root/is")
+	for name, text := range map[string]string{"was/x": "same\n", "was/sub/y": "old\n", "is/more": "more\n"} {
+		_, err := b.run("a", "tee /root/"+name, text)
+		require.NoError(t, err)
+	}
+	const missing = "find /root/was -type f ! -exec cmp -s {} /root/is/{} ; -print -exec false {} +"
+	require.Empty(t, b.fails("a", "cmp -s /root/was/x /root/is/x", 2))
+	require.Contains(t, b.fails("a", "cmp /root/was/x /root/is/x", 2), "cmp: /root/is/x: No such file")
+	b.fails("a", missing, 1)
+	b.ok("a", "cp -aT /root/was /root/is")
+	b.ok("a", "cmp /root/was/x /root/is/x")
+	b.fails("a", missing, 1) // {} is the whole name: /root/is/root/was/x
+	there := func() (sshexec.Result, error) {
+		r, err := b.w.Runner("a")
+		require.NoError(t, err)
+		cmd := sshexec.Command(sshexec.ReadOnly, strings.Fields(strings.Replace(missing, "/root/was", ".", 1))...)
+		cmd.Dir = "/root/was"
+		return r.Run(t.Context(), cmd)
+	}
+	_, err := there()
+	require.NoError(t, err)
+	_, err = b.run("a", "tee /root/is/sub/y", "other\n")
+	require.NoError(t, err)
+	res, err := there()
+	require.Error(t, err)
+	require.Equal(t, 1, res.ExitCode)
+	require.Equal(t, "./sub/y\n", string(res.Stdout))
+	require.Equal(t, 1, must(b.run("a", "cmp /root/was/sub/y /root/is/sub/y", "")).ExitCode)
+	b.fails("a", "cmp /root/is/x /root/is/sub", 2)
+	require.Equal(t, "active\n", b.ok("b", "systemctl is-active sshd"))
+	require.Empty(t, b.ok("b", "systemctl --quiet is-active sshd"))
+	require.Contains(t, b.fails("a", "find /root ! -name x", 1), "negated")
+}
+
+func must(res sshexec.Result, _ error) sshexec.Result { return res }
+
 func TestTarMakesARealArchive(t *testing.T) {
 	b := newBench(t)
 	b.ok("a", "mkdir -p /var/lib/chroma/targets")

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // BootIDCommand prints the boot id of a machine.
@@ -59,7 +61,8 @@ func BootProbe(before evenkeel.Fact[string], silent evenkeel.ProbeResult) evenke
 	}
 }
 
-// Restore turns the operations of a restore into actions.
+// Restore turns the operations of a restore into actions: each command, and right behind it a look for its proof; a
+// package that is installed later may change a file again. The proof of an action has its ID and "-proof".
 func Restore(ops []backup.Operation, keep func(backup.Group) bool) []evenkeel.Action {
 	var actions []evenkeel.Action
 	for i, o := range ops {
@@ -68,13 +71,34 @@ func Restore(ops []backup.Operation, keep func(backup.Group) bool) []evenkeel.Ac
 		}
 		a := evenkeel.Action{ID: fmt.Sprintf("%s-%d", o.Group, i+1),
 			Change: evenkeel.Change{Title: o.Title, Ref: o.Ref, Note: o.Note, Cmd: o.Cmd, Repeat: o.Repeat}}
-		if len(o.Proof) > 0 {
+		if len(o.Proof) > 0 && o.Repeat != evenkeel.Idempotent {
 			p := evenkeel.ExitProbe(o.Proof[0].Text, o.Proof[0].Cmd)
 			a.Probe = &p
 		}
 		actions = append(actions, a)
+		if len(o.Proof) > 0 && (i+1 == len(ops) || !sameProof(o, ops[i+1])) {
+			actions = append(actions, proven(a, o.Proof[0]))
+		}
 	}
 	return actions
+}
+
+// sameProof tells whether one look proves two operations.
+func sameProof(a, b backup.Operation) bool {
+	return len(b.Proof) > 0 && a.Proof[0].Cmd.Dir == b.Proof[0].Cmd.Dir && slices.Equal(a.Proof[0].Cmd.Argv, b.Proof[0].Cmd.Argv)
+}
+
+// proven is the look that wants an action to have taken effect, by the exit status of the proof.
+func proven(done evenkeel.Action, p change.Proof) evenkeel.Action {
+	a := evenkeel.Prove(done.ID+"-proof", "Verify that "+p.Text, p).From(done.Ref)
+	a.Paper = []evenkeel.Block{{Script: evenkeel.Typed(p.Cmd) + " && echo it is so", Shows: []string{"it is so"}}}
+	seen := a.Expect.Check
+	return a.Expecting(p.Text, func(o evenkeel.Observed) error {
+		if err := seen(o); err != nil {
+			return fmt.Errorf("the command of %q succeeded, and nothing proves that it did it: %w. Type it by hand, and resume", done.Title, err)
+		}
+		return nil
+	})
 }
 
 // Upload copies a file of the operator's machine onto a host and reads it back: one operation, so that a copy that did

@@ -62,9 +62,21 @@ type site struct {
 	cib     func(nodes [2]string, targets []Target) string
 }
 
-func (s site) auth(ctx context.Context) error {
-	return run(ctx, s.nodes[0], standin.HaclusterPassword+"\n", "pcs", "host", "auth", s.nodes[0].Short(),
-		s.nodes[1].Short(), "-u", "hacluster")
+// auth asks more than once: on a busy machine a pcsd that says it is ready may not answer yet.
+func (s site) auth(ctx context.Context) (err error) {
+	for range 5 {
+		err = run(ctx, s.nodes[0], standin.HaclusterPassword+"\n", "pcs", "host", "auth", s.nodes[0].Short(),
+			s.nodes[1].Short(), "-u", "hacluster")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(3 * time.Second):
+		}
+	}
+	return err
 }
 
 func (s site) setup(ctx context.Context) error {

@@ -164,9 +164,14 @@ func still(e evenkeel.Event, d *doing) []line {
 
 // suspended is what Ctrl-Z means now.
 func (m *model) suspended(now time.Time) line {
-	text := "SUSPENDED: nothing goes on until the shell's fg"
+	text := "SUSPENDED: the tool does nothing until you type fg. A command that has begun on a machine goes on there"
 	for _, w := range m.windows {
-		text += fmt.Sprintf("; %s: window %s stays open, %s left", rule(&w), printable.Line(w.ID), words(m.since[w.ID].Add(w.Limit).Sub(now)))
+		left := m.since[w.ID].Add(w.Limit).Sub(now)
+		says := words(left) + " left"
+		if left < 0 {
+			says = "OVERDUE by " + words(-left)
+		}
+		text += fmt.Sprintf("; %s: window %s stays open, %s", rule(&w), printable.Line(w.ID), says)
 	}
 	return line{at: now, mark: markAlarm, text: text}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // Screen is what a live view draws on.
@@ -35,11 +36,13 @@ const lowest = 10
 // Live shows a run on a terminal. It changes no mode of the terminal, neither the echo nor the cursor's: a tool that is killed leaves
 // nothing to be mended. What is typed lands in an empty row below the block.
 type Live struct {
-	screen Screen
-	mu     sync.Mutex
-	m      *model
-	wanted bool  // the block is to be there
-	show   *show // nil while it is not
+	screen  Screen
+	signals sync.Once
+	print   sync.Mutex // held while lines go to the block's program, and while that ends; taken before mu
+	mu      sync.Mutex
+	m       *model
+	wanted  bool  // the block is to be there
+	show    *show // nil while it is not
 }
 
 // show is the block while it is there.
@@ -78,11 +81,13 @@ func (l *Live) Event(e evenkeel.Event) {
 
 // above prints above the block, or simply prints where there is none.
 func (l *Live) above(show *show, text string) {
+	l.print.Lock()
+	defer l.print.Unlock()
 	if show != nil {
 		select {
-		case <-show.over: // the program has failed; the run goes on without it
+		case <-show.over: // it was taken away, or the program has failed; the run goes on without it
 		default:
-			show.program.Println(text)
+			show.program.Send(tea.Println(text)())
 			return
 		}
 	}
@@ -106,21 +111,30 @@ func (l *Live) put() {
 	s := &show{over: make(chan struct{})}
 	s.program = tea.NewProgram(&drawing{live: l}, tea.WithOutput(fromTheLeft{l.screen.W}), tea.WithInput(nil), tea.WithoutSignalHandler(),
 		tea.WithWindowSize(width, height), tea.WithColorProfile(colorprofile.ANSI), tea.WithFPS(20))
-	forget := signals(func() {
-		width, height := l.screen.Size()
-		s.program.Send(tea.WindowSizeMsg{Width: width, Height: height})
-	}, l.suspend)
+	l.signals.Do(func() { onSignals(l.resized, l.suspend) })
 	s.stop = func() {
 		s.program.Quit()
 		<-s.over
-		forget()
-		_, _ = io.WriteString(l.screen.W, "\r"+ansi.EraseScreenBelow)
+		if l.screen.Behind == nil || !l.screen.Behind() {
+			_, _ = io.WriteString(l.screen.W, "\r"+ansi.EraseScreenBelow)
+		}
 	}
 	go func() {
 		defer close(s.over)
 		_, _ = s.program.Run()
 	}()
 	l.show = s
+}
+
+// resized tells the block of the terminal's size.
+func (l *Live) resized() {
+	l.mu.Lock()
+	show := l.show
+	l.mu.Unlock()
+	if show != nil {
+		width, height := l.screen.Size()
+		show.program.Send(tea.WindowSizeMsg{Width: width, Height: height})
+	}
 }
 
 // fromTheLeft begins each write at the left edge, where the cursor rests: what was typed has moved it.
@@ -136,11 +150,16 @@ func (l *Live) room(height int) bool {
 	return height >= lowest && (l.screen.Behind == nil || !l.screen.Behind())
 }
 
+// stuck tells whether nobody reads the terminal now.
+func (l *Live) stuck() bool { return l.screen.Stuck != nil && l.screen.Stuck() }
+
 // Hide takes the block away.
 func (l *Live) Hide() { l.hide(false) }
 
 // hide takes the block away, and tells whether it was there. A wanted one comes back.
 func (l *Live) hide(wanted bool) bool {
+	l.print.Lock()
+	defer l.print.Unlock()
 	l.mu.Lock()
 	show := l.show
 	l.show, l.wanted = nil, l.wanted && wanted
@@ -154,24 +173,34 @@ func (l *Live) hide(wanted bool) bool {
 
 // suspend is Ctrl-Z: it says what that means and stops the tool, with the terminal as it was. When the tool goes on, so does the block.
 func (l *Live) suspend() {
-	if !l.hide(true) {
-		return
+	if l.hide(true) {
+		l.say(l.m.suspended)
+		defer func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.wanted {
+				l.put()
+			}
+		}()
 	}
-	now := time.Now()
+	if !stopItself() {
+		l.say(func(now time.Time) line {
+			return line{at: now, mark: markAlarm, text: "Not suspended: no shell here could take the tool up again. The run goes on"}
+		})
+	}
+}
+
+// say prints a line of the time that it is.
+func (l *Live) say(what func(now time.Time) line) {
+	width, _ := l.screen.Size()
+	l.mu.Lock()
+	now := l.m.last
 	if l.screen.Now != nil {
 		now = l.screen.Now()
 	}
-	width, _ := l.screen.Size()
-	l.mu.Lock()
-	said := l.m.suspended(now)
+	said := what(now)
 	l.mu.Unlock()
 	l.above(nil, said.rows(width, l.m.opts.glyphs()))
-	stopItself()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.wanted {
-		l.put()
-	}
 }
 
 // Serving says what serves where, as it was last seen; empty where nothing was seen.
@@ -209,7 +238,7 @@ func (d *drawing) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		d.width, d.height = msg.Width, msg.Height
 	case tick:
-		if d.ticks++; d.ticks%5 == 0 { // what was typed, or sent to every terminal, may have spoilt it
+		if d.ticks++; d.repaints() {
 			return d, tea.Batch(d.Init(), tea.ClearScreen)
 		}
 		return d, d.Init()
@@ -217,10 +246,13 @@ func (d *drawing) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return d, nil
 }
 
+// repaints tells whether the whole terminal is drawn anew now, since what was typed, or sent to every terminal, may have spoilt the block.
+func (d *drawing) repaints() bool { return d.ticks%5 == 0 && d.live.room(d.height) && !d.live.stuck() }
+
 // View draws the block; while nobody reads, the last one stays.
 func (d *drawing) View() tea.View {
 	l := d.live
-	if l.screen.Stuck != nil && l.screen.Stuck() {
+	if l.stuck() {
 		return draws(d.shown)
 	}
 	l.mu.Lock()
@@ -255,7 +287,7 @@ func (l line) rows(width int, g *glyphs) string {
 	}
 	first := " " + l.at.Format("15:04:05") + "  "
 	if l.mark == markStep {
-		return paint(strong, ansi.Truncate(first+text, width, g.dots))
+		return paint(strong, ansi.Truncate(first+printable.Line(text), width, g.dots))
 	}
 	room := max(10, width-len(indent)-1)
 	if gap := room - ansi.StringWidth(text) - len(took); l.mark == markDone && gap > 0 {

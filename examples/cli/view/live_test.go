@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -123,11 +124,56 @@ func TestLiveWithoutRoom(t *testing.T) {
 // What Ctrl-Z says: what stays open, and how long it may.
 func TestSuspended(t *testing.T) {
 	m := newModel(Options{})
-	require.Equal(t, "SUSPENDED: nothing goes on until the shell's fg", m.suspended(night).text)
+	const says = "SUSPENDED: the tool does nothing until you type fg. A command that has begun on a machine goes on there"
+	require.Equal(t, says, m.suspended(night).text)
 	s := stories()["window"]
 	for _, e := range s.all {
 		m.take(e)
 	}
-	require.Equal(t, "SUSPENDED: nothing goes on until the shell's fg; OUTAGE: window switch-over stays open, 9 m 55 s left",
-		m.suspended(s.now).text)
+	require.Equal(t, says+"; OUTAGE: window switch-over stays open, 9 m 55 s left", m.suspended(s.now).text)
+	require.Equal(t, says+"; OUTAGE: window switch-over stays open, OVERDUE by 5 s", m.suspended(s.now.Add(10*time.Minute)).text)
+}
+
+// The terminal is drawn anew from time to time, and never while somebody else has it, nor while nobody reads.
+func TestLiveRepaints(t *testing.T) {
+	yes := func() bool { return true }
+	for name, tt := range map[string]struct {
+		screen   Screen
+		height   int
+		repaints bool
+	}{
+		"alone": {height: 24, repaints: true}, "low": {height: 3},
+		"behind": {screen: Screen{Behind: yes}, height: 24}, "stuck": {screen: Screen{Stuck: yes}, height: 24},
+	} {
+		d := &drawing{live: NewLive(tt.screen, Options{}), height: tt.height, ticks: 5}
+		require.Equal(t, tt.repaints, d.repaints(), name)
+		d.ticks = 6
+		require.False(t, d.repaints(), name)
+	}
+}
+
+// A line that comes while the block is taken away, again and again, is neither lost nor waited for.
+func TestLiveLosesNoLine(t *testing.T) {
+	out := &tube{}
+	l := NewLive(Screen{W: out, Size: at(80, 24)}, Options{})
+	const lines = 200
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		for i := range lines {
+			l.Event(evenkeel.Event{Kind: evenkeel.EventNote, Time: night, Text: fmt.Sprintf("note %d.", i)})
+		}
+	}()
+	for on := true; on; {
+		l.Show()
+		l.Hide()
+		select {
+		case <-shown:
+			on = false
+		default:
+		}
+	}
+	for i := range lines {
+		require.Contains(t, out.text(), fmt.Sprintf("note %d.", i))
+	}
 }

@@ -1,6 +1,9 @@
 package backup
 
 import (
+	"bytes"
+	"fmt"
+
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
@@ -27,6 +30,18 @@ func unit(verb, name, means string) []change.Proof {
 	return proof(means, sshexec.Command(sshexec.ReadOnly, "systemctl", "--quiet", verb, name))
 }
 
+// proof is by the exit status, and by silence: what prints something beside a 0 is not understood.
 func proof(means string, look sshexec.Cmd) []change.Proof {
-	return []change.Proof{change.ByExit(means, look)}
+	p := change.ByExit(means, look)
+	byExit := p.Check
+	p.Check = func(o change.Observed) error {
+		if err := byExit(o); err != nil {
+			return err
+		}
+		if len(bytes.TrimSpace(o.Stdout)) > 0 {
+			return fmt.Errorf("%s prints something, and should say nothing where it is so: %s", look.Argv[0], means)
+		}
+		return nil
+	}
+	return []change.Proof{p}
 }

@@ -17,12 +17,17 @@ type Estimate struct {
 	From        string        // the place in the guide, or the journals of earlier runs
 	// Part says that it is known of a part of the step alone: the whole takes longer, and nobody knows by how much.
 	Part bool
+	// Guessed says that nobody has said or measured it: what is counted from it is called guessed, and whether a run fits
+	// into a window by it is a finding.
+	Guessed bool
 }
 
 func (e Estimate) known() bool { return e.Most > 0 }
 
 // span is what a plan counts: the upper number.
-func (e Estimate) span() Span { return Span{For: e.Most, AtLeast: e.Part || !e.known()} }
+func (e Estimate) span() Span {
+	return Span{For: e.Most, AtLeast: e.Part || !e.known(), Guessed: e.Guessed}
+}
 
 func (e Estimate) String() string {
 	if !e.known() {
@@ -58,11 +63,11 @@ func Guess(a *Action) Estimate {
 	case a.Detached, a.Expect.Awaits, a.Cmd.Timeout > 30*time.Minute, a.Manual == "" && a.Limit > 0 && a.effect() == ReadOnly:
 		return Estimate{}
 	case a.Manual != "":
-		return Estimate{Least: 2 * time.Minute, Most: 10 * time.Minute, From: from}
+		return Estimate{Least: 2 * time.Minute, Most: 10 * time.Minute, From: from, Guessed: true}
 	case a.effect() == ReadOnly:
-		return Estimate{Least: time.Second, Most: 3 * time.Second, From: from}
+		return Estimate{Least: time.Second, Most: 3 * time.Second, From: from, Guessed: true}
 	}
-	return Estimate{Least: time.Second, Most: 10 * time.Second, From: from}
+	return Estimate{Least: time.Second, Most: 10 * time.Second, From: from, Guessed: true}
 }
 
 // takes is what is known of the step's time: what it says itself, or the sum of what its actions say.
@@ -75,7 +80,7 @@ func (s *Step) takes() Estimate {
 	for _, list := range [][]Action{s.Actions, s.Verify} {
 		for i := range list {
 			e := list[i].Takes
-			sum.Part = sum.Part || e.Part || !e.known()
+			sum.Part, sum.Guessed = sum.Part || e.Part || !e.known(), sum.Guessed || e.Guessed
 			sum.Least, sum.Most = sum.Least+cmp.Or(e.Least, e.Most), sum.Most+e.Most
 			if e.known() && !slices.Contains(from, e.From) {
 				from = append(from, e.From)
@@ -94,22 +99,31 @@ func (s *Step) takes() Estimate {
 type Span struct {
 	For     time.Duration
 	AtLeast bool // something in it is unknown, or has no limit, and was counted as nothing
+	Guessed bool // something in it is a guess
 }
 
-func (s Span) plus(o Span) Span { return Span{s.For + o.For, s.AtLeast || o.AtLeast} }
+func (s Span) plus(o Span) Span {
+	return Span{s.For + o.For, s.AtLeast || o.AtLeast, s.Guessed || o.Guessed}
+}
 
 // beside is how long two take that begin at the same time.
-func (s Span) beside(o Span) Span { return Span{max(s.For, o.For), s.AtLeast || o.AtLeast} }
+func (s Span) beside(o Span) Span {
+	return Span{max(s.For, o.For), s.AtLeast || o.AtLeast, s.Guessed || o.Guessed}
+}
 
-// String is the time in words: "2 h", "at least 2 h", or "unknown" where nothing of it is known.
+// String is the time in words: "2 h", "at least 2 h", "2 h (guessed)", or "unknown" where nothing of it is known.
 func (s Span) String() string {
-	switch {
-	case s.AtLeast && s.For == 0:
+	if s.AtLeast && s.For == 0 {
 		return "unknown"
-	case s.AtLeast:
-		return "at least " + inWords(s.For)
 	}
-	return inWords(s.For)
+	text := inWords(s.For)
+	if s.AtLeast {
+		text = "at least " + text
+	}
+	if s.Guessed {
+		text += " (guessed)"
+	}
+	return text
 }
 
 // limit is the time as a limit in words.
@@ -120,12 +134,13 @@ func (s Span) limit() string {
 	return inWords(s.For)
 }
 
-// MarshalJSON is {"seconds": 7200, "at_least": true}.
+// MarshalJSON is {"seconds": 7200, "at_least": true}, with "guessed": true where something in it is a guess.
 func (s Span) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Seconds float64 `json:"seconds"`
 		AtLeast bool    `json:"at_least"`
-	}{s.For.Seconds(), s.AtLeast})
+		Guessed bool    `json:"guessed,omitempty"`
+	}{s.For.Seconds(), s.AtLeast, s.Guessed})
 }
 
 // MarshalJSON has seconds, and nothing where nobody knows.
@@ -138,7 +153,8 @@ func (e Estimate) MarshalJSON() ([]byte, error) {
 		Most  float64 `json:"most_seconds"`
 		From  string  `json:"from"`
 		Part  bool    `json:"part,omitempty"`
-	}{e.Least.Seconds(), e.Most.Seconds(), e.From, e.Part})
+		Guess bool    `json:"guessed,omitempty"`
+	}{e.Least.Seconds(), e.Most.Seconds(), e.From, e.Part, e.Guessed})
 }
 
 // inWords is a time for the reader, rounded up: to seconds, and from an hour on to minutes.

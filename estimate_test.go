@@ -1,6 +1,7 @@
 package evenkeel_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -53,6 +54,33 @@ func TestGuess(t *testing.T) {
 	}
 	rest := evenkeel.Rest("f", "Wait", time.Minute)
 	require.Equal(t, time.Minute, rest.Takes.Most)
+}
+
+// A time that rests on a guess is called guessed wherever it is told, and whether a run fits by it is a finding; what is stated is not.
+func TestGuessesAreCalledGuesses(t *testing.T) {
+	rb := &evenkeel.Runbook{Name: "book", Title: "A book", Steps: []evenkeel.Step{
+		{ID: "see", Title: "See", Host: "h", Actions: []evenkeel.Action{evenkeel.Look("a", "See", "true")}},
+		{ID: "do", Title: "Do", Host: "h", Actions: []evenkeel.Action{evenkeel.Do("b", "Do", "x")}, Undo: []evenkeel.Action{evenkeel.Do("c", "Undo", "y")}},
+	}}
+	rb.Estimate(evenkeel.Guess)
+	in := evenkeel.TimetableOptions{Within: time.Hour}
+	table, text := timetable(t, rb, in)
+	require.Equal(t, evenkeel.Span{For: 13 * time.Second, Guessed: true}, table.Total)
+	require.Contains(t, text, "takes      13 s (guessed), as expected")
+	require.Contains(t, text, "begin      at the latest: 0:59:47 (guessed)")
+	require.Contains(t, table.Findings, "that the run fits into the maintenance window of 1 h rests on guesses: its time is 13 s (guessed). "+
+		"State what you know of the steps, or give the journal of an earlier run")
+	require.Len(t, table.Findings, 2)
+	require.Contains(t, table.Findings[1], "that a rollback from these steps ends within the maintenance window rests on guesses: ")
+	raw, err := json.Marshal(table.Total)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"seconds": 13, "at_least": false, "guessed": true}`, string(raw))
+
+	in.Stated = map[string]time.Duration{"see": time.Minute, "do": time.Minute, "book-rollback/undo-do": time.Minute}
+	table, text = timetable(t, rb, in)
+	require.Equal(t, evenkeel.Span{For: 2 * time.Minute}, table.Total)
+	require.NotContains(t, text, "guess")
+	require.Empty(t, table.Findings)
 }
 
 // What is expected to be down is said by name: how often, and for how long each time.

@@ -141,6 +141,11 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if len(plan.Kinds) == 0 {
 		plan.Kinds = append(slices.Clone(scheduleKinds), RollbackFrom)
 	}
+	if _, ok := world.(Faulty); !ok {
+		if i := slices.IndexFunc(plan.Kinds, func(k ScheduleKind) bool { return k == AnyFault || k.fault() }); i >= 0 {
+			return nil, fmt.Errorf("a rehearsal of the kind %q needs a world that is Faulty, and this one is not", plan.Kinds[i])
+		}
+	}
 	r := &rehearsal{rb: rb, plan: plan, before: world.Hash()}
 	local, err := treeOf(plan.Local)
 	if err != nil {

@@ -50,7 +50,10 @@ func TestFaultsAreAskedFor(t *testing.T) {
 	one := ends(t, "s1[a.safe]", newTrapWorld(nil), "breaks")
 	require.Len(t, one, 1)
 	require.NotEmpty(t, one["breaks"])
-	require.Empty(t, ends(t, "s1[a.safe]", newToyWorld(), evenkeel.AnyFault), "a world that knows none")
+	for _, kind := range []evenkeel.ScheduleKind{evenkeel.AnyFault, "breaks", "crash before a comand"} {
+		_, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, "s1[a.safe]"), newToyWorld(), evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{kind}})
+		require.ErrorContains(t, err, "needs a world that is Faulty", "it knows none: nothing would be tried")
+	}
 }
 
 // A change that succeeded idly, and of which nobody looks what it did, is a false "done".

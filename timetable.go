@@ -295,8 +295,11 @@ func (t *Timetable) find() {
 	case t.Total.AtLeast:
 		add("nobody knows whether the run fits into the maintenance window of %s: its time is %s, and of %d of its "+
 			"%s it is not known", inWords(t.Within), t.Total, len(t.Unknown), printable.Count(len(t.Steps), "step"))
+	case t.Total.Guessed:
+		add("that the run fits into the maintenance window of %s rests on guesses: its time is %s. State what you know of the steps, or "+
+			"give the journal of an earlier run", inWords(t.Within), t.Total)
 	}
-	var late, unknown []int
+	var late, unknown, guesses []int
 	for i, back := range t.TurnBacks {
 		g := t.groups[i]
 		switch {
@@ -305,7 +308,12 @@ func (t *Timetable) find() {
 			late = append(late, back.Number)
 		case back.Takes.AtLeast || g.begins.AtLeast || g.takes.AtLeast:
 			unknown = append(unknown, back.Number)
+		case back.Takes.Guessed || g.begins.Guessed || g.takes.Guessed:
+			guesses = append(guesses, back.Number)
 		}
+	}
+	if len(guesses) > 0 {
+		add("that a rollback from these steps ends within the maintenance window rests on guesses: %s", numbers(guesses))
 	}
 	if len(unknown) > 0 {
 		add("nobody knows whether a rollback from these steps ends within the maintenance window: %s", numbers(unknown))

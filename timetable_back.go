@@ -179,11 +179,19 @@ func (t *Timetable) latest(before Span) string {
 	case before.AtLeast && before.For == 0:
 		return "unknown"
 	case t.End != nil:
-		return mark(before, "before ") + t.End.Add(-before.For).Format(clockTime)
+		return mark(before, "before ") + t.End.Add(-before.For).Format(clockTime) + guessed(before)
 	case t.Within > 0:
-		return mark(before, "before ") + offset(t.Within-before.For)
+		return mark(before, "before ") + offset(t.Within-before.For) + guessed(before)
 	}
 	return before.String() + " before the end"
+}
+
+// guessed is the word for a time that rests on guesses.
+func guessed(s Span) string {
+	if s.Guessed {
+		return " (guessed)"
+	}
+	return ""
 }
 
 // mark is a word for what is not known as a whole.

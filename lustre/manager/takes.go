@@ -10,7 +10,7 @@ import (
 // repositories or the load of a database takes, nobody knows before.
 func (m *Manager) takes(a *evenkeel.Action) evenkeel.Estimate {
 	guess := func(least, most time.Duration, of string) evenkeel.Estimate {
-		return evenkeel.Estimate{Least: least, Most: most, From: "a guess: " + of}
+		return evenkeel.Estimate{Least: least, Most: most, From: "a guess: " + of, Guessed: true}
 	}
 	switch {
 	case a.ID == "install" && a.Manual != "":

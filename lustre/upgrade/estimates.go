@@ -3,6 +3,7 @@ package upgrade
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -53,7 +54,7 @@ func (t Target) name() string {
 // move is how long a target is down when it moves: what was measured on a pair in containers, with disks that are quick to
 // mount. The cluster itself gives up after the timeouts of its operations.
 func (p *Pair) move() evenkeel.Estimate {
-	e := evenkeel.Estimate{Least: 3 * time.Second, Most: 10 * time.Second,
+	e := evenkeel.Estimate{Guessed: true, Least: 3 * time.Second, Most: 10 * time.Second,
 		From: "a guess: until it is mounted again, without its recovery, on a test pair of 3 to 64 targets"}
 	if most := p.gaveUp(); most > 0 {
 		e.Most = min(e.Most, most)
@@ -88,7 +89,7 @@ func (p *Pair) gaveUp() (most time.Duration) {
 // estimate is what is known of an action's time.
 func (p *Pair) estimate(a *evenkeel.Action) evenkeel.Estimate {
 	guess := func(least, most time.Duration, of string) evenkeel.Estimate {
-		return evenkeel.Estimate{Least: least, Most: most, From: "a guess: " + of}
+		return evenkeel.Estimate{Least: least, Most: most, From: "a guess: " + of, Guessed: true}
 	}
 	switch {
 	case a.ID == "install" && a.Manual != "":
@@ -103,14 +104,19 @@ func (p *Pair) estimate(a *evenkeel.Action) evenkeel.Estimate {
 	case a.ID == "upload", a.ID == "backup" && len(a.Makes) > 0:
 		return guess(5*time.Second, 2*time.Minute, "a backup that is copied")
 	case len(a.Cmd.Argv) > 0 && a.Cmd.Argv[0] == "yum":
-		return guess(time.Minute, 5*time.Minute, "an installation of packages, modules built")
-	case slices.Equal(a.Cmd.Argv, recoveryStatus) && a.Expect.Tell != nil: // it waits for a target that has moved
-		return evenkeel.Estimate{Least: time.Second, Most: min(5*time.Minute, p.Config.Recovery),
-			From: "Lustre's recovery_time_soft, 5 m unless another is set, is how long a target waits for clients that do not come back"}
+		if slices.ContainsFunc(a.Cmd.Argv, func(word string) bool { return strings.HasPrefix(word, "lustre") }) {
+			return guess(5*time.Minute, 40*time.Minute, "Lustre installed, and its modules built")
+		}
+		return guess(time.Minute, 5*time.Minute, "an installation of packages")
+	case slices.Equal(a.Cmd.Argv, recoveryStatus) && a.Expect.Tell != nil, a.ID == "recovering": // of targets that have moved
+		return evenkeel.Estimate{Least: time.Second, Most: p.Config.Recovery,
+			From: "the recovery of the targets: seconds where every client comes back, and the limit after which the operator is asked where not"}
+	case a.Limit == p.Config.Outage:
+		return guess(time.Second, 10*time.Second, "a wait for a cluster that has something to do, on a test pair")
 	case a.Limit == startLimit:
 		return evenkeel.Estimate{Least: 2 * time.Second, Most: 30 * time.Second,
 			From: `the guide: a cluster comes up in "a few seconds" (lustre:924), and waits 20 s for a second node that is not there (H5)`}
-	case a.Limit == p.Config.Outage, a.Limit == placeLimit, a.Limit > 0 && !changes(*a):
+	case a.Limit == placeLimit, a.Limit > 0 && !changes(*a):
 		return guess(time.Second, 10*time.Second, "a wait for a cluster that has something to do, on a test pair")
 	}
 	return evenkeel.Estimate{}

@@ -62,29 +62,22 @@ func TestConfigInit(t *testing.T) {
 		dir, into := filepath.Join(above, "in"), filepath.Join(above, "config.yaml")
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		c.lay(above, dir)
-		code, out := clitest.Here(app, "config", "init", "--dir", dir, "--into", into)
-		require.NotContains(t, out, "canary", name)
+		text := clitest.Initialised(t, app, name, dir, into, c.refused)
 		if c.refused != "" {
-			require.Equal(t, cli.ExitInput, code, "%s: %s", name, out)
-			require.Contains(t, out, c.refused, name)
-			require.NoFileExists(t, into, name)
 			continue
 		}
-		require.Equal(t, cli.ExitDone, code, "%s: %s", name, out)
-		text, err := os.ReadFile(into)
-		require.NoError(t, err)
 		if c.deploy {
 			require.Contains(t, string(text), "\n  deploy_dir: "+dir+"\n", name)
 		} else {
 			require.Contains(t, string(text), "\n  hosts_csv: "+filepath.Join(above, c.hosts)+"\n", name)
 		}
 		require.Contains(t, string(text), "\n  mongo_config: "+filepath.Join(above, c.mongo)+"\n", name)
-		_, out = clitest.Here(app, "config", "check", "--config", into)
+		_, out := clitest.Here(app, "config", "check", "--config", into)
 		require.NotRegexp(t, `there is no key|another kind|a value is missing|mongo_config|hosts_csv|deploy_dir`, out, name)
 
 		text = append(text, "# mine\n"...)
 		require.NoError(t, os.WriteFile(into, text, 0o600))
-		code, out = clitest.Here(app, "config", "init", "--dir", dir, "--into", into)
+		code, out := clitest.Here(app, "config", "init", "--dir", dir, "--into", into)
 		require.Equal(t, cli.ExitInput, code, "%s: %s", name, out)
 		again, err := os.ReadFile(into)
 		require.NoError(t, err)

@@ -90,29 +90,22 @@ func TestConfigInit(t *testing.T) {
 		dir, into := filepath.Join(above, "in"), filepath.Join(above, "config.yaml")
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		c.lay(dir)
-		code, out := clitest.Here(app, "config", "init", "--dir", dir, "--into", into)
-		require.NotContains(t, out, "canary", name)
+		text := clitest.Initialised(t, app, name, dir, into, c.refused)
 		if c.refused != "" {
-			require.Equal(t, cli.ExitInput, code, "%s: %s", name, out)
-			require.Contains(t, out, c.refused, name)
-			require.NoFileExists(t, into, name)
 			continue
 		}
-		require.Equal(t, cli.ExitDone, code, "%s: %s", name, out)
-		text, err := os.ReadFile(into)
-		require.NoError(t, err)
 		require.Contains(t, string(text), "\n    backup: "+filepath.Join(dir, c.node1+".tgz")+"\n", name)
 		require.Contains(t, string(text), "\n    backup: "+filepath.Join(dir, backup2+".tgz")+"\n", name)
 		require.Less(t, strings.Index(string(text), "/"+c.node1), strings.Index(string(text), "/"+backup2), "in the order of their names")
 
 		// all that is wrong with it is what the operator has to fill in
-		_, out = clitest.Here(app, "config", "check", "--config", into)
+		_, out := clitest.Here(app, "config", "check", "--config", into)
 		require.NotRegexp(t, `there is no key|another kind|a value is missing|backup:`, out, name)
 		require.Contains(t, out, "password_file", name)
 
 		text = append(text, "# mine\n"...)
 		require.NoError(t, os.WriteFile(into, text, 0o600))
-		code, out = clitest.Here(app, "config", "init", "--dir", dir, "--into", into)
+		code, out := clitest.Here(app, "config", "init", "--dir", dir, "--into", into)
 		require.Equal(t, cli.ExitInput, code, "%s: %s", name, out)
 		again, err := os.ReadFile(into)
 		require.NoError(t, err)

@@ -226,3 +226,21 @@ func fieldComments(t *testing.T, in reflect.Type) map[string]string {
 	require.NotEmpty(t, found, "%s has no fields in %s", in, dir)
 	return found
 }
+
+// Initialised has config init write a configuration for what is in a directory, and returns it. Where it must refuse, it says so in the
+// given words, and nothing is written. Whatever holds the word "canary" is not shown.
+func Initialised(t *testing.T, app func() *cli.App, name, dir, into, refused string) []byte {
+	t.Helper()
+	code, out := Here(app, "config", "init", "--dir", dir, "--into", into)
+	require.NotContains(t, out, "canary", name)
+	if refused != "" {
+		require.Equal(t, cli.ExitInput, code, "%s: %s", name, out)
+		require.Contains(t, out, refused, name)
+		require.NoFileExists(t, into, name)
+		return nil
+	}
+	require.Equal(t, cli.ExitDone, code, "%s: %s", name, out)
+	text, err := os.ReadFile(into)
+	require.NoError(t, err)
+	return text
+}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -35,13 +36,25 @@ func (n *node) install(release wire.Release) error {
 		return err
 	}
 	err := n.furnish(o.Root, release)
-	if err = errors.Join(err, syscall.Unmount(o.Root, 0)); err != nil {
+	if err = errors.Join(err, unmount(o.Root)); err != nil {
 		return fmt.Errorf("cannot install %s: %w", n.Name, err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.release = release
 	return nil
+}
+
+// unmount waits out a program that is being started for the other node: until it runs, it holds the files that were open
+// here when it was forked.
+func unmount(dir string) error {
+	var err error
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err = syscall.Unmount(dir, 0); !errors.Is(err, syscall.EBUSY) {
+			return err
+		}
+	}
+	return err
 }
 
 // systems are what the releases differ in besides the stand-ins' furniture.

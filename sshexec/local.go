@@ -75,7 +75,7 @@ func (l Local) run(parent context.Context, cmd Cmd) (Result, error) {
 	if sudo != nil {
 		stderr = sudo.stderr(stderr)
 	}
-	res, err := p.wait(ctx, collect(cmd, p.stdout, stderr), endGroup)
+	res, err := p.wait(ctx, collect(cmd, p.stdout, stderr, p.arrived), endGroup)
 	if res, err, ok := fenced(fence, res); ok {
 		return res, err
 	}
@@ -192,6 +192,18 @@ func (p *process) wait(ctx context.Context, out *outputs, endGroup func(*process
 		cause = err
 	}
 	return res, cause
+}
+
+// arrived waits until what the command wrote is read: the pipes are empty.
+func (p *process) arrived(stop <-chan struct{}) bool {
+	for holds(p.stdout) || holds(p.stderr) {
+		select {
+		case <-stop:
+			return false
+		case <-time.After(pollTime):
+		}
+	}
+	return true
 }
 
 // endGroup ends the process group of a command that belongs to this user.

@@ -20,4 +20,6 @@ func groupAlive(*exec.Cmd) bool { return false }
 
 func signalOf(*os.ProcessState) string { return "" }
 
+func holds(*os.File) bool { return false }
+
 func lockFile(*os.File) error { return nil }

@@ -57,5 +57,19 @@ func signalOf(s *os.ProcessState) string {
 	return ""
 }
 
+// holds tells whether a pipe holds something that nobody has read yet.
+func holds(pipe *os.File) bool {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return false
+	}
+	poll := []unix.PollFd{{Events: unix.POLLIN}}
+	err = raw.Control(func(fd uintptr) {
+		poll[0].Fd = int32(fd) //nolint:gosec // a file descriptor is a small number
+		_, _ = unix.Poll(poll, 0)
+	})
+	return err == nil && poll[0].Revents&unix.POLLIN != 0
+}
+
 // lockFile waits for the file's lock, which ends with the file's closing.
 func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX) }

@@ -13,7 +13,8 @@ import (
 
 const (
 	// quietTime is how long the output of a command that has exited may stay silent before it counts as complete. It
-	// matters only where a daemon was started that keeps the output open, as old init scripts do.
+	// matters only where a daemon was started that keeps the output open, as old init scripts do. A command that only
+	// reads starts none: its output is complete when it ends, and at no other time.
 	quietTime = time.Second
 	// termGrace is how long a cancelled command has to end after SIGTERM, and killGrace how long to wait for the news of
 	// its end after SIGKILL.
@@ -50,11 +51,15 @@ func contextCause(ctx context.Context) error {
 type outputs struct {
 	stdout, stderr *sink
 	done           chan struct{} // closed when both streams have ended
+	toTheEnd       bool          // only their end makes them complete
+	// arrived returns true when all is here that was on its way when it was called, false when it cannot be known, and
+	// does so at the latest when its argument is closed.
+	arrived func(stop <-chan struct{}) bool
 }
 
 // newOutputs takes the output as the command wants it.
 func newOutputs(cmd Cmd) *outputs {
-	o := &outputs{stdout: newSink(cmd.Stdout), stderr: newSink(nil), done: make(chan struct{})}
+	o := &outputs{stdout: newSink(cmd.Stdout), stderr: newSink(nil), done: make(chan struct{}), toTheEnd: cmd.Effect == ReadOnly}
 	if cmd.Plain {
 		o.stdout.plain, o.stderr.plain = &controlStripper{}, &controlStripper{}
 	}
@@ -65,9 +70,10 @@ func newOutputs(cmd Cmd) *outputs {
 	return o
 }
 
-// collect reads the output until it ends.
-func collect(cmd Cmd, stdout, stderr io.Reader) *outputs {
+// collect reads the output until it ends. For arrived see [outputs].
+func collect(cmd Cmd, stdout, stderr io.Reader, arrived func(stop <-chan struct{}) bool) *outputs {
 	o := newOutputs(cmd)
+	o.arrived = arrived
 	var ended atomic.Int32
 	read := func(s *sink, r io.Reader) {
 		if s.readFrom(r); ended.Add(1) == 2 {
@@ -86,23 +92,58 @@ func (o *outputs) wait(exited, stop <-chan struct{}) bool {
 	case <-stop:
 		return false
 	}
-	quiet := time.NewTimer(quietTime)
-	defer quiet.Stop()
-	for {
-		select {
-		case <-o.done:
-			return true
-		case <-stop:
-			return false
-		case <-quiet.C:
-			left := quietTime - min(o.stdout.quiet(), o.stderr.quiet())
-			if left <= 0 {
-				return true
+	silent := make(chan struct{})
+	if !o.toTheEnd {
+		over := make(chan struct{})
+		defer close(over)
+		go func() {
+			if o.silence(over) {
+				close(silent)
 			}
-			quiet.Reset(left)
+		}()
+	}
+	select {
+	case <-o.done:
+	case <-silent:
+	case <-stop:
+		return false
+	}
+	return true
+}
+
+// silence waits until nothing is on its way any more and nothing has come for quietTime. Silence alone proves nothing:
+// the connection may stand still, or this program.
+func (o *outputs) silence(over <-chan struct{}) bool {
+	pause := func(d time.Duration) bool {
+		select {
+		case <-over:
+			return false
+		case <-time.After(d):
+			return true
+		}
+	}
+	for {
+		before := o.reads()
+		if !pause(quietTime) {
+			return false
+		}
+		if o.busy() || o.reads() != before {
+			continue
+		}
+		if !o.arrived(over) || !pause(quietTime/10) { // what has arrived has yet to be read
+			return false
+		}
+		if !o.busy() && o.reads() == before {
+			return true
 		}
 	}
 }
+
+// reads grows with everything that is read.
+func (o *outputs) reads() int64 { return o.stdout.reads.Load() + o.stderr.reads.Load() }
+
+// busy tells whether something that was read is being passed on.
+func (o *outputs) busy() bool { return o.stdout.reads.Load()%2 != 0 || o.stderr.reads.Load()%2 != 0 }
 
 // waitAtMost is wait with a time limit in place of a channel.
 func (o *outputs) waitAtMost(exited <-chan struct{}, limit time.Duration) bool {
@@ -130,30 +171,19 @@ func (o *outputs) finish(res *Result) error {
 
 // sink takes one stream to its end, whatever happens to the writer behind it: a stream that nobody reads would stop the command.
 type sink struct {
-	to      io.Writer        // nil: keep
-	plain   *controlStripper // nil: as it comes
-	lines   *lineSplitter    // nil: no observer
-	turn    chan struct{}
-	closed  bool
-	kept    bytes.Buffer
-	cut     bool
-	failed  error
-	last    atomic.Int64 // Unix nanoseconds of the last bytes
-	writing atomic.Bool
+	to     io.Writer        // nil: keep
+	plain  *controlStripper // nil: as it comes
+	lines  *lineSplitter    // nil: no observer
+	turn   chan struct{}
+	closed bool
+	kept   bytes.Buffer
+	cut    bool
+	failed error
+	reads  atomic.Int64 // twice the number of reads, and one more while what came is passed on
 }
 
 func newSink(to io.Writer) *sink {
-	s := &sink{to: to, turn: make(chan struct{}, 1)}
-	s.last.Store(time.Now().UnixNano())
-	return s
-}
-
-// quiet is how long no bytes have come.
-func (s *sink) quiet() time.Duration {
-	if s.writing.Load() {
-		return 0
-	}
-	return time.Since(time.Unix(0, s.last.Load()))
+	return &sink{to: to, turn: make(chan struct{}, 1)}
 }
 
 // buffers are for copying: a short command would spend more time on three new ones than on itself.
@@ -166,10 +196,9 @@ func (s *sink) readFrom(r io.Reader) {
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
-			s.writing.Store(true)
+			s.reads.Add(1)
 			s.take(buf[:n])
-			s.last.Store(time.Now().UnixNano())
-			s.writing.Store(false)
+			s.reads.Add(1)
 		}
 		if err != nil {
 			return

@@ -29,7 +29,7 @@ type Result struct {
 	Signal    string        // the signal's name without SIG, when Outcome is Signalled
 	Stdout    []byte        // captured output; the tail is cut off at CaptureLimit, and then Truncated says so
 	Stderr    []byte        // captured errors; likewise
-	Truncated bool          // the output was longer than what was kept
+	Truncated bool          // the output is not whole: it was longer than what is kept, or the connection was lost under it
 	Elapsed   time.Duration // from sending the command to its end
 	Ending    Ending        // what became of the processes of a command that was cancelled
 	HostKey   string        // the fingerprint of the host key of the connection that the command ran on; empty where there is none

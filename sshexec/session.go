@@ -45,12 +45,13 @@ type session struct {
 	conn   *connection
 	ch     ssh.Channel
 	exited chan struct{} // closed when the end of the command is known, or can no longer become known
+	closed chan struct{} // closed when the session is, by the host or with the connection
 	status Result        // the end, to be read after exited
 }
 
 // newSession listens on a channel; release is called when it is closed by both sides.
 func newSession(conn *connection, ch ssh.Channel, requests <-chan *ssh.Request, release func()) *session {
-	s := &session{conn: conn, ch: ch, exited: make(chan struct{}), status: Result{Outcome: Unknown}}
+	s := &session{conn: conn, ch: ch, exited: make(chan struct{}), closed: make(chan struct{}), status: Result{Outcome: Unknown}}
 	go s.listen(requests, release)
 	return s
 }
@@ -83,7 +84,7 @@ func (s *session) perform(parent context.Context, cmd Cmd, mark string, endGroup
 	res, err := s.start(ctx, text, in, cancel)
 	switch {
 	case err == nil:
-		res, err = s.wait(ctx, collect(cmd, s.ch, stderr), endGroup)
+		res, err = s.wait(ctx, collect(cmd, s.ch, stderr, s.arrived), endGroup)
 	case res.Outcome == Unknown && ctx.Err() != nil && endGroup != nil:
 		found, lost := endGroup()
 		res.Ending = endingOf(found, lost, false)
@@ -263,6 +264,38 @@ func (s *session) feed(in io.Reader, cancel context.CancelCauseFunc) {
 	_ = s.ch.CloseWrite()
 }
 
+// arrived waits for the answer to a question that the host gets after the command: what the host sent before has come by
+// then. Any answer will do.
+func (s *session) arrived(stop <-chan struct{}) bool {
+	answered := make(chan error, 1)
+	go func() {
+		_, _, err := s.conn.ssh.SendRequest("keepalive@openssh.com", true, nil)
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		return err == nil
+	case <-stop:
+	case <-s.conn.done:
+	}
+	return false
+}
+
+// cut tells whether it was the loss of the connection that ended the session's output. x/crypto does not tell it from an
+// end by the host; but it answers when the host closes a session, and lets nothing be sent on one that is closed.
+func (s *session) cut() bool {
+	select {
+	case <-s.closed:
+	case <-time.After(quietTime): // the host has not closed it yet
+		return s.conn.line.ended.Load()
+	}
+	if s.conn.line.ended.Load() {
+		return true
+	}
+	_, err := s.ch.SendRequest("keepalive@openssh.com", false, nil)
+	return !errors.Is(err, io.EOF)
+}
+
 // wait waits for the end of the command, or makes an end of it.
 func (s *session) wait(ctx context.Context, out *outputs, endGroup func() (Result, error)) (Result, error) {
 	var (
@@ -300,6 +333,12 @@ func (s *session) wait(ctx context.Context, out *outputs, endGroup func() (Resul
 	if err := out.finish(&res); cause == nil {
 		cause = err
 	}
+	if cause == nil && isClosed(out.done) && s.cut() {
+		res.Truncated = true
+		if out.toTheEnd { // nothing was changed, and what was asked for is not known
+			res.Outcome, cause = Unknown, ErrDisconnected
+		}
+	}
 	return res, cause
 }
 
@@ -321,6 +360,7 @@ func (s *session) listen(requests <-chan *ssh.Request, release func()) {
 	if !known {
 		close(s.exited)
 	}
+	close(s.closed)
 	release()
 }
 

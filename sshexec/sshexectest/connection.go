@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -68,7 +69,9 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 	var (
 		started bool
 		cancel  = func() {}
+		left    = make(chan struct{}) // closed when the client has closed the session
 	)
+	defer close(left)
 	for r := range requests {
 		ok := false
 		switch r.Type {
@@ -107,7 +110,7 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 			cancel = stop
 			s.wg.Go(func() {
 				defer stop()
-				s.run(ctx, conn, ch, msg.Line)
+				s.run(ctx, conn, ch, msg.Line, left)
 			})
 			continue
 		case "subsystem":
@@ -146,10 +149,10 @@ func (s *Server) serveSession(conn *ssh.ServerConn, ch ssh.Channel, requests <-c
 }
 
 // run runs the command and tells the client its end.
-func (s *Server) run(ctx context.Context, conn *ssh.ServerConn, ch ssh.Channel, line string) {
+func (s *Server) run(ctx context.Context, conn *ssh.ServerConn, ch ssh.Channel, line string, left <-chan struct{}) {
 	req := Request{User: conn.User(), Line: line, Stdin: ch, Stdout: ch, Stderr: ch.Stderr()}
 	var late, lateErr bytes.Buffer
-	if s.fault().Reorder {
+	if f := s.fault(); f.Reorder || f.CutOutput || f.Late > 0 {
 		req.Stdout, req.Stderr = &late, &lateErr
 	}
 	exit := s.cfg.Handler(ctx, req)
@@ -170,8 +173,19 @@ func (s *Server) run(ctx context.Context, conn *ssh.ServerConn, ch ssh.Channel, 
 			_, _ = ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(exit.Code)}))
 		}
 	}
+	if f.CutOutput {
+		_ = conn.Close()
+		return
+	}
+	select {
+	case <-time.After(f.Late):
+	case <-ctx.Done():
+	}
 	_, _ = ch.Stderr().Write(lateErr.Bytes())
 	_, _ = ch.Write(late.Bytes())
+	if exit.Rest != nil {
+		exit.Rest(left)
+	}
 	_ = ch.Close()
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -52,6 +53,10 @@ type Exit struct {
 	Code   int
 	Signal string // a signal's name without SIG, when one ended the command
 	Drop   bool   // the connection is cut instead: nobody will know how the command ended
+
+	// Rest passes on what is written after the command's end was told, until nobody can write any more or left is closed;
+	// the session stays until then. nil where all is written.
+	Rest func(left <-chan struct{})
 }
 
 // Faults are the ways in which the server misbehaves. They apply to what happens after SetFaults.
@@ -68,7 +73,11 @@ type Faults struct {
 	IgnoreSignals  bool // do not pass signals on, as OpenSSH before 7.9
 	StallRequests  bool // do not answer keep-alives
 	Reorder        bool // tell a command's end first, then what it wrote to its standard error, then its output
+	CutOutput      bool // tell a command's end, then cut the connection before what it wrote
 	Throttle       int  // bytes a second that a connection carries, each way; no bound when 0
+
+	// Late tells a command's end first, and what it wrote so much later.
+	Late time.Duration
 }
 
 // Server is an SSH server in this process.

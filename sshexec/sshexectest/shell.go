@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,13 +23,12 @@ func ShellHandler(env ...string) Handler {
 	return func(ctx context.Context, req Request) Exit {
 		cmd := exec.Command("/bin/sh", "-c", req.Line)
 		cmd.Env = append(os.Environ(), env...)
-		cmd.Stdout, cmd.Stderr = req.Stdout, req.Stderr
-		cmd.WaitDelay = outputDelay
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		in, err := cmd.StdinPipe()
-		if err == nil {
-			err = cmd.Start()
+		if err != nil {
+			return Exit{Code: 127}
 		}
+		rest, err := forward(cmd, req)
 		if err != nil {
 			return Exit{Code: 127}
 		}
@@ -47,20 +47,60 @@ func ShellHandler(env ...string) Handler {
 			}
 		})
 		defer stop()
-		return shellExit(cmd.Wait())
+		exit := shellExit(cmd.Wait()) // of the command alone: what it has left behind may hold its output open
+		exit.Rest = rest
+		return exit
 	}
 }
 
 // leftover is how long a command may outlive its session when nobody ends it: a server that is closed waits for it.
 const leftover = time.Minute
 
-// outputDelay is how long what a command has left behind may hold its output open.
-const outputDelay = 100 * time.Millisecond
+// forward starts the command and passes its output on; the function that it returns does so until the last who holds it
+// open is gone.
+func forward(cmd *exec.Cmd, req Request) (func(left <-chan struct{}), error) {
+	var (
+		ours, theirs [2]*os.File
+		copies       sync.WaitGroup
+	)
+	defer func() {
+		for _, f := range theirs {
+			_ = f.Close()
+		}
+	}()
+	for i, to := range []io.Writer{req.Stdout, req.Stderr} {
+		var err error
+		if ours[i], theirs[i], err = os.Pipe(); err != nil {
+			return nil, err
+		}
+		copies.Go(func() {
+			_, _ = io.Copy(to, ours[i])
+			_ = ours[i].Close()
+		})
+	}
+	cmd.Stdout, cmd.Stderr = theirs[0], theirs[1]
+	all := make(chan struct{})
+	go func() {
+		copies.Wait()
+		close(all)
+	}()
+	return func(left <-chan struct{}) {
+		select {
+		case <-all:
+			return
+		case <-left:
+		}
+		for _, f := range ours {
+			_ = f.Close()
+		}
+		<-all
+	}, cmd.Start()
+}
 
 func shellExit(err error) Exit {
 	var exit *exec.ExitError
 	switch {
-	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+	case err == nil:
 		return Exit{}
 	case !errors.As(err, &exit):
 		return Exit{Code: 126}

@@ -336,6 +336,6 @@ func timeout(t *testing.T, r sshexec.Runner) {
 }
 
 func daemon(t *testing.T, r sshexec.Runner) {
-	res := run(t, r, sshexec.Script(sshexec.ReadOnly, `sleep 20 & echo started`))
+	res := run(t, r, sshexec.Script(sshexec.Disruptive, `sleep 20 & echo started`))
 	require.Equal(t, "started", res.Text())
 }

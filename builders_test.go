@@ -20,7 +20,7 @@ func TestBuilders(t *testing.T) {
 		mend(&a)
 		return a
 	}
-	probe := evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "p"), Text: "its trace"}
+	probe := evenkeel.Probe{Cmd: sshexec.Command(sshexec.ReadOnly, "p"), Text: "its effect"}
 	for _, tc := range []struct {
 		name      string
 		got, want evenkeel.Action

@@ -557,6 +557,6 @@ func TestARunPausesWhereNobodyKnowsTheJobsEnd(t *testing.T) {
 		s, job := left(t)
 		require.NoError(t, os.RemoveAll(job))
 		s.write("probe", "half")
-		resume(s, "may have run, and the probe finds it partial", "bring it to its end or take it back by hand, then resume")
+		resume(s, "may have run, and the probe finds it partial", "bring it to its end or undo it by hand, then resume")
 	})
 }

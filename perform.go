@@ -73,35 +73,35 @@ func (e *engine) mayGoOn(ctx context.Context, s *Step, phase Phase, a *Action) e
 // lookFirst probes an action that may have run, or that wants to be looked at before it runs. It tells whether the action is done.
 func (e *engine) lookFirst(ctx context.Context, s *Step, phase Phase, a *Action) (done bool, err error) {
 	again := begunBefore(e.progress(s, phase, a))
-	trace, facts, err := e.probe(ctx, s, phase, a, again)
+	found, facts, err := e.probe(ctx, s, phase, a, again)
 	if errors.Is(err, ErrStopped) {
 		return false, ErrStopped
 	}
 	if err != nil {
 		return false, e.stop(s, phase, a, fmt.Errorf("cannot tell whether it ran: %w", err))
 	}
-	if trace == Done {
+	if found == Done {
 		if err := e.beginAt(s, phase); err != nil {
 			return false, err
 		}
 	}
-	if again || trace == Done {
-		rec := Record{Kind: KindProbed, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Found: trace.String(), Facts: facts}
+	if again || found == Done {
+		rec := Record{Kind: KindProbed, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Found: found.String(), Facts: facts}
 		if err := e.note(rec); err != nil {
 			return false, err
 		}
 	}
 	switch {
-	case trace == Done:
+	case found == Done:
 		e.event(EventAlready, s, a, "%s", a.Title)
 		return true, e.watch(ctx, s, phase, true)
-	case !again, trace == NotRun, trace == Partial && a.Repeat == ProbeFirst:
+	case !again, found == NotRun, found == Partial && a.Repeat == ProbeFirst:
 		return false, nil
 	}
 	return false, e.stop(s, phase, a, &Pause{hidden: true, Reason: e.redact.Own(fmt.Sprintf(
 		"%q on %s may have run, and the probe finds it %s (%s); it is never repeated by itself: "+
-			"bring it to its end or take it back by hand, then resume",
-		a.Title, a.host(s), trace, a.Probe.Text))})
+			"bring it to its end or undo it by hand, then resume",
+		a.Title, a.host(s), found, a.Probe.Text))})
 }
 
 // probe asks what became of an action; sent tells that its command may have been sent just now.
@@ -114,18 +114,18 @@ func (e *engine) probe(ctx context.Context, s *Step, phase Phase, a *Action, sen
 	limit := max(within(a), a.Probe.Settle) // an effect that takes its time is waited for
 	for {
 		obs, err := e.look(ctx, host, a.Probe.Cmd, a.Probe.Op)
-		trace, err := a.Probe.Judge(obs, err)
+		found, err := a.Probe.Judge(obs, err)
 		waited := e.opts.Clock.Now().Sub(begin)
-		if sent && err == nil && trace == NotRun && waited < a.Probe.Settle {
+		if sent && err == nil && found == NotRun && waited < a.Probe.Settle {
 			err = NotYet(0, "no sign of %q yet", a.Title)
 		}
 		var again *Retry
 		switch {
-		case err == nil && trace == Done:
+		case err == nil && found == Done:
 			facts, err := e.makeFacts(a.Probe.Makes, obs)
-			return trace, facts, err
+			return found, facts, err
 		case err == nil:
-			return trace, nil, nil
+			return found, nil, nil
 		case !errors.As(err, &again):
 			return Inconclusive, nil, err
 		case waited >= limit:
@@ -268,12 +268,12 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	if err != nil && (outcome == Unknown || outcome == Signalled && a.DropsConnection) && a.effect() != ReadOnly && a.Probe != nil && !runsOn {
 		// The connection was lost under the command: nobody repeats it, but a probe may tell how it ended.
 		e.event(EventUnknown, s, a, "%v", err)
-		trace, facts, perr := e.probeAfter(ctx, s, phase, a)
-		end.Found = trace.String()
-		if perr == nil && trace == Done {
+		found, facts, perr := e.probeAfter(ctx, s, phase, a)
+		end.Found = found.String()
+		if perr == nil && found == Done {
 			err, makes, end.Facts = nil, nil, facts
 		} else {
-			err = errors.Join(fmt.Errorf("%w; the probe found it %s", err, trace), e.masked(perr))
+			err = errors.Join(fmt.Errorf("%w; the probe found it %s", err, found), e.masked(perr))
 		}
 	}
 	if err == nil && len(makes) > 0 {

@@ -15,7 +15,7 @@ import (
 
 // once runs a runbook on a machine that does not answer some commands of the given words.
 func once(
-	t *testing.T, rb *evenkeel.Runbook, m *machine, words string, times int, outcome sshexec.Outcome, attendant evenkeel.Operator,
+	t *testing.T, rb *evenkeel.Runbook, m *machine, words string, times int, outcome sshexec.Outcome, operator evenkeel.Operator,
 ) error {
 	t.Helper()
 	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
@@ -26,7 +26,7 @@ func once(
 		}
 		return m.Run(ctx, cmd)
 	})
-	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Operator: attendant}
+	opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}, Operator: operator}
 	_, err := evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": host}, opts)
 	return err
 }

@@ -451,7 +451,7 @@ func parseAction(t *testing.T, word string) evenkeel.Action {
 	case "probe", "never":
 		a.Repeat = map[string]evenkeel.Repeat{"probe": evenkeel.ProbeFirst, "never": evenkeel.Never}[kind]
 		a.Probe = &evenkeel.Probe{
-			Cmd: sshexec.Command(sshexec.ReadOnly, "look", id), Text: "its trace",
+			Cmd: sshexec.Command(sshexec.ReadOnly, "look", id), Text: "its effect",
 			Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 				return map[string]evenkeel.ProbeResult{"": evenkeel.NotRun, "half": evenkeel.Partial, "done": evenkeel.Done}[o.Text()], nil
 			},

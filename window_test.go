@@ -426,7 +426,7 @@ func TestACompletionThatDoesNotHelpIsSaid(t *testing.T) {
 	require.NotContains(t, m.log, "over")
 }
 
-// Where one of the steps cannot be undone, none is: half a way back is no way back.
+// Where one of the steps cannot be undone, none is: half a rollback is none.
 func TestNoStepOfAnOutageIsUndoneWhereOneCannotBe(t *testing.T) {
 	rb, _, serves := outage(t, evenkeel.StopAtClose)
 	rb.Steps[1].Undo, rb.Steps[1].Irreversible = []evenkeel.Action{parseActionT("t", "safe")}, ""
@@ -613,7 +613,7 @@ func TestACompletionThatWasCutOffLooksAgain(t *testing.T) {
 	}
 }
 
-// Where an undo fails on the way back out of an outage, those of the steps before it are not tried.
+// Where an undo fails in the rollback out of an outage, those of the steps before it are not tried.
 func TestAnUndoThatFailsEndsTheWayBack(t *testing.T) {
 	rb, _, serves := outage(t, evenkeel.StopAtClose)
 	for i, id := range map[int]string{1: "t", 2: "s", 3: "q"} {
@@ -626,7 +626,7 @@ func TestAnUndoThatFailsEndsTheWayBack(t *testing.T) {
 	require.Equal(t, "up! q!", strings.Join(m.log[len(m.log)-2:], " "))
 }
 
-// The way back out of an outage passes over a harmless step, but not over the one that opened the outage.
+// The rollback out of an outage passes over a harmless step, but not over the one that opened the outage.
 func TestAHarmlessStepDoesNotKeepAnOutageFromBeingUndone(t *testing.T) {
 	for harmless, want := range map[int]string{2: "up! q t", 1: "b up!"} {
 		rb, _, serves := outage(t, evenkeel.StopAtClose)

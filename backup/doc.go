@@ -38,7 +38,7 @@
 // # Restoring
 //
 // [RestoreServer] and [RestoreManager] give the guide's restore commands as data, each with what may be done when
-// nobody knows whether it ran, and with its way back. A runbook carries them out; without one, [PlanRestore] makes a
+// nobody knows whether it ran, and with its undo. A runbook carries them out; without one, [PlanRestore] makes a
 // [Plan] to read, [Carry] carries it out and takes it up again, and [Undo] leads back. [MergeAccounts] joins users and
 // groups by rule, and reports what has one number for two, where the guide puts the old files in place of the new ones.
 //

@@ -42,7 +42,7 @@ func PlanRestore(a *Archive, m Manifest, restore func(string, RestoreOptions) []
 	return p, nil
 }
 
-// String is the plan for people: every command as one would type it, with the way back.
+// String is the plan for people: every command as one would type it, with its undo.
 func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Restore of %s\n", p.Archive)

@@ -87,7 +87,7 @@ func Undo(done []Operation) []Operation {
 		out = append(out, Operation{
 			Group: o.Group, NoUndo: "the restore can be carried out again",
 			Change: change.Change{
-				Title: "Take back: " + o.Title, Cmd: *o.Undo, Repeat: op.Idempotent, Ref: o.Ref,
+				Title: "Undo: " + o.Title, Cmd: *o.Undo, Repeat: op.Idempotent, Ref: o.Ref,
 			},
 		})
 	}

@@ -126,7 +126,7 @@ func (m *Migration) oldManager() evenkeel.Action {
 	}
 }
 
-// newManager is the guard that the machine is the new one.
+// newManager is the precondition that the machine is the new one.
 func (m *Migration) newManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "new-cluman", Precondition: true, Paper: isRelease(m.cfg.TargetOS),

@@ -332,7 +332,7 @@ func (m rollback) restoreManagerStep() evenkeel.Step {
 	}
 }
 
-// isOldManager is the guard that the machine is the old one.
+// isOldManager is the precondition that the machine is the old one.
 func (m rollback) isOldManager() evenkeel.Action {
 	return evenkeel.Action{
 		ID: "old-cluman", Precondition: true, Paper: isRelease(m.cfg.SourceOS),

@@ -87,7 +87,7 @@ func (k *keys) another() evenkeel.Action {
 func (k *keys) save() evenkeel.Step {
 	step := evenkeel.Step{
 		ID: "save", Title: "Save the old keys", Host: k.first.host, Ref: "cps:1362",
-		Why: "The guide has no way back. " + savedKeys + " keeps the old keys on each Cluster Manager, for a rollback, until " +
+		Why: "The guide has no rollback. " + savedKeys + " keeps the old keys on each Cluster Manager, for a rollback, until " +
 			"all is proven.",
 	}
 	for _, p := range k.places {

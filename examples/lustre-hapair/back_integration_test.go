@@ -59,7 +59,7 @@ func TestRealPairGoesBack(t *testing.T) {
 	r.goesOn(before)
 }
 
-// H1, H8, H19: node 2 loses its power when it was told to let go, and no target serves anywhere. Nothing is enabled on
+// H1, H8, H19: node 2 loses its power when it was told to release its targets, and no target serves anywhere. Nothing is enabled on
 // node 1 while nobody can look at node 2: the run stops, and says what to do. When node 2 has power again the run goes
 // on; or it goes back, which is as good a way.
 func TestRealPairNode2LosesPowerSwitchingOver(t *testing.T) {

@@ -184,7 +184,7 @@ func ours(t *testing.T, targets int) (m measured) {
 		l := newLive(t, targets, ways["one CIB"])
 		var since time.Duration
 		i := slices.IndexFunc(l.book.Steps, func(s evenkeel.Step) bool { return s.ID == "switch-over" })
-		// The clock of the truth is read when everything is ready, and before node 2 is told to let go.
+		// The clock of the truth is read when everything is ready, and before node 2 is told to release its targets.
 		l.watch(i, "let-go", func() { since = l.now() })
 		l.carryOut("shutdown-node2")
 		m.outages = l.outages(since)

@@ -19,7 +19,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// H27: node 2 is told to let go, and while `umount` is at work there its cluster loses the record of the stop: somebody
+// H27: node 2 is told to release its targets, and while `umount` is at work there its cluster loses the record of the stop: somebody
 // cleans the history up, or the daemons are killed and started again, and look for the targets anew. The mount table
 // has forgotten the mounts already. Nothing is enabled on node 1 before the last umount has ended; then all are. Node 2
 // is real, with its old cluster. What is enabled on node 1 is only written down: that spares the test the rebuild.

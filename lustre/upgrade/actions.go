@@ -61,9 +61,9 @@ func seeDone(a evenkeel.Action) evenkeel.Action {
 	return evenkeel.Action{ID: a.ID + "-done",
 		Change: evenkeel.Change{Title: "Verify that it is done: " + a.Title, Cmd: a.Probe.Cmd}}.Expecting(a.Probe.Text,
 		func(o evenkeel.Observed) error {
-			trace, err := a.Probe.Read(o)
-			if err == nil && trace != evenkeel.Done {
-				err = fmt.Errorf("exit status 0, and yet it is %s (H4)", trace)
+			found, err := a.Probe.Read(o)
+			if err == nil && found != evenkeel.Done {
+				err = fmt.Errorf("exit status 0, and yet it is %s (H4)", found)
 			}
 			return err
 		}).On(a.Probe.Host)

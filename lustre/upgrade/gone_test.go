@@ -9,7 +9,7 @@ import (
 )
 
 // H27: every state that Pacemaker's record of the last stop can be in, on the node that gives targets away: node 2 in
-// the switch-over, node 1 on the way back. In none is a target enabled elsewhere while an umount is at work. Where the
+// the switch-over, node 1 in the rollback. In none is a target enabled elsewhere while an umount is at work. Where the
 // targets are provably gone the run goes on; where they are not it waits, and in the end says what to do.
 func TestWhateverTheRecordSays(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)

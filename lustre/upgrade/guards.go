@@ -20,12 +20,12 @@ import (
 
 // What must hold while node 1 is rebuilt: the old cluster, alive on node 2, must neither shoot it nor give it a target (H1).
 
-// spareNode1 are the guards before every disruptive step on node 1.
+// spareNode1 are the preconditions of every disruptive step on node 1.
 func (p *Pair) spareNode1() []evenkeel.Action {
 	return []evenkeel.Action{p.held(), p.calm().AsPrecondition()}
 }
 
-// spareOnline are those guards where the old cluster lives: offline, it has stopped on both nodes.
+// spareOnline are those preconditions where the old cluster lives: offline, it has stopped on both nodes.
 func (p *Pair) spareOnline() []evenkeel.Action {
 	if p.Config.Offline {
 		return nil

@@ -41,7 +41,7 @@ func TestWhatKeepsAGroup(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		holds func(w *lustretest.Pair, holds bool)
-		early bool // it holds before node 2 is told to let go
+		early bool // it holds before node 2 is told to release its targets
 		says  string
 	}{
 		"the pool stays imported": {early: true, says: "its pool ost0pool is imported",
@@ -64,7 +64,7 @@ func TestWhatKeepsAGroup(t *testing.T) {
 				action = "let-go"
 			}
 			p := s.stopAt(t, "switch-over", action, false)
-			p.w.Advance(time.Minute) // what was let go of has stopped
+			p.w.Advance(time.Minute) // what was released has stopped
 			tt.holds(p.w, true)
 			require.ErrorContains(t, p.resume(), tt.says)
 			require.NoError(t, p.w.Check())

@@ -264,7 +264,7 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
-// A target that is just being started on node 2 shows in no mount table: node 2 is told to let go only when it has
+// A target that is just being started on node 2 shows in no mount table: node 2 is told to release it only when it has
 // everything mounted and does nothing with it.
 func TestLetGo(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
@@ -301,7 +301,7 @@ func TestLetGo(t *testing.T) {
 	}
 }
 
-// twoNodes are two of which one was told to let go, and has.
+// twoNodes are two of which one was told to release its targets, and has.
 func (s *scene) twoNodes(t *testing.T) *twoNodes {
 	pair := *s.pair
 	pair.Targets, pair.Config.Outage = slices.Clone(pair.Targets), 6*time.Second
@@ -316,7 +316,7 @@ func (s *scene) twoNodes(t *testing.T) *twoNodes {
 	return n
 }
 
-// handOver plays what follows when node 2 was told to let go.
+// handOver plays what follows when node 2 was told to release its targets.
 func (n *twoNodes) handOver() error {
 	book, err := n.pair.Runbook()
 	require.NoError(n.t, err)
@@ -327,7 +327,7 @@ func (n *twoNodes) handOver() error {
 	return n.play(book, "let-go", "hand-over")
 }
 
-// giveBack plays the end of the rollback: node 1 was told to let go.
+// giveBack plays the end of the rollback: node 1 was told to release its targets.
 func (n *twoNodes) giveBack() error {
 	book, err := n.pair.Runbook()
 	require.NoError(n.t, err)

@@ -210,7 +210,7 @@ func mistakes() []mistake {
 			mounts(d)
 		}, mounts: true},
 		{name: "maintenance mode forgotten", make: func(d *draft) { d.drop("cluster-node1", "maintenance-mode=true") }},
-		{name: "node 2 does not let go", make: func(d *draft) { untold(d) }, mounts: true},
+		{name: "node 2 does not release its targets", make: func(d *draft) { untold(d) }, mounts: true},
 		{name: "node 2 is not put into standby", make: halfLetGo(`name="standby" value="on"`, `name="standby" value="off"`)},
 		{name: "the targets of node 2 are not disabled", make: halfLetGo(`value="Stopped"`, `value="Started"`)},
 		{name: "the cluster of node 2 is not stopped",
@@ -387,7 +387,7 @@ func TestRehearsalFindsWhatMustNotBeRepeated(t *testing.T) {
 	}
 }
 
-// A rollback with a mistake in it is as bad: the targets are given back before node 1 has let go.
+// A rollback with a mistake in it is as bad: the targets are given back before node 1 has released them.
 func TestSeededMistakesOfTheRollback(t *testing.T) {
 	s := newScene(t, lustretest.Options{InstallTime: -1}, nil)
 	for name, change := range map[string]func(*draft){

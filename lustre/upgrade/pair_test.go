@@ -201,7 +201,7 @@ func (s *scene) rehearsal(t *testing.T, every int) evenkeel.RehearsalPlan {
 	}}
 }
 
-// A change of the cluster is fenced on both nodes, in the steps, on the way back, and in what completes an outage.
+// A change of the cluster is fenced on both nodes, in the steps, in the rollback, and in what completes an outage.
 func TestCommandsOfTheClusterAreWide(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)
 	wide := map[string]bool{}

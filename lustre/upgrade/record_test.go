@@ -19,7 +19,7 @@ type amnesia struct {
 	name   string
 	happen func(p *play, host string)
 	over   string // why the switch-over does not come to its end; empty when it does
-	back   string // why the way back does not
+	back   string // why the rollback does not
 }
 
 // amnesias are the states that Pacemaker's record of the last stop can be in (H27).
@@ -78,7 +78,7 @@ func amnesias(resources []string) []amnesia {
 }
 
 // H27: the simulated pair comes into every one of these states while node 2's targets are being unmounted in the
-// switch-over, and node 1's on the way back. Nothing is mounted twice; the run comes to its end where the targets are
+// switch-over, and node 1's in the rollback. Nothing is mounted twice; the run comes to its end where the targets are
 // provably gone, and else stops and says what to do.
 func TestTheRecordIsLostOnTheWay(t *testing.T) {
 	slow := lustretest.Options{InstallTime: -1, Times: func(label string) (start, stop time.Duration) {

@@ -108,7 +108,7 @@ func TestEvictedClientsAreTold(t *testing.T) {
 }
 
 // H28: a recovery that never ends pauses the run, with a sentence that says what is going on and what to do. Nothing is
-// undone and nothing ended by force; when the clients are back, a resume ends it. And the way back is not barred.
+// undone and nothing ended by force; when the clients are back, a resume ends it. And the rollback is not barred.
 func TestARecoveryThatNeverEnds(t *testing.T) {
 	for _, c := range []struct{ step, action, target, host string }{
 		{"evacuate-node1", "serving", "demo-OST0000", lustretest.Node2},

@@ -12,7 +12,7 @@ import (
 
 // ForceReconfigMayLoseWrites makes one member install a configuration although it is no primary, and no majority
 // agrees: writes that only the other members have are lost, and when those live on there may be two primaries. It is
-// the way back from a majority that is gone for good
+// the recovery from a majority that is gone for good
 // (https://www.mongodb.com/docs/manual/tutorial/reconfigure-replica-set-with-unavailable-members/), and nothing else.
 // Nothing in this package calls it.
 //

@@ -28,8 +28,8 @@ With --target it says what of the pair that release of a distribution does not t
 is reached. The pair is that of --config, or any Pacemaker pair by its files: its CIB, corosync.conf or cluster.conf, of
 each node what rpm -q or dpkg-query -W prints (NODE.versions), the list of the target's agents, or backups. Exit code 1
 says that something blocks, 2 that a file cannot be read or that the release is not known.`
-	c.Example = strings.ReplaceAll("  TOOL --target el9 --config pair.yaml\n  TOOL --target sles16 cib.xml corosync.conf node1.versions node2.versions",
-		"TOOL", a.Name)
+	c.Example = strings.ReplaceAll("  TOOL --target el9 --config pair.yaml\n"+
+		"  TOOL --target sles16 cib.xml corosync.conf node1.versions node2.versions", "TOOL", a.Name)
 	c.Flags().StringVar(&target, "target", "", "the `RELEASE` that the pair is to run on: "+strings.Join(readiness.Targets(), ", "))
 	c.Flags().StringVar(&from, "from", "", "the `RELEASE` that it runs on now, where no file says it")
 	cli.ConfigFlag(c, &config, "the configuration `FILE` of the pair")
@@ -81,7 +81,8 @@ type pairFiles struct {
 var (
 	clusterConf  = regexp.MustCompile(`<cluster[\s>]`)
 	agentsText   = regexp.MustCompile(`(?m)^(?:ocf:\S+:\S|stonith:\S|fence_\w)`)
-	versionsText = regexp.MustCompile(`(?m)^(?:PRETTY_NAME=|package \S+ is not installed|(?:pacemaker|corosync|pcs|crmsh|resource-agents)[\s:-])`)
+	versionsText = regexp.MustCompile(`(?m)^(?:PRETTY_NAME=|package \S+ is not installed|` +
+		`(?:pacemaker|corosync|pcs|crmsh|resource-agents)[\s:-])`)
 )
 
 // read takes a file in, by what is in it. What is of no kind is never handed to a parser, which would quote it.
@@ -154,7 +155,8 @@ func (p *pairFiles) corosync(name string, raw []byte) error {
 		return err
 	}
 	if !bytes.Equal(first.Bytes(), raw) {
-		p.left = append(p.left, readiness.Gap{What: name + ", which differs from the corosync.conf before it", Needs: "a look of its own, with this file alone"})
+		p.left = append(p.left, readiness.Gap{What: name + ", which differs from the corosync.conf before it",
+			Needs: "a look of its own, with this file alone"})
 	}
 	return nil
 }

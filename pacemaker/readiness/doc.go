@@ -8,7 +8,7 @@
 // last without a pair. Nothing that is not known counts as fine: a release that is not in the table is an error.
 //
 // The targets are EL 8, 9 and 10, SLES 15 and 16, and Debian 12 and 13. The facts are tables: releases.tsv, agents.tsv and
-// the rules of this package; sources.tsv has the document of each. All of it is pure: files in, findings out.
+// rules.tsv; sources.tsv has the document of each. All of it is pure: files in, findings out.
 //
 // It agrees with what `crm cluster health sles16` checks; crmsh_test.go has each of its checks beside ours.
 //

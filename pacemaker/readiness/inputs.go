@@ -27,19 +27,21 @@ func (v Versions) Of(pkg string) (Version, bool) {
 }
 
 var (
-	nevra      = regexp.MustCompile(`^([A-Za-z][\w+.-]*)-((?:\d+:)?\d[^\s-]*)-([^\s-]+)\.(x86_64(?:_v2)?|aarch64|i686|ppc64le|s390x|noarch)$`)
+	nevra = regexp.MustCompile(`^([A-Za-z][\w+.-]*)-((?:\d+:)?\d[^\s-]*)-([^\s-]+)\.` +
+		`(?:x86_64(?:_v2)?|aarch64|i686|ppc64le|s390x|noarch)$`)
 	twoColumns = regexp.MustCompile(`^([a-z][\w+.-]*?)(?::\w+)?\s+((?:\d+:)?\d[\w.+~:-]*)$`)
 	notThere   = regexp.MustCompile(`^package (\S+) is not installed$`)
 	assignment = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=.*$`)
 	osTitle    = regexp.MustCompile(`^(?:Red Hat|CentOS|AlmaLinux|Rocky|Oracle|Scientific|SUSE|Debian)\b.*\d`)
 )
 
-// ParseVersions reads what a node says of its software: /etc/os-release or /etc/redhat-release, and the packages as rpm -q or dpkg-query -W print
-// them, in any order:
+// ParseVersions reads what a node says of its software: /etc/os-release or /etc/redhat-release, and the packages as
+// rpm -q or dpkg-query -W print them, in any order:
 //
 //	{ cat /etc/os-release; rpm -q pacemaker corosync pcs resource-agents; } > NODE.versions
 //
-// A line that is none of these is an error, and so is a text without any package: it is never taken for "nothing is installed".
+// A line that is none of these is an error, and so is a text without any package: it is never taken for "nothing is
+// installed".
 func ParseVersions(r io.Reader) (*Versions, error) {
 	name := srcerr.NameOf(r)
 	data, err := srcerr.ReadText(r)
@@ -100,7 +102,8 @@ func (v *Versions) system(title string) string {
 	return ""
 }
 
-var agentLine = regexp.MustCompile(`^((?:ocf:[\w.+-]+|lsb|service|systemd|upstart|nagios|stonith):[\w.@+/:-]+|fence_[\w-]+)(?:\s+-(?:\s.*)?)?$`)
+var agentLine = regexp.MustCompile(`^((?:ocf:[\w.+-]+|lsb|service|systemd|upstart|nagios|stonith):[\w.@+/:-]+|` +
+	`fence_[\w-]+)(?:\s+-(?:\s.*)?)?$`)
 
 // listedAs is an agent as lists have it: fence agents without their class.
 func listedAs(agent string) string {

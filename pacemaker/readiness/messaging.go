@@ -53,7 +53,8 @@ func (c *checker) refusals() {
 // toOldCorosync is the way back from knet, or none.
 func (c *checker) toOldCorosync(transport string) {
 	if transport == "knet" {
-		c.find(Finding{Level: Blocker, Check: "transport", Where: c.line("totem", "transport"), Object: "totem.transport", Found: "transport knet",
+		c.find(Finding{Level: Blocker, Check: "transport", Where: c.line("totem", "transport"),
+			Object: "totem.transport", Found: "transport knet",
 			Why:    fmt.Sprintf("knet came with corosync 3, and %s has corosync %d", c.to.Name, c.to.Corosync),
 			Next:   "make the cluster there with udpu, and one ring or two",
 			Source: sourceOf("corosync-knet")})
@@ -64,7 +65,7 @@ func (c *checker) toOldCorosync(transport string) {
 
 // toKnet is what becomes of a file of corosync 1 or 2. What its conversion to knet takes care of is a warning.
 func (c *checker) toKnet(transport string, rings int) {
-	const next = "the new cluster gets knet (corosync.PlanKnet, `knet: true`)"
+	const next = "make the new cluster with knet (in the job of a pair: knet: true)"
 	c.find(Finding{Level: Warning, Check: "transport", Where: c.line("totem", "transport"), Object: "totem.transport",
 		Found:  "transport " + transport,
 		Why:    "udp and udpu are deprecated in corosync 3: they have one link and no encryption",
@@ -115,8 +116,9 @@ func (c *checker) encryption(transport string) {
 	}
 	switch {
 	case totem.CryptoHash == "sha1":
-		c.find(Finding{Level: Warning, Check: "crypto", Where: c.line("totem", "crypto_hash"), Object: "totem.crypto_hash", Found: "crypto_hash: sha1",
-			Why: "it was corosync 2's default; corosync 3 has sha256 where secauth is on", Next: "make the new cluster with sha256",
+		c.find(Finding{Level: Warning, Check: "crypto", Where: c.line("totem", "crypto_hash"), Object: "totem.crypto_hash",
+			Found: "crypto_hash: sha1", Why: "it was corosync 2's default; corosync 3 has sha256 where secauth is on",
+			Next:   "make the new cluster with sha256",
 			Source: sourceOf("crmsh-corosync")})
 	case totem.CryptoHash == "" && totem.CryptoCipher == "" && totem.SecAuth == "":
 		c.find(Finding{Level: Note, Check: "crypto", Where: c.in.Conf.Name(), Found: "nothing is said of encryption with " + transport,

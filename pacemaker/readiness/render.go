@@ -61,7 +61,8 @@ func (r *Report) Markdown() string {
 		b.WriteString("\n| level | where | found | why | next | source |\n|---|---|---|---|---|---|\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", f.Level, cell(f.Where), cell(f.head()), cell(f.Why), cell(f.Next), cell(f.Source.link()))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", f.Level, cell(f.Where), cell(f.head()),
+			cell(f.Why), cell(f.Next), cell(f.Source.link()))
 	}
 	if len(r.NotChecked) > 0 {
 		b.WriteString("\n## Not checked\n\n")

@@ -4,23 +4,41 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/beevik/etree"
 )
 
-// rule is something in a CIB that Pacemaker takes no more, or not as before, from a release on; or that one release of a
-// distribution does not take.
+// rule is a line of rules.tsv: something in a CIB that Pacemaker takes no more, or not as before, from a release on; or
+// that one release of a distribution does not take.
 type rule struct {
-	check   string
-	since   Version  // of Pacemaker; the zero value with a release below
-	release string   // of the distribution; empty is any with that Pacemaker
-	level   Level    // where the target's Pacemaker is not known to be older
-	tags    []string // of the elements that it is about
-	match   func(e *etree.Element) string
-	why     string
-	next    string
-	source  string
+	matcher
+
+	since   Version // of Pacemaker; the zero value with a release below
+	release string  // of the distribution; empty is any whose Pacemaker is not known to be older
+	finding Finding // with all that does not come from the input
 }
+
+// theRules are those of rules.tsv.
+var theRules = sync.OnceValue(func() (all []rule) {
+	for _, row := range rows("rules.tsv", rulesTSV, 7) {
+		m, ok := matchers[row[0]]
+		if !ok {
+			panic("rules.tsv: nothing finds what " + row[0] + " is about") // the table is a part of the program
+		}
+		r := rule{matcher: m, release: row[1],
+			finding: Finding{Level: Level(row[2]), Check: row[3], Why: row[4], Next: row[5], Source: sourceOf(row[6])}}
+		if version, ok := strings.CutPrefix(row[1], "pacemaker "); ok {
+			since, err := ParseVersion(version)
+			if err != nil {
+				panic("rules.tsv: " + row[0] + ": " + err.Error())
+			}
+			r.since, r.release = since, ""
+		}
+		all = append(all, r)
+	}
+	return all
+})
 
 // applies says whether a rule is about a target.
 func (r rule) applies(to Release) bool {
@@ -33,7 +51,7 @@ func (r rule) applies(to Release) bool {
 // rules looks at every element of the configuration once.
 func (c *checker) rules() {
 	byTag := map[string][]rule{}
-	for _, r := range slices.Concat(pacemakerRules, releaseRules) {
+	for _, r := range theRules() {
 		if r.applies(c.to) {
 			for _, tag := range r.tags {
 				byTag[tag] = append(byTag[tag], r)
@@ -45,8 +63,9 @@ func (c *checker) rules() {
 	visit = func(e *etree.Element) {
 		for _, r := range byTag[e.Tag] {
 			if found := r.match(e); found != "" {
-				c.find(Finding{Level: r.level, Check: r.check, Where: place(at(e, "")), Object: object(e), Found: found, Why: r.why,
-					Next: r.next, Source: sourceOf(r.source)})
+				f := r.finding
+				f.Where, f.Object, f.Found = place(at(e, "")), object(e), found
+				c.find(f)
 			}
 		}
 		for child := range e.ChildElementsSeq() {

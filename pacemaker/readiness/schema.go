@@ -10,7 +10,8 @@ import (
 var schemaName = regexp.MustCompile(`^pacemaker-(\d{1,3}\.\d{1,3})$`)
 
 // gone are schemas by whose names no CIB may be validated any more.
-var gone = map[string]Version{"pacemaker-0.6": two, "pacemaker-0.7": two, "transitional-0.6": two, "pacemaker-1.1": three, "pacemaker-next": three}
+var gone = map[string]Version{"pacemaker-0.6": two, "pacemaker-0.7": two, "transitional-0.6": two,
+	"pacemaker-1.1": three, "pacemaker-next": three}
 
 // schema compares the schema of the CIB with those that the target has.
 func (c *checker) schema() {
@@ -56,7 +57,8 @@ func (c *checker) compareSchema(f Finding, has string) {
 		f.Source = c.to.Sources[len(c.to.Sources)-1]
 	case v.Compare(newest) < 0:
 		f.Level = Warning
-		f.Why = fmt.Sprintf("%s has schema %s: the cluster goes on with the older one, and converts the CIB each time it is used", c.to.Name, c.to.Schema)
+		f.Why = fmt.Sprintf("%s has schema %s: the cluster goes on with the older one, and converts the CIB each time it is used",
+			c.to.Name, c.to.Schema)
 		f.Next = "upgrade the CIB after the upgrade of the cluster (cibadmin --upgrade)"
 		f.Source = sourceOf("pcmk-upgrading")
 	default:

@@ -45,16 +45,18 @@ func (c *checker) software() {
 		}
 		slices.Sort(seen)
 		if seen = slices.Compact(seen); len(seen) > 1 {
-			c.find(Finding{Level: Warning, Check: "version", Object: pkg, Found: fmt.Sprintf("the nodes have %s %s", pkg, strings.Join(seen, " and ")),
-				Why: "a cluster of two versions is meant for the short time of a rolling upgrade", Next: "finish the update on all nodes first",
-				Source: sourceOf("pcmk-upgrading")})
+			c.find(Finding{Level: Warning, Check: "version", Object: pkg,
+				Found: fmt.Sprintf("the nodes have %s %s", pkg, strings.Join(seen, " and ")),
+				Why:   "a cluster of two versions is meant for the short time of a rolling upgrade",
+				Next:  "finish the update on all nodes first", Source: sourceOf("pcmk-upgrading")})
 		}
 	}
 }
 
 // version compares the version of a package on a node with what the target has, and with what its distribution wants before.
 func (c *checker) version(node, pkg string, v Version) {
-	newer := pkg == "corosync" && v.Major > c.to.Corosync || pkg == "pacemaker" && c.to.Pacemaker.below(Version{Major: v.Major, Minor: v.Minor})
+	newer := pkg == "corosync" && v.Major > c.to.Corosync ||
+		pkg == "pacemaker" && c.to.Pacemaker.below(Version{Major: v.Major, Minor: v.Minor})
 	f := Finding{Level: Blocker, Check: "version", Object: node, Found: fmt.Sprintf("%s %s on %s", pkg, v, node)}
 	if newer {
 		has := c.to.Pacemaker.String()
@@ -66,7 +68,8 @@ func (c *checker) version(node, pkg string, v Version) {
 		c.find(f)
 	}
 	for _, b := range bounds {
-		if b.target != c.to.Name || b.pkg != pkg || c.from == nil || c.from.Family != b.family || v.Compare(b.below) >= 0 || v.Compare(b.from) >= 0 {
+		about := b.target == c.to.Name && b.pkg == pkg && c.from != nil && c.from.Family == b.family
+		if !about || v.Compare(b.below) >= 0 || v.Compare(b.from) >= 0 {
 			continue
 		}
 		f.Why = fmt.Sprintf("before the upgrade to %s it must be %s or later", c.to.Title, b.from)

@@ -15,6 +15,8 @@ var (
 	releasesTSV string
 	//go:embed agents.tsv
 	agentsTSV string
+	//go:embed rules.tsv
+	rulesTSV string
 )
 
 // Source is the public document that a fact comes from.

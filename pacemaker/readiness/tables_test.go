@@ -28,15 +28,16 @@ func TestTables(t *testing.T) {
 		require.Regexp(t, `^(?:ocf:\w+:[\w-]+|(?:lsb|service):\*|stonith:(?:fence_\w+|external/(?:\w+|\*)))$`, row[1])
 		require.Contains(t, []string{"removed", "not supported"}, row[2])
 	}
-	for _, r := range slices.Concat(pacemakerRules, releaseRules) {
-		used[r.source] = true
-		require.NotEmpty(t, sourceOf(r.source).Title)
-		require.NotEmpty(t, r.tags, r.check)
-		require.Equal(t, r.release == "", r.since.Major > 0, "%s: by Pacemaker's version or by a release", r.check)
+	for i, row := range rows("rules.tsv", rulesTSV, 7) {
+		used[row[6]] = true
+		r := theRules()[i]
+		require.NotEmpty(t, r.tags, row[0])
+		require.Contains(t, levels, r.finding.Level, row[0])
 		if r.release != "" {
 			require.Contains(t, Targets(), r.release)
 		}
 	}
+	require.Len(t, theRules(), len(matchers), "a matcher has no rule, or two")
 	for _, b := range bounds {
 		used[b.source] = true
 	}

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// The releases of Pacemaker that dropped most.
+var two, three = Version{2, 0, 0}, Version{3, 0, 0}
+
 // Version is the upstream release of a package: 2.1.7 of 1:2.1.7-5.el9_4. A part that is not written is 0.
 type Version struct{ Major, Minor, Patch int }
 

@@ -44,21 +44,21 @@ type Known struct {
 // against rolling and reattach: nothing is hoped for.
 func Ways(from *Release, to Release, k Known) []Way {
 	return []Way{
-		decide(Rolling, againstRolling(from, to, k), []Reason{{"each node can rejoin the cluster when it is upgraded: the versions meet, and " +
-			"a cluster of two versions is fine for the short time between; an old node that leaves cannot rejoin before it is upgraded, too", sourceOf("pcmk-upgrading")}}),
-		decide(TwoClusters, nil, []Reason{{"the new cluster never talks to the old one; each service is stopped there before it starts here",
-			sourceOf("pcmk-upgrading")}}),
-		decide(Reattach, againstReattach(from, to, k), []Reason{{"in maintenance mode the services go on while the cluster software is replaced; " +
-			"nobody watches them meanwhile", sourceOf("pcmk-upgrading")}}),
-		decide(Offline, nil, []Reason{{"a complete shutdown is possible between all versions; every service is down meanwhile", sourceOf("pcmk-upgrading")}}),
+		decide(Rolling, againstRolling(from, to, k), "the versions meet: each node rejoins the cluster when it is upgraded. "+
+			"Meanwhile an old node that leaves cannot rejoin before it is upgraded, too"),
+		decide(TwoClusters, nil, "the new cluster never talks to the old one; each service is stopped there before it starts here"),
+		decide(Reattach, againstReattach(from, to, k), "in maintenance mode the services go on while the cluster software is replaced; "+
+			"nobody watches them meanwhile"),
+		decide(Offline, nil, "a complete shutdown is possible between all versions; every service is down meanwhile"),
 	}
 }
 
-func decide(name string, against, pro []Reason) Way {
+// decide is a way that nothing speaks against, with what speaks for it by Pacemaker's own document; or one that is not possible.
+func decide(name string, against []Reason, pro string) Way {
 	if len(against) > 0 {
 		return Way{name, false, against}
 	}
-	return Way{name, true, pro}
+	return Way{name, true, []Reason{{pro, sourceOf("pcmk-upgrading")}}}
 }
 
 // againstRolling is why nodes of both releases cannot be in one cluster.
@@ -95,7 +95,8 @@ func againstRolling(from *Release, to Release, k Known) (no []Reason) {
 	case coro == 1 && to.Corosync > 1:
 		add("corosync-1-2", "corosync 1 does not understand corosync %d", to.Corosync)
 	case coro != to.Corosync:
-		add("corosync-knet", "corosync %d and %d: knet, encryption and several links differ, and nothing says that they understand each other", coro, to.Corosync)
+		add("corosync-knet", "corosync %d and %d: knet, encryption and several links differ, and nothing says that they understand each other",
+			coro, to.Corosync)
 	}
 	return append(no, againstMeeting(*from, to, k)...)
 }
@@ -120,7 +121,8 @@ func againstMeeting(from, to Release, k Known) (no []Reason) {
 		add("pcmk-upgrading", "Pacemaker 2 meets 1.1.11 and later, and the pair's exact version is not known")
 	}
 	if major, _, _ := strings.Cut(k.FeatureSet, "."); k.FeatureSet != "" && major != featureMajor {
-		add("pcmk-features", "the CRM feature set %s of the CIB has another major number than %s.x, that of all known targets", k.FeatureSet, featureMajor)
+		add("pcmk-features", "the CRM feature set %s of the CIB has another major number than %s.x, that of all known targets",
+			k.FeatureSet, featureMajor)
 	}
 	if m := schemaName.FindStringSubmatch(k.Schema); k.Schema != "" && (m == nil || strings.HasPrefix(m[1], "0.") || m[1] == "1.1") {
 		add("pcmk-upgrading", "a rolling upgrade to Pacemaker 2 wants a CIB of schema 1.0 or later, and this one has %s", k.Schema)

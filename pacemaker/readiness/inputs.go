@@ -65,7 +65,7 @@ func ParseVersions(r io.Reader) (*Versions, error) {
 
 // take takes a line; it says what is wrong with one.
 func (v *Versions) take(line string) string {
-	pkg, version := "", ""
+	var pkg, version string
 	switch {
 	case line == "" || strings.HasPrefix(line, "#"):
 		return ""

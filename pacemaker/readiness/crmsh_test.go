@@ -105,7 +105,7 @@ func TestAgreesWithCrmsh(t *testing.T) {
 	require.Empty(t, strings.Join(lines(check(t, good(), "sles16")), "\n"), "a cluster that crmsh calls good")
 }
 
-// Each agent that crmsh's list names is in ours: the classes of the list, by a sample of each, and how many there are.
+// A sample of the agents that crmsh names, of each class and with its replacement.
 func TestAgentsOfCrmshList(t *testing.T) {
 	for _, tc := range []struct{ attrs, replacement string }{
 		{`class="ocf" provider="heartbeat" type="IPv6addr"`, "ocf:heartbeat:IPaddr2"}, {`class="ocf" provider="heartbeat" type="pingd"`, "ocf:pacemaker:ping"},

@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"pacemaker/corosync":  {},
 	"pacemaker/pcs":       {"pacemaker", "pacemaker/corosync", "sshexec/..."},
 	"pacemaker/placement": {"pacemaker", "pacemaker/corosync"},
+	"pacemaker/readiness": {"pacemaker", "pacemaker/corosync"},
 	"pacemaker/rebuild":   {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 	"pacemaker/live":      {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 
@@ -87,7 +88,7 @@ var arrows = map[string][]string{
 var noDriver = []string{".", "sshexec", "backup", "pacemaker", "lustre", "examples/lustre-hapair"}
 
 // noSSH are the packages that read files alone: who imports them links no SSH.
-var noSSH = []string{"mongo", "pacemaker", "pacemaker/corosync", "pacemaker/placement"}
+var noSSH = []string{"mongo", "pacemaker", "pacemaker/corosync", "pacemaker/placement", "pacemaker/readiness"}
 
 // commandLines are the packages that may know of cobra: who parses, plans and runs takes no flags.
 var commandLines = []string{"examples/cli", "examples/cps-issm", "examples/internal/clitest", "examples/lustre-hapair"}

@@ -11,6 +11,7 @@
 //   - corosync: corosync.conf, and its move to knet;
 //   - pcs: the commands of pcs 0.9 to 0.12 and of cibadmin as data, what they refuse, what their exit status means, and
 //     the text that they print;
+//   - readiness: what of a pair a release of a distribution does not take, and which ways lead there;
 //   - placement: where resources run and would run, and what is lost with a node;
 //   - rebuild: from the files of a cluster to the commands, or the one CIB, that make it again;
 //   - live: changes of a running cluster, each with its proof;

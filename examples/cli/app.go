@@ -68,6 +68,10 @@ type App struct {
 	// roll back or to amend. The journal of the run before is put aside.
 	Looks bool
 
+	// Bare has the job's word do something by itself where flags follow it: "lustre-hapair preflight --target el9". It
+	// declares the flags of the word's command, and does it. Nil where a command has to follow.
+	Bare func(a *App, c *cobra.Command) func(ctx context.Context, args []string) (int, error)
+
 	// Verbs make the binary's own commands, beside those that every binary has: see Command.
 	Verbs []func(*App) *cobra.Command
 

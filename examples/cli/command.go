@@ -128,7 +128,25 @@ func (a *App) tree(word string) *cobra.Command {
 	for _, verb := range a.Verbs {
 		c.AddCommand(verb(a))
 	}
+	if a.Bare != nil {
+		a.bare(c)
+	}
 	return c
+}
+
+// bare lets the word of a job do something by itself where flags follow it.
+func (a *App) bare(c *cobra.Command) {
+	group := c.RunE
+	alone := a.Command(&cobra.Command{Args: cobra.ArbitraryArgs}, a.Bare(a, c)).RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 || !strings.HasPrefix(args[0], "-") || slices.Contains([]string{"-h", "--help"}, args[0]) {
+			return group(c, args)
+		}
+		if err := c.Flags().Parse(args); err != nil {
+			return mistaken(c, err)
+		}
+		return alone(c, c.Flags().Args())
+	}
 }
 
 // group is a command that does nothing but hold others.

@@ -18,7 +18,7 @@ func preflightApp() *cli.App {
 	}
 	return &cli.App{
 		Name: "lustre-hapair preflight", Title: "look at a pair days before its upgrade: all that would stop it at once, and nothing changed",
-		Version: version, Schema: schemaOf("lustre-hapair"), Private: private, World: world, Looks: true,
+		Version: version, Schema: schemaOf("lustre-hapair"), Private: private, World: world, Looks: true, Bare: readinessOf,
 		Read:    func(path string) (*cli.Config, error) { return beside(cli.ReadConfig[pairConfig](path)) },
 		Example: func(into, dir string) (*cli.Config, error) { return beside(example(into, dir)) },
 		Load: func(cfg *cli.Config) (*evenkeel.Runbook, error) {

@@ -218,7 +218,7 @@ func TestProofsOfCopies(t *testing.T) {
 			continue
 		}
 		t.Run(o.Title, func(t *testing.T) {
-			root := t.TempDir()
+			root, programs := t.TempDir(), os.Getenv("PATH")
 			put := func(name, content string) {
 				require.NoError(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
 				require.NoError(t, os.WriteFile(root+name, []byte(content), 0o600))
@@ -231,7 +231,7 @@ func TestProofsOfCopies(t *testing.T) {
 					return s
 				})
 				c := exec.Command(cmd.Argv[0], cmd.Argv[1:]...)
-				c.Dir = cmd.Dir
+				c.Dir, c.Env = cmd.Dir, append(os.Environ(), "PATH="+programs)
 				out, err := c.CombinedOutput()
 				require.NotContains(t, string(out), "secret")
 				if err != nil && c.ProcessState == nil {
@@ -240,6 +240,16 @@ func TestProofsOfCopies(t *testing.T) {
 				return sshexec.Result{ExitCode: c.ProcessState.ExitCode(), Stdout: out}
 			}
 			proven := func() error { return o.Proof[0].Read(run(o.Proof[0].Cmd)) }
+			lacking := func(program string) error {
+				defer func(all string) { programs = all }(programs)
+				programs = t.TempDir()
+				for _, name := range []string{"find", "stat", "ls", "grep", "cmp", "false"} {
+					if at, err := exec.LookPath(name); err == nil && name != program {
+						require.NoError(t, os.Symlink(at, programs+"/"+name))
+					}
+				}
+				return proven()
+			}
 			require.NoError(t, os.MkdirAll(filepath.Dir(root+o.Reads), 0o755))
 			require.Error(t, proven(), "there is no backup")
 			files := []string{o.Reads}
@@ -262,6 +272,10 @@ func TestProofsOfCopies(t *testing.T) {
 			put(last, "secret of the backup")
 			require.NoError(t, proven())
 			if len(files) > 1 {
+				require.NoError(t, lacking("none"))
+				for _, program := range []string{"find", "stat", "ls", "grep", "cmp"} {
+					require.Error(t, lacking(program), "without %s nothing is proven", program)
+				}
 				provenTree(t, root, o, func() { require.Zero(t, run(o.Cmd).ExitCode) }, proven)
 			}
 		})

@@ -232,8 +232,10 @@ func TestProofsOfCopies(t *testing.T) {
 				})
 				c := exec.Command(cmd.Argv[0], cmd.Argv[1:]...)
 				c.Dir, c.Env = cmd.Dir, append(os.Environ(), "PATH="+programs)
-				out, err := c.CombinedOutput()
-				require.NotContains(t, string(out), "secret")
+				var errs strings.Builder
+				c.Stderr = &errs
+				out, err := c.Output()
+				require.NotContains(t, string(out)+errs.String(), "secret")
 				if err != nil && c.ProcessState == nil {
 					return sshexec.Result{ExitCode: 127}
 				}

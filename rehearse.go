@@ -96,6 +96,9 @@ func (p RehearsalPlan) tries(kind ScheduleKind) bool {
 	return slices.Contains(p.Kinds, kind) || kind.fault() && slices.Contains(p.Kinds, AnyFault)
 }
 
+// wantsFaults tells whether any fault is wanted. Which of them a command can meet is not known before it is sent.
+func (p RehearsalPlan) wantsFaults() bool { return slices.ContainsFunc(p.Kinds, ScheduleKind.fault) }
+
 // RehearsalReport is what a rehearsal found.
 type RehearsalReport struct {
 	Records   int                 // that the straight run journalled
@@ -141,10 +144,9 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if len(plan.Kinds) == 0 {
 		plan.Kinds = append(slices.Clone(scheduleKinds), RollbackFrom)
 	}
-	if _, ok := world.(Faulty); !ok {
-		if i := slices.IndexFunc(plan.Kinds, func(k ScheduleKind) bool { return k == AnyFault || k.fault() }); i >= 0 {
-			return nil, fmt.Errorf("a rehearsal of the kind %q needs a world that is Faulty, and this one is not", plan.Kinds[i])
-		}
+	if _, ok := world.(Faulty); !ok && plan.wantsFaults() {
+		i := slices.IndexFunc(plan.Kinds, ScheduleKind.fault)
+		return nil, fmt.Errorf("a rehearsal of the kind %q needs a world that is Faulty, and this one is not", plan.Kinds[i])
 	}
 	r := &rehearsal{rb: rb, plan: plan, before: world.Hash()}
 	local, err := treeOf(plan.Local)
@@ -199,7 +201,7 @@ func (r *rehearsal) due(kind ScheduleKind, at int) bool {
 func (r *rehearsal) faults(ctx context.Context, start moment, straight rehearsed, known states, report *RehearsalReport) error {
 	w := r.walk(ctx, start)
 	defer w.close()
-	for r.left(r.forward(start.world), w.now, straight) {
+	for r.left(scheduleKinds, w.now, straight) || r.plan.wantsFaults() && w.now.commands < straight.commands {
 		from, more, err := w.step()
 		if err != nil || !more {
 			return err
@@ -230,20 +232,6 @@ func (r *rehearsal) left(kinds []ScheduleKind, now moment, straight rehearsed) b
 		}
 		return r.plan.tries(kind) && r.plan.first(kind, at) <= last
 	})
-}
-
-// forward are the kinds of schedules of a run forward in a world.
-func (r *rehearsal) forward(w World) []ScheduleKind {
-	kinds := slices.Clone(scheduleKinds)
-	if f, ok := w.(Faulty); ok {
-		for _, effect := range []Effect{ReadOnly, Mutating} {
-			honest, lies := f.Faults(sshexec.Cmd{Argv: []string{"true"}, Effect: effect, Stdin: sshexec.Text("text")})
-			for _, name := range slices.Concat(honest, lies) {
-				kinds = append(kinds, ScheduleKind(name))
-			}
-		}
-	}
-	return kinds
 }
 
 // within are the schedules between two moments that are tried.
@@ -322,7 +310,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	}
 	out.journal = journal.Records()[len(from.journal):]
 	out.records, out.commands, out.hit = tool.records, tool.commands, tool.hit
-	out.err = errors.Join(r.judge(out, from.track, tool), world.Check())
+	out.err = errors.Join(r.judge(out, tool), world.Check())
 	if out.err == nil && !out.merged {
 		*out.end = world.Hash()
 	}
@@ -362,14 +350,14 @@ func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *cr
 }
 
 // judge is what is wrong with how a schedule ended.
-func (r *rehearsal) judge(out rehearsed, on track, tool *crashingTool) error {
+func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
 	switch {
 	case errors.As(out.err, new(*CannotRollBackError)):
 		if tool.changes > 0 {
 			return errors.New("the rollback says that it cannot go back, and changed something all the same")
 		}
 		return nil // it says so, and does nothing
-	case out.err == nil && on.back && !out.merged:
+	case out.err == nil && out.how == RolledBack && !out.merged:
 		return r.restored(out)
 	}
 	return out.err

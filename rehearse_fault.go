@@ -3,6 +3,7 @@ package evenkeel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -23,7 +24,7 @@ type Faulty interface {
 // AnyFault stands in RehearsalPlan.Kinds for every kind of fault that the world knows; one alone is named by itself.
 const AnyFault ScheduleKind = "faults"
 
-// fault tells whether a kind is one of the world's own.
+// fault tells whether a kind is one of the world's own, or all of these.
 func (k ScheduleKind) fault() bool {
 	return k != "" && k != RollbackFrom && !slices.Contains(scheduleKinds, k)
 }
@@ -37,7 +38,7 @@ const (
 	Resumed    RehearsalEnd = "resumed"     // it stopped, and reached its end when it was taken up again
 	RolledBack RehearsalEnd = "rolled back" // it could not go on, and was rolled back
 	Held       RehearsalEnd = "held"        // it waits for the operator, and says for what
-	Misled     RehearsalEnd = "misled"      // a look was lied to: the run stopped where that was noticed, and the operator has to find out
+	Misled     RehearsalEnd = "misled"      // a look was lied to: the run stopped outside an outage, and the operator has to find out
 )
 
 // dispatch is a command that the tool sent to a machine; a document has no arguments.
@@ -80,7 +81,7 @@ func (r *rehearsal) faulty(from, to moment) (list []Schedule) {
 }
 
 // settle is what people do with a run that a fault has stopped for good: what a command only pretended to do they do by hand; and they roll
-// back where even so there is no way on.
+// back where even so there is no way on. Who was lied to may stand still, but not inside an outage.
 func (r *rehearsal) settle(ctx context.Context, tool *crashingTool, opts Options, out *rehearsed) {
 	if errors.As(out.err, new(*Pause)) {
 		out.how, out.err = Held, nil
@@ -105,8 +106,26 @@ func (r *rehearsal) settle(ctx context.Context, tool *crashingTool, opts Options
 	case err == nil:
 		out.how, out.err = RolledBack, nil
 	case tool.hit.lied && tool.hit.cmd.Effect == ReadOnly:
+		if stuck := inOutage(opts.Journal); stuck != nil {
+			out.err = fmt.Errorf("%w, and there is no way on: %w", stuck, out.err)
+			return
+		}
 		out.how, out.err = Misled, nil
 	}
+}
+
+// inOutage says which outage a journal leaves open.
+func inOutage(j Journal) error {
+	st, err := ReadState(j.Records())
+	if err != nil {
+		return err
+	}
+	for _, w := range st.leftOpen() {
+		if w.holdsStop() {
+			return fmt.Errorf("a look was lied to inside an outage, %s", w)
+		}
+	}
+	return nil
 }
 
 // byHand carries the struck command out as the operator does who types it.

@@ -1,18 +1,28 @@
 package evenkeel_test
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // ends counts by kind how the schedules of a rehearsal with faults ended; broken ones have an end of that name.
 func ends(t *testing.T, book string, w evenkeel.World, kinds ...evenkeel.ScheduleKind) map[evenkeel.ScheduleKind]map[evenkeel.RehearsalEnd]int {
 	t.Helper()
-	report, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, book), w, evenkeel.RehearsalPlan{Kinds: kinds})
+	return endsOf(t, parseRunbook(t, book), w, kinds...)
+}
+
+func endsOf(t *testing.T, rb *evenkeel.Runbook, w evenkeel.World, kinds ...evenkeel.ScheduleKind,
+) map[evenkeel.ScheduleKind]map[evenkeel.RehearsalEnd]int {
+	t.Helper()
+	report, err := evenkeel.Rehearse(t.Context(), rb, w, evenkeel.RehearsalPlan{Kinds: kinds})
 	require.NoError(t, err)
 	all, explored := map[evenkeel.ScheduleKind]map[evenkeel.RehearsalEnd]int{}, 0
 	for _, c := range report.Coverage {
@@ -65,24 +75,119 @@ func TestAnIdleSuccessThatNobodySees(t *testing.T) {
 	require.ErrorContains(t, report.Failures[len(report.Failures)-1], "another state than the straight run")
 }
 
-// brokenForGood is a world in which a fault stays until somebody rolls back: nothing but an undo works any more.
-type brokenForGood struct{ *trapWorld }
+// brokenForGood is a world in which b fails from the fault on, and an undo of a may be idle: whatever anybody does, until they roll back.
+type brokenForGood struct {
+	*trapWorld
+	undo string // what becomes of the undo of a
+}
 
-func (w brokenForGood) Clone() evenkeel.World { return brokenForGood{w.trapWorld.Clone().(*trapWorld)} } //nolint:forcetypeassert // it is one
+func (w brokenForGood) Clone() evenkeel.World {
+	return brokenForGood{w.trapWorld.Clone().(*trapWorld), w.undo} //nolint:forcetypeassert // it is one
+}
 
 func (w brokenForGood) Strike(kind string) {
 	w.trapWorld.Strike(kind)
-	w.traps = map[string]string{"b": fails}
+	w.traps = map[string]string{"b": fails, "ua": w.undo}
 }
 
 // Who cannot go on rolls back; where that is not possible either, the runbook is stuck, which is a finding.
 func TestAFaultThatStays(t *testing.T) {
-	for book, end := range map[string]evenkeel.RehearsalEnd{
-		"s1[a.safe undo:ua.safe] s2[b.safe undo:ub.safe]": evenkeel.RolledBack,
-		"s1[a.safe undo:ua.safe] s2[b.safe]":              "broken",
+	const undone = "s1[a.safe undo:ua.safe] s2[b.safe undo:ub.safe]"
+	for _, tt := range []struct {
+		book, undo string
+		end        evenkeel.RehearsalEnd
+	}{
+		{undone, "", evenkeel.RolledBack},
+		{"s1[a.safe undo:ua.safe] s2[b.safe]", "", "broken"},
+		{undone, does, "broken"}, // the world is not as it was before the run
 	} {
-		kinds := ends(t, book, brokenForGood{newTrapWorld(map[string]string{})}, "breaks")
-		require.NotZero(t, kinds["breaks"][end], "%s: %v", book, kinds)
+		kinds := ends(t, tt.book, brokenForGood{newTrapWorld(map[string]string{}), tt.undo}, "breaks")
+		require.NotZero(t, kinds["breaks"][tt.end], "%v: %v", tt, kinds)
+		if tt.undo != "" {
+			require.NotContains(t, kinds["breaks"], evenkeel.RolledBack, "a rollback is compared")
+		}
+	}
+}
+
+// Who was lied to may stand still, and not where nothing is served: a run that is stuck inside an outage is a finding.
+func TestALieInsideAnOutage(t *testing.T) {
+	for stop, end := range map[evenkeel.StopRule]evenkeel.RehearsalEnd{
+		evenkeel.StopBetweenSteps: evenkeel.Misled, evenkeel.StopAtClose: "broken",
+	} {
+		rb := parseRunbook(t, "s1[a.safe] s2[r.read b.safe]")
+		rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "What a has taken away b has given back.", Check: betweenAAndB}}
+		rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: stop}}
+		rb.Steps[1].Closes = []string{"w"}
+		w := misleading{brokenForGood{newTrapWorld(map[string]string{}), ""}}
+		require.Equal(t, map[evenkeel.RehearsalEnd]int{end: 1}, endsOf(t, rb, w, "idle")["idle"], stop)
+	}
+}
+
+// betweenAAndB is violated from a on until b.
+func betweenAAndB(ctx context.Context, at evenkeel.Site) error {
+	var done [2]bool
+	for i, name := range []string{"a", "b"} {
+		res, err := at.Run(ctx, "h", sshexec.Command(sshexec.ReadOnly, "look", name))
+		if err != nil {
+			return err
+		}
+		done[i] = len(res.Stdout) > 0
+	}
+	if done[0] && !done[1] {
+		return evenkeel.Violated("nobody serves")
+	}
+	return nil
+}
+
+// misleading is a world that can lie about r alone.
+type misleading struct{ brokenForGood }
+
+func (w misleading) Clone() evenkeel.World {
+	return misleading{w.brokenForGood.Clone().(brokenForGood)} //nolint:forcetypeassert // it is one
+}
+
+func (w misleading) Faults(cmd sshexec.Cmd) (honest, lies []string) {
+	if slices.Contains(cmd.Argv, "r") {
+		lies = []string{"idle"}
+	}
+	return nil, lies
+}
+
+// picky is a world in which only the command of c can go wrong, and which knows what it was asked about, and what ran.
+type picky struct {
+	*trapWorld
+	asked, ran map[string]bool
+}
+
+func (w picky) Clone() evenkeel.World {
+	return picky{w.trapWorld.Clone().(*trapWorld), w.asked, w.ran} //nolint:forcetypeassert // it is one
+}
+
+func (w picky) Runner(host string) (sshexec.Runner, error) {
+	r, err := w.trapWorld.Runner(host)
+	return sshexec.RunnerFunc(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		w.ran[strings.Join(cmd.Argv, " ")] = true
+		return r.Run(ctx, cmd)
+	}), err
+}
+
+func (w picky) Faults(cmd sshexec.Cmd) (honest, lies []string) {
+	w.asked[strings.Join(cmd.Argv, " ")] = true
+	if slices.Contains(cmd.Argv, "c") {
+		return []string{"breaks"}, nil
+	}
+	return nil, nil
+}
+
+// A world is asked about the commands of the run, and no others: one that nobody thought of beforehand can be the only one that goes wrong.
+func TestFaultsAreAskedOfWhatRuns(t *testing.T) {
+	w := picky{newTrapWorld(nil), map[string]bool{}, map[string]bool{}}
+	report, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, "s1[a.safe] s2[b.safe] s3[c.safe]"), w,
+		evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.AnyFault}})
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Schedules)
+	for cmd := range w.asked {
+		require.Contains(t, w.ran, cmd)
 	}
 }
 

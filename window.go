@@ -101,25 +101,31 @@ func (st *State) openWindows() []OpenWindow {
 	})
 }
 
-// leaves adds to the error of a run what it leaves open. A rollback leaves open what the run left, as long as it has not begun to undo
-// that.
+// leftOpen are the windows that are open, in a rollback its own first: it leaves open what the run left, as long as it has not begun to
+// undo that.
+func (st *State) leftOpen() []OpenWindow {
+	open := st.openWindows()
+	if !st.RollingBack() {
+		return open
+	}
+	back := st.Rollback
+	return append(back.openWindows(), slices.DeleteFunc(open, func(w OpenWindow) bool {
+		_, again := back.Windows[undoPrefix+w.ID]
+		return again
+	})...)
+}
+
+// leaves adds to the error of a run what it leaves open.
 func (e *engine) leaves(err error) error {
 	var told *OpenWindowsError
 	if err == nil || errors.As(err, &told) {
 		return err
 	}
-	open := e.openWindows()
+	e.mu.Lock()
+	open := e.whole.leftOpen()
+	e.mu.Unlock()
 	if steps := e.unproven(); errors.Is(err, ErrStopped) && len(steps) > 0 {
 		err = &UnprovenError{Err: err, Steps: steps}
-	}
-	if e.whole != e.st {
-		e.mu.Lock()
-		for _, w := range e.whole.openWindows() {
-			if _, again := e.st.Windows[undoPrefix+w.ID]; !again {
-				open = append(open, w)
-			}
-		}
-		e.mu.Unlock()
 	}
 	if len(open) == 0 {
 		return err

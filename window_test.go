@@ -832,3 +832,26 @@ func TestAnUndoGoesOnInItsWindow(t *testing.T) {
 	var open *evenkeel.OpenWindowsError
 	require.ErrorAs(t, err, &open)
 }
+
+// A rollback that fails inside an outage leaves that open once: as its own window, be the run's window open, too, or closed long since.
+func TestARollbackThatFailsSaysWhichOutageItLeavesOpen(t *testing.T) {
+	for faults, undoing := range map[string]string{"fail:c": "s", "CRASH@before:up": "t"} {
+		rb, broken, serves := outage(t, evenkeel.StopAtClose)
+		for i, id := range map[int]string{1: "t", 2: "s", 3: "q", 4: "z"} {
+			rb.Steps[i].Undo, rb.Steps[i].Irreversible = []evenkeel.Action{parseActionT(id, "safe")}, ""
+		}
+		require.NoError(t, rb.Validate())
+		m := newMachine(faults)
+		opts := evenkeel.Options{Journal: &evenkeel.MemJournal{}, Clock: &stepClock{}}
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = evenkeel.Run(t.Context(), rb, onDone(m, serves), opts)
+		}()
+		m.live("fail:" + undoing)
+		_, err := evenkeel.Rollback(t.Context(), rb, onDone(m, func(what string) { *broken = *broken || what == "q" }), opts)
+		var left *evenkeel.OpenWindowsError
+		require.ErrorAs(t, err, &left, faults)
+		require.Len(t, left.Windows, 1, faults)
+		require.Equal(t, "undo-w", left.Windows[0].ID, faults)
+	}
+}

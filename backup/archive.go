@@ -88,6 +88,16 @@ func (a *Archive) Files() []Entry { return slices.Clone(a.entries) }
 // Has tells whether a path of the machine, or one that matches the pattern, is in the archive. Links are followed.
 func (a *Archive) Has(pattern string) bool { return len(a.Glob(pattern)) > 0 }
 
+// Fills tells whether the archive has a path, and where that is a directory something in it.
+func (a *Archive) Fills(name string) bool {
+	e, err := a.resolve(name)
+	if err != nil || !e.Mode.IsDir() {
+		return a.Has(name)
+	}
+	below := strings.TrimSuffix(e.Path, "/") + "/"
+	return slices.ContainsFunc(a.entries, func(e Entry) bool { return strings.HasPrefix(e.Path, below) })
+}
+
 // Glob lists the paths in the archive that match a pattern, sorted. A path without a wildcard matches itself.
 func (a *Archive) Glob(pattern string) []string {
 	if !hasWildcard(pattern) {
@@ -109,6 +119,7 @@ func (a *Archive) Glob(pattern string) []string {
 // Errors of looking into an archive.
 var (
 	ErrAbsent    = errors.New("it is not in the backup")
+	errHollow    = errors.New("the directory is in the backup, and there is nothing in it")
 	ErrNotFile   = errors.New("it is not a file")
 	ErrTooLarge  = errors.New("it was too large to be kept in memory, and the archive cannot be read again: open it with OpenFile")
 	ErrNoCluster = errors.New("the backup holds no cluster configuration (cluster-cfg-HOST.xml)")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 )
 
 // Requirement is something that a later step reads from a backup.
@@ -93,6 +94,9 @@ func (a *Archive) meets(r Requirement) error {
 	found := a.Glob(r.Path)
 	if len(found) == 0 {
 		return fmt.Errorf("%s: %w", a.name, ErrAbsent)
+	}
+	if !slices.ContainsFunc(found, a.Fills) {
+		return fmt.Errorf("%s: %w", a.name, errHollow)
 	}
 	if r.Check == nil {
 		return nil

@@ -330,7 +330,7 @@ func (m Merge) operations(line int) []Operation {
 			Group: GroupUsers, Reads: name, replaces: name,
 			Change: change.Change{
 				Title: "Merge the backup into " + name, Cmd: write, Ref: ref(line + i),
-				Repeat: op.ProbeFirst, Proof: proof("the file holds the merged accounts", probe),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{proof("the file holds the merged accounts", probe)},
 				Note: "merged by rule instead of replaced: see the report; it is not written when the file has changed since",
 			},
 		})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -391,6 +392,26 @@ func TestCovers(t *testing.T) {
 	require.ErrorIs(t, missing[2], reject)
 	require.NotContains(t, missing[2].String(), "hash")
 	require.ErrorIs(t, missing[3], reject)
+}
+
+// A directory of the backup that holds nothing is no directory to restore from: it is told beforehand.
+func TestCoversNoEmptyDirectory(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, backup.Build(&b, "ct6-mds1", noon, []backup.File{
+		{Path: "/etc/ssh", Mode: fs.ModeDir | 0o755}, {Path: "/root/.ssh/authorized_keys", Mode: 0o600, Data: []byte("key")},
+		{Path: "/etc/x.d/empty", Mode: fs.ModeDir | 0o755}, {Path: "/etc/void", Mode: 0o644},
+	}))
+	a, err := backup.Open(&b)
+	require.NoError(t, err)
+	for name, fills := range map[string]bool{
+		"/etc/ssh": false, "/root/.ssh": true, "/etc/x.d": true, "/etc/x.d/empty": false, "/etc/void": true, "/etc/none": false, "/": true,
+	} {
+		require.Equal(t, fills, a.Fills(name), name)
+	}
+	missing := a.Covers([]backup.Requirement{{Path: "/etc/ssh", NeededBy: "restore.ssh"}, {Path: "/root/.ssh"}, {Path: "/etc/void"}})
+	require.Len(t, missing, 1)
+	require.ErrorContains(t, missing[0], "/etc/ssh, needed by restore.ssh")
+	require.ErrorContains(t, missing[0], "there is nothing in it")
 }
 
 // repack rewrites an archive: edit changes, drops (false) or adds to what an entry holds.

@@ -268,7 +268,7 @@ func overlay(dir, name string, line int, note string) []Operation {
 			Change: change.Change{
 				Title:  "Copy the system's own " + name,
 				Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", name, part),
-				Repeat: op.ProbeFirst, Proof: proof(means, kept), Ref: ref(line),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{proof(means, kept)}, Ref: ref(line),
 				Note: "the guide moves the directory away, and leaves the machine without it until the next command",
 			},
 		},
@@ -277,7 +277,7 @@ func overlay(dir, name string, line int, note string) []Operation {
 			Change: change.Change{
 				Title:  "Keep the copy as " + inst,
 				Cmd:    sshexec.Command(sshexec.Mutating, "mv", part, inst),
-				Repeat: op.ProbeFirst, Proof: proof(means, kept), Ref: ref(line),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{proof(means, kept)}, Ref: ref(line),
 			},
 		},
 		{
@@ -285,7 +285,7 @@ func overlay(dir, name string, line int, note string) []Operation {
 			Change: change.Change{
 				Title:  "Restore " + name,
 				Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-aT", dir+name, name),
-				Repeat: op.Idempotent, Proof: sameTree(dir, name), Ref: ref(line + 1), Note: note,
+				Repeat: op.Idempotent, Proof: []change.Proof{SameTree(dir+name, name)}, Ref: ref(line + 1), Note: note,
 			},
 		},
 	}
@@ -320,7 +320,7 @@ func restoreNTP(dir string, line int) []Operation {
 			Undo: &back,
 			Change: change.Change{
 				Title: "Keep the system's own " + conf, Cmd: sshexec.Command(sshexec.Mutating, "mv", conf, conf+".inst"),
-				Repeat: op.ProbeFirst, Proof: proof("the system's own file was moved before", kept), Ref: ref(line + 2),
+				Repeat: op.ProbeFirst, Proof: []change.Proof{proof("the system's own file was moved before", kept)}, Ref: ref(line + 2),
 			},
 		},
 		restored,
@@ -367,7 +367,7 @@ func restoreAgent(dir string, line int, selinux bool) []Operation {
 		Change: change.Change{
 			Title:  "Restore the agent's configuration, certificates and targets",
 			Cmd:    sshexec.Command(sshexec.Mutating, "cp", "-a", dir+store, path.Dir(store)+"/."),
-			Repeat: op.Idempotent, Proof: sameTree(dir, store), Ref: ref(line),
+			Repeat: op.Idempotent, Proof: []change.Proof{SameTree(dir+store, store)}, Ref: ref(line),
 		},
 	}}
 	if selinux {

@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -171,7 +172,7 @@ func TestRestoreSSHSurvivesInterruption(t *testing.T) {
 		put(tree+"/etc/ssh/sshd_config", "old")
 		put(tree+"/root/.ssh/authorized_keys", "old")
 		here := func(s string) string {
-			if strings.HasPrefix(s, "/") {
+			if strings.HasPrefix(s, "/") && s != "/bin/sh" {
 				return root + s
 			}
 			return s
@@ -217,28 +218,40 @@ func TestProofsOfCopies(t *testing.T) {
 			continue
 		}
 		t.Run(o.Title, func(t *testing.T) {
-			root := t.TempDir()
+			root, programs := t.TempDir(), os.Getenv("PATH")
 			put := func(name, content string) {
 				require.NoError(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
 				require.NoError(t, os.WriteFile(root+name, []byte(content), 0o600))
 			}
 			run := func(cmd sshexec.Cmd) sshexec.Result {
 				cmd = cmd.Expand(func(s string) string {
-					if strings.HasPrefix(s, "/") {
+					if strings.HasPrefix(s, "/") && s != "/bin/sh" {
 						return root + s
 					}
 					return s
 				})
 				c := exec.Command(cmd.Argv[0], cmd.Argv[1:]...)
-				c.Dir = cmd.Dir
-				out, err := c.CombinedOutput()
-				require.NotContains(t, string(out), "secret")
+				c.Dir, c.Env = cmd.Dir, append(os.Environ(), "PATH="+programs)
+				var errs strings.Builder
+				c.Stderr = &errs
+				out, err := c.Output()
+				require.NotContains(t, string(out)+errs.String(), "secret")
 				if err != nil && c.ProcessState == nil {
 					return sshexec.Result{ExitCode: 127}
 				}
 				return sshexec.Result{ExitCode: c.ProcessState.ExitCode(), Stdout: out}
 			}
 			proven := func() error { return o.Proof[0].Read(run(o.Proof[0].Cmd)) }
+			lacking := func(program string) error {
+				defer func(all string) { programs = all }(programs)
+				programs = t.TempDir()
+				for _, name := range []string{"find", "stat", "ls", "grep", "cmp", "false"} {
+					if at, err := exec.LookPath(name); err == nil && name != program {
+						require.NoError(t, os.Symlink(at, programs+"/"+name))
+					}
+				}
+				return proven()
+			}
 			require.NoError(t, os.MkdirAll(filepath.Dir(root+o.Reads), 0o755))
 			require.Error(t, proven(), "there is no backup")
 			files := []string{o.Reads}
@@ -259,10 +272,62 @@ func TestProofsOfCopies(t *testing.T) {
 			require.NoError(t, os.Remove(root+last))
 			require.Error(t, proven(), "a file is missing")
 			put(last, "secret of the backup")
-			if len(files) > 1 {
-				put(o.Reads+"/of the system", "secret")
-			}
 			require.NoError(t, proven())
+			if len(files) > 1 {
+				require.NoError(t, lacking("none"))
+				for _, program := range []string{"find", "stat", "ls", "grep", "cmp"} {
+					require.Error(t, lacking(program), "without %s nothing is proven", program)
+				}
+				provenTree(t, root, o, func() { require.Zero(t, run(o.Cmd).ExitCode) }, proven)
+			}
 		})
 	}
+}
+
+// provenTree tries what can be wrong with a directory beside the content of its files.
+func provenTree(t *testing.T, root string, o backup.Operation, restore func(), proven func() error) {
+	t.Helper()
+	name, of := root+o.Reads, root+tree+o.Reads
+	require.NoError(t, os.WriteFile(name+"/of the system", []byte("secret"), 0o600))
+	require.NoError(t, os.Symlink("key", of+"/link"))
+	require.NoError(t, os.Symlink("nowhere", of+"/dangling"))
+	require.NoError(t, os.Mkdir(of+"/void", 0o700))
+	restore()
+	require.NoError(t, proven())
+	wrong := map[string]func() error{
+		"a mode":             func() error { return os.Chmod(name+"/sub/other key", 0o644) },
+		"a directory's mode": func() error { return os.Chmod(name, 0o750) },
+		"another link":       func() error { return errors.Join(os.Remove(name+"/link"), os.Symlink("sub", name+"/link")) },
+		"no link":            func() error { return os.Remove(name + "/dangling") },
+		"a file for a link":  func() error { return errors.Join(os.Remove(name+"/link"), os.Link(name+"/key", name+"/link")) },
+		"no directory":       func() error { return os.Remove(name + "/void") },
+	}
+	if os.Geteuid() == 0 {
+		wrong["an owner"] = func() error { return os.Chown(name+"/key", 17, 0) }
+		wrong["a link's owner"] = func() error { return os.Lchown(name+"/link", 17, 0) }
+		wrong["a directory's group"] = func() error { return os.Chown(name+"/sub", 0, 17) }
+	}
+	for what, spoil := range wrong {
+		require.NoError(t, spoil(), what)
+		err := proven()
+		require.Error(t, err, what)
+		require.ErrorContains(t, err, "not so: all of "+o.Reads+" is as in the backup, with modes and owners ('.", what)
+		require.ErrorContains(t, err, "or another program has written there since", what)
+		require.NoError(t, os.RemoveAll(name))
+		restore()
+		require.NoError(t, proven(), what)
+	}
+	require.NoError(t, errors.Join(os.RemoveAll(of), os.Mkdir(of, 0o700)))
+	require.Error(t, proven(), "the backup's own is empty: it was not extracted")
+	require.NoError(t, errors.Join(os.RemoveAll(name), os.Mkdir(name, 0o700)))
+	require.Error(t, proven(), "both are empty")
+}
+
+// A file that differs is blamed on who may have written it since, too.
+func TestWhoMayHaveWrittenAFile(t *testing.T) {
+	ops := backup.RestoreServer(tree, backup.RestoreOptions{})
+	i := slices.IndexFunc(ops, func(o backup.Operation) bool { return o.Reads == "/etc/resolv.conf" })
+	err := ops[i].Proof[0].Read(sshexec.Result{Outcome: sshexec.Exited, ExitCode: 1})
+	require.ErrorContains(t, err, "not so: /etc/resolv.conf is that of the backup: it was not restored, or another program has written there")
+	require.ErrorContains(t, err, "NetworkManager")
 }

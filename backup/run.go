@@ -30,7 +30,7 @@ func PlanRestore(a *Archive, m Manifest, restore func(string, RestoreOptions) []
 		optional[p.Path] = p.Optional
 	}
 	opts.KeepReplaced = true
-	opts.Has = func(path string) bool { return !optional[path] || a.Has(path) }
+	opts.Has = func(path string) bool { return !optional[path] || a.Fills(path) }
 	p := &Plan{Archive: a.Name(), Ops: restore(dir, opts)}
 	var errs []error
 	for _, missing := range a.Covers(Requirements(p.Ops)) {
@@ -116,7 +116,7 @@ func (o Operation) carry(ctx context.Context, r sshexec.Runner) error {
 	return errors.Join(err, probeErr)
 }
 
-// isDone looks for the operation's proof; one that is idempotent has none.
+// isDone looks for the operation's proof, where it has one.
 func (o Operation) isDone(ctx context.Context, r sshexec.Runner) (bool, error) {
 	if len(o.Proof) == 0 {
 		return false, nil

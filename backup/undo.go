@@ -42,7 +42,7 @@ func keepReplaced(tree string, replaced []string) []Operation {
 			Group: GroupKeep, NoUndo: harmless,
 			Change: change.Change{
 				Title: "Keep what the restore is going to replace", Ref: "lustre:113",
-				Cmd: sshexec.Command(sshexec.Mutating, pack...), Repeat: op.ProbeFirst, Proof: proof(means, kept),
+				Cmd: sshexec.Command(sshexec.Mutating, pack...), Repeat: op.ProbeFirst, Proof: []change.Proof{proof(means, kept)},
 				Note: "not in the guide, which keeps /etc/ssh, /root/.ssh and /etc/ntp.conf only; what is not there yet is left out",
 			},
 		},
@@ -51,7 +51,7 @@ func keepReplaced(tree string, replaced []string) []Operation {
 			Change: change.Change{
 				Title: "Give the copy its name", Ref: "lustre:113",
 				Cmd: sshexec.Command(sshexec.Mutating, "mv", keepArchive(tree)+".part", keepArchive(tree)), Repeat: op.ProbeFirst,
-				Proof: proof(means, kept),
+				Proof: []change.Proof{proof(means, kept)},
 			},
 		},
 	}

@@ -130,6 +130,12 @@ func aFenceDevice(e *etree.Element) bool {
 	return slices.ContainsFunc(e.ChildElements(), func(child *etree.Element) bool { return IsResource(child) && aFenceDevice(child) })
 }
 
+// MayFence says whether a resource is a fence device, or may be one by a template that is not seen here, or has one inside it: what it is
+// told may be a secret.
+func (r Resource) MayFence() bool {
+	return r.Class == "stonith" || r.Class == "" && r.Template != "" || slices.ContainsFunc(r.Members, Resource.MayFence)
+}
+
 // templateOf finds the template of a resource beside it, or beside what it stands in.
 func templateOf(e *etree.Element, id string) *etree.Element {
 	for e = e.Parent(); e != nil; e = e.Parent() {

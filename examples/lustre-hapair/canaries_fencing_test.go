@@ -16,7 +16,7 @@ import (
 )
 
 // fenceCanaries are parameters of a fence device that hold a secret: by names that tell of it, and by one that nobody knows.
-var fenceCanaries = []string{"ipmi_pw", "snmp_auth_password", "x_unknown_secret", "enrolment"}
+var fenceCanaries = []string{"ipmi_pw", "snmp_auth_password", "x_unknown_secret", "enrolment", "passwd_script"}
 
 // pairOfCanaries is a folder with a pair that people made, whose fence devices have a secret in each of those, as secret makes them.
 func pairOfCanaries(t *testing.T, secret func(name string) string) string {

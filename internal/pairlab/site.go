@@ -34,16 +34,17 @@ func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 	if len(o.Targets) == 0 {
 		o.Targets = GuideTargets(3)
 	}
-	s := site{nodes: lab.Nodes(), targets: o.Targets, cib: oldCIB}
+	s := site{nodes: lab.Nodes(), targets: o.Targets}
+	configure := s.configure
 	if o.ByHand {
-		s.cib = handMadeCIB
+		configure = s.configureByHand
 	}
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
 	}{
 		{"authenticate the nodes", s.auth}, {"set the cluster up", s.setup}, {"start the cluster", s.start},
-		{"configure the cluster", s.configure},
+		{"configure the cluster", configure},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("cannot %s: %w", step.what, err)
@@ -59,7 +60,6 @@ func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 type site struct {
 	nodes   [2]*Node
 	targets []Target
-	cib     func(nodes [2]string, targets []Target) string
 }
 
 // auth asks more than once: on a busy machine a pcsd that says it is ready may not answer yet.
@@ -118,9 +118,11 @@ func (s site) startNode(ctx context.Context, n *Node) error {
 	return nil
 }
 
+// names are those by which the old cluster knows the nodes.
+func (s site) names() [2]string { return [2]string{s.nodes[0].Short(), s.nodes[1].Short()} }
+
 func (s site) configure(ctx context.Context) error {
-	names := [2]string{s.nodes[0].Short(), s.nodes[1].Short()}
-	return run(ctx, s.nodes[0], s.cib(names, s.targets), "cibadmin", "--replace", "--xml-pipe")
+	return run(ctx, s.nodes[0], oldCIB(s.names(), s.targets), "cibadmin", "--replace", "--xml-pipe")
 }
 
 // run runs a command on a node's console that has to succeed.
@@ -129,51 +131,62 @@ func run(ctx context.Context, n *Node, stdin string, argv ...string) error {
 	if stdin != "" {
 		in = strings.NewReader(stdin)
 	}
-	out, errs, exit, err := n.Exec(ctx, in, argv...)
+	_, err := output(ctx, n, in, argv...)
+	return err
+}
+
+// output is what such a command prints.
+func output(ctx context.Context, n *Node, stdin io.Reader, argv ...string) ([]byte, error) {
+	out, errs, exit, err := n.Exec(ctx, stdin, argv...)
 	if err == nil && exit != 0 {
 		err = fmt.Errorf("exit status %d: %s", exit, bytes.TrimSpace(append(out, errs...)))
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s: %w", n.Name(), strings.Join(argv, " "), err)
+		return nil, fmt.Errorf("%s: %s: %w", n.Name(), strings.Join(argv, " "), err)
 	}
-	return nil
+	return out, nil
 }
 
-// lookEvery is how long WaitStatus waits between two looks.
+// lookEvery is how long is waited between two looks.
 const lookEvery = 250 * time.Millisecond
 
 // WaitStatus looks at the cluster from a node until what is wanted holds, that is until want gives nil, or until ctx
 // ends: then the error says what was missing last. It gives the last status that it saw, if any.
-func WaitStatus(ctx context.Context, n *Node, want func(*pacemaker.Status) error) (*pacemaker.Status, error) {
-	var last *pacemaker.Status
-	missing := errors.New("the cluster was not looked at")
-	for {
+func WaitStatus(ctx context.Context, n *Node, want func(*pacemaker.Status) error) (last *pacemaker.Status, err error) {
+	err = until(ctx, n, func() error {
 		st, err := status(ctx, n)
-		if err == nil {
-			last = st
-			err = want(st)
+		if err != nil {
+			return err
 		}
+		last = st
+		return want(st)
+	})
+	return last, err
+}
+
+// until looks at something again and again until nothing is missing, or until ctx ends.
+func until(ctx context.Context, n *Node, look func() error) error {
+	var missing error
+	for {
+		err := look()
 		if err == nil {
-			return st, nil
+			return nil
 		}
-		if ctx.Err() == nil || last == nil {
+		if ctx.Err() == nil || missing == nil { // else the look was cut short, and says nothing
 			missing = err
 		}
 		select {
 		case <-ctx.Done():
-			return last, fmt.Errorf("%s: %w (%w)", n.Name(), missing, ctx.Err())
+			return fmt.Errorf("%s: %w (%w)", n.Name(), missing, ctx.Err())
 		case <-time.After(lookEvery):
 		}
 	}
 }
 
 func status(ctx context.Context, n *Node) (*pacemaker.Status, error) {
-	out, errs, exit, err := n.Exec(ctx, nil, "crm_mon", "--output-as=xml")
+	out, err := output(ctx, n, nil, "crm_mon", "--output-as=xml")
 	if err != nil {
 		return nil, err
-	}
-	if exit != 0 {
-		return nil, fmt.Errorf("crm_mon: exit status %d: %s", exit, bytes.TrimSpace(append(out, errs...)))
 	}
 	return pacemaker.ParseStatus(bytes.NewReader(out))
 }

@@ -50,6 +50,37 @@ func TestTheOldCIBIsIMLs(t *testing.T) {
 	}
 }
 
+// A pair that people made begins without targets: they are made when the health agents of both nodes have said that they are well.
+func TestTargetsComeWhenBothNodesAreWell(t *testing.T) {
+	nodes := [2]string{"ct6-mds1", "ct6-mds2"}
+	for _, targets := range [][]Target{nil, HandMadeTargets()} {
+		cib, err := pacemaker.ParseCIB(strings.NewReader(handMadeCIB(nodes, targets)))
+		require.NoError(t, err)
+		require.Empty(t, cib.Validate())
+		require.Len(t, cib.Resources(), 2+len(units(targets))+2, "fencing, the targets, and the health agents")
+	}
+	for values, well := range map[string]bool{
+		"1001 1 1001 1": true, "1001 1 1001 0": false, "1001 1 0 1": false, "0 1 1001 1": false, "1001 1 - 1": false, "1001 1 1001 -": false,
+		"1001 - 1001 1": false, "- - - -": false, "1001 1 -1 1": false, "1001 1 up 1": false,
+	} {
+		status := ""
+		for i, value := range strings.Fields(values) {
+			if i%2 == 0 {
+				status += `<node_state id="` + nodes[i/2] + `" uname="` + nodes[i/2] + `"><transient_attributes id="t"><instance_attributes id="a">`
+			}
+			if value != "-" {
+				status += `<nvpair id="` + healthAttributes[i%2] + `" name="` + healthAttributes[i%2] + `" value="` + value + `"/>`
+			}
+			if i%2 == 1 {
+				status += `</instance_attributes></transient_attributes></node_state>`
+			}
+		}
+		cib, err := pacemaker.ParseCIB(strings.NewReader(strings.Replace(handMadeCIB(nodes, nil), "<status/>", "<status>"+status+"</status>", 1)))
+		require.NoError(t, err)
+		require.Equal(t, well, bothWell(cib, nodes) == nil, values)
+	}
+}
+
 func TestTheSeedOnlyHurries(t *testing.T) {
 	cib, err := pacemaker.ParseCIB(strings.NewReader(seedCIB))
 	require.NoError(t, err)

@@ -1,11 +1,15 @@
 package pairlab
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/standin"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // HandMadeTargets are those of a pair that people made: an MGS and an OST on ldiskfs, each by itself, and on ZFS a group of an MDT
@@ -21,6 +25,50 @@ func HandMadeTargets() []Target {
 		ldiskfs("MGS", "/dev/mapper/mpatha", 0), zfs("hand-MDT0000", "mdt0pool/mdt0", 1),
 		zfs("hand-OST0000", "ost0pool/ost0", 0), zfs("hand-OST0001", "ost0pool/ost1", 0), ldiskfs("hand-OST0002", "/dev/mapper/mpathb", 1),
 	}
+}
+
+// configureByHand makes the targets when the health agents of both nodes have spoken: one that starts before that starts on the node whose
+// agents were first, and is held there by its stickiness.
+func (s site) configureByHand(ctx context.Context) error {
+	first := s.nodes[0]
+	if err := run(ctx, first, handMadeCIB(s.names(), nil), "cibadmin", "--replace", "--xml-pipe"); err != nil {
+		return err
+	}
+	err := until(ctx, first, func() error {
+		out, err := output(ctx, first, nil, "cibadmin", "--query")
+		if err != nil {
+			return err
+		}
+		cib, err := pacemaker.ParseCIB(bytes.NewReader(out))
+		if err != nil {
+			return err
+		}
+		return bothWell(cib, s.names())
+	})
+	if err != nil {
+		return err
+	}
+	// Only the configuration: what the agents have said stands beside it.
+	_, whole, _ := strings.Cut(handMadeCIB(s.names(), s.targets), "<configuration>")
+	inside, _, _ := strings.Cut(whole, "</configuration>")
+	return run(ctx, first, "<configuration>"+inside+"</configuration>", "cibadmin", "--replace", "--scope", "configuration", "--xml-pipe")
+}
+
+// healthAttributes are what the health agents say of a node; each is greater than 0 where it is well.
+var healthAttributes = []string{"pingd", "lustred"}
+
+// bothWell wants the health agents to have said that both nodes are well.
+func bothWell(cib *pacemaker.CIB, nodes [2]string) error {
+	for _, node := range nodes {
+		have := pacemaker.AttributeSet{Pairs: cib.TransientAttributes(node)}
+		for _, name := range healthAttributes {
+			value, _ := have.Get(name)
+			if v, err := strconv.Atoi(value); err != nil || v <= 0 {
+				return fmt.Errorf("%s of %s is %q: no target could start there", name, node, value)
+			}
+		}
+	}
+	return nil
 }
 
 // unit is what stands at the top level of the configuration: a target by itself, or a group with the pool of its targets.
@@ -98,7 +146,7 @@ func handMadeCIB(nodes [2]string, targets []Target) string {
 		preferred := u.targets[0].Preferred
 		b.line(`<rsc_location id="location-%s-100" node="%s" rsc="%s" score="100"/>`, u.id, nodes[preferred], u.id)
 		b.line(`<rsc_location id="location-%s-50" node="%s" rsc="%s" score="50"/>`, u.id, nodes[1-preferred], u.id)
-		for _, attribute := range []string{"pingd", "lustred"} {
+		for _, attribute := range healthAttributes {
 			id := "location-" + u.id + "-" + attribute
 			b.line(`<rsc_location id="%s" rsc="%s"><rule boolean-op="or" id="%s-rule" score="-INFINITY">`, id, u.id, id)
 			b.line(`<expression attribute="%s" id="%s-rule-expr" operation="lte" value="0"/>`, attribute, id)

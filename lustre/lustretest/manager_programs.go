@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -50,6 +51,7 @@ func (o *ManagerOptions) registry() *simhost.Registry {
 		return curl(c)
 	})
 	r.Script(labelScript, 0, labelHostKeys)
+	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, sameTree)
 	r.Script(loadScript, 3*time.Minute, func(c *simhost.Call) int {
 		_, text, _ := c.Invoke("", "zcat", c.Args[1]) // a pipe ends as its last program does
 		status, out, errs := c.Invoke(text, "su", "-", "postgres", "-c", "psql postgres")

@@ -86,7 +86,7 @@ func (p *Pair) gaveUp() (most time.Duration) {
 	return most
 }
 
-// estimate is what is known of an action's time.
+// estimate is what is known of an action's time. It goes by what the action is, not by how long it may take: two limits can be the same.
 func (p *Pair) estimate(a *evenkeel.Action) evenkeel.Estimate {
 	guess := func(least, most time.Duration, of string) evenkeel.Estimate {
 		return evenkeel.Estimate{Least: least, Most: most, From: "a guess: " + of, Guessed: true}
@@ -111,12 +111,10 @@ func (p *Pair) estimate(a *evenkeel.Action) evenkeel.Estimate {
 	case slices.Equal(a.Cmd.Argv, recoveryStatus) && a.Expect.Tell != nil, a.ID == "recovering": // of targets that have moved
 		return evenkeel.Estimate{Least: time.Second, Most: p.Config.Recovery,
 			From: "the recovery of the targets: seconds where every client comes back, and the limit after which the operator is asked where not"}
-	case a.Limit == p.Config.Outage:
-		return guess(time.Second, 10*time.Second, "a wait for a cluster that has something to do, on a test pair")
-	case a.Limit == startLimit:
+	case a.ID == "online":
 		return evenkeel.Estimate{Least: 2 * time.Second, Most: 30 * time.Second,
 			From: `the guide: a cluster comes up in "a few seconds" (lustre:924), and waits 20 s for a second node that is not there (H5)`}
-	case a.Limit == placeLimit, a.Limit > 0 && !changes(*a):
+	case a.Limit > 0 && !changes(*a):
 		return guess(time.Second, 10*time.Second, "a wait for a cluster that has something to do, on a test pair")
 	}
 	return evenkeel.Estimate{}

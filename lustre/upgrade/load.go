@@ -142,7 +142,7 @@ func (p *Pair) restore(i int, dir string) []backup.Operation {
 	a := p.archives[i]
 	opts := backup.RestoreOptions{Position: pos, SELinux: p.Config.SELinux, LNetFiles: p.nets[i].lnet, Has: func(path string) bool {
 		// What every server has must be in its backup; what only some have is restored where it was.
-		return !p.optional(path) || a.Has(path)
+		return !p.optional(path) || a.Fills(path)
 	}}
 	return backup.RestoreServer(dir, opts)
 }

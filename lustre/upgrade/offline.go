@@ -62,9 +62,9 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 	add("", cluster, join, start, fencing, p.finish())
 	limit(rb)
 	limitWindows(rb)
-	p.estimates(rb)
 	rb.MarkWide(wide)
 	rb.MarkDetached(installs)
+	p.estimates(rb)
 	return rb, rb.Validate()
 }
 

@@ -161,11 +161,7 @@ func waits(a evenkeel.Action) evenkeel.Action {
 
 // only keeps the lines that begin with one of these.
 func only(filter string, beginnings ...string) string {
-	quoted := make([]string, len(beginnings))
-	for i, b := range beginnings {
-		quoted[i] = regexp.QuoteMeta(b)
-	}
-	return "| " + filter + " | grep -E " + shellescape.Quote("^("+strings.Join(quoted, "|")+")")
+	return "| " + filter + " | grep -E " + shellescape.Quote(begins(beginnings...))
 }
 
 // showsSettings is a look into the CIB that must show these settings: "node a standby=on".
@@ -233,16 +229,45 @@ func (p *Pair) showsHealthy(a evenkeel.Action, nodes ...string) evenkeel.Action 
 	return shows(a, only("status", begin...)+" | sed -E "+shellescape.Quote("s/ on ("+strings.Join(nodes, "|")+")$/ on one of them/"), want...)
 }
 
-// configured are the lines that settings prints of a CIB.
-func configured(cib *pacemaker.CIB) ([]string, error) {
+// configured are the lines that settings prints of a CIB. What may be a secret stands on no paper: untold are the beginnings of the
+// lines with such values that settings does not know for secrets, which are left out.
+func configured(cib *pacemaker.CIB) (lines, untold []string, err error) {
 	raw, err := cib.Query()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var lines []string
+	all, err1 := settings(string(raw))
+	shown, err2 := settings(pacemaker.MaskXML(string(raw)))
+	if err := errors.Join(err1, err2); err != nil || len(all) != len(shown) {
+		return nil, nil, errors.Join(err, errors.New("the configuration reads otherwise where its secrets are masked"))
+	}
+	for i, line := range all {
+		if line == shown[i] {
+			lines = append(lines, line)
+			continue
+		}
+		name, _, _ := strings.Cut(line, "=")
+		untold = append(untold, name+"=")
+	}
+	slices.Sort(lines)
+	slices.Sort(untold)
+	return lines, slices.Compact(untold), nil
+}
+
+// begins is a pattern for lines that begin with one of these.
+func begins(beginnings ...string) string {
+	quoted := make([]string, len(beginnings))
+	for i, b := range beginnings {
+		quoted[i] = regexp.QuoteMeta(b)
+	}
+	return "^(" + strings.Join(quoted, "|") + ")"
+}
+
+// settings are the lines that the function of that name prints of a CIB, in the order of the document.
+func settings(cib string) (lines []string, err error) {
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	of, around := "", ""
-	for d := xml.NewDecoder(strings.NewReader(string(raw))); ; {
+	for d := xml.NewDecoder(strings.NewReader(cib)); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			break
@@ -272,7 +297,6 @@ func configured(cib *pacemaker.CIB) ([]string, error) {
 		}
 		switch e.Name.Local {
 		case "status":
-			slices.Sort(lines)
 			return lines, nil
 		case "crm_config":
 			of = "property"
@@ -303,7 +327,6 @@ func configured(cib *pacemaker.CIB) ([]string, error) {
 			add("constraint %s", a("id"))
 		}
 	}
-	slices.Sort(lines)
 	return lines, nil
 }
 
@@ -325,38 +348,18 @@ var passing = regexp.MustCompile(`^property (last-lrm-refresh|dc-version|cluster
 
 // showsUnchanged compares the configuration with the backed-up one.
 func (p *Pair) showsUnchanged(a evenkeel.Action) (evenkeel.Action, error) {
-	lines, err := configured(p.CIB)
-	pattern := strings.Join(append([]string{passing.String()}, untold(p.CIB)...), "|")
+	lines, untold, err := configured(p.CIB)
+	pattern := passing.String()
+	if len(untold) > 0 {
+		pattern += "|" + begins(untold...)
+	}
 	lines = slices.DeleteFunc(lines, regexp.MustCompile(pattern).MatchString)
 	return compares(a, "| settings | grep -vE "+shellescape.Quote(pattern), lines), err
 }
 
-// untold are the beginnings of the lines that settings prints of what may be a secret, and does not know for one: they stand on no paper.
-func untold(cib *pacemaker.CIB) (patterns []string) {
-	note := func(of string, sets pacemaker.AttributeSets) {
-		for _, set := range sets {
-			for _, p := range set.Pairs {
-				if p.Masked() != p.Value && !secretOnPaper.MatchString(p.Name) {
-					patterns = append(patterns, "^"+regexp.QuoteMeta(of+" "+p.Name+"="))
-				}
-			}
-		}
-	}
-	for r := range pacemaker.Walk(cib.Resources()) {
-		note(r.ID, r.Instance)
-		for _, o := range r.Operations {
-			note(r.ID, o.Instance)
-		}
-	}
-	for _, n := range cib.Nodes() {
-		note("node "+n.Uname, n.Attributes)
-	}
-	return patterns
-}
-
 // showsSame compares what the rebuild is made of with the backed-up configuration: targets, constraints, defaults and, at the end, fencing.
 func (p *Pair) showsSame(a evenkeel.Action, fencing bool) (evenkeel.Action, error) {
-	lines, err := configured(p.CIB)
+	lines, untold, err := configured(p.CIB)
 	begin := []string{"location ", "constraint ", "default ", "operation-default "}
 	for _, t := range p.Targets {
 		begin = append(begin, t.Resource+" is ", t.Resource+" target=", t.Resource+" operation ")
@@ -373,21 +376,31 @@ func (p *Pair) showsSame(a evenkeel.Action, fencing bool) (evenkeel.Action, erro
 	if fencing {
 		for _, n := range p.servers() {
 			for _, f := range p.fenceNames(n) {
-				if (pacemaker.NVPair{Name: f, Value: "x"}).Masked() == "x" || secretOnPaper.MatchString(f) {
-					begin = append(begin, "node "+n.Name+" "+f+"=")
-				}
+				begin = append(begin, "node "+n.Name+" "+f+"=")
 			}
 		}
 	}
+	shown := func(line string) bool {
+		return slices.ContainsFunc(begin, func(b string) bool { return strings.HasPrefix(line, b) })
+	}
 	var want []string
 	for _, l := range lines {
-		l = p.renamed(l)
-		if slices.ContainsFunc(begin, func(b string) bool { return strings.HasPrefix(l, b) }) {
+		if l = p.renamed(l); shown(l) {
 			want = append(want, l)
 		}
 	}
 	slices.Sort(want)
-	return compares(a, only("settings", begin...), want), err
+	filter := only("settings", begin...)
+	var unseen []string
+	for _, l := range untold {
+		if l = p.renamed(l); shown(l) {
+			unseen = append(unseen, l)
+		}
+	}
+	if len(unseen) > 0 {
+		filter += " | grep -vE " + shellescape.Quote(begins(unseen...))
+	}
+	return compares(a, filter, want), err
 }
 
 // fenceNames are the attributes by which a node is fenced.

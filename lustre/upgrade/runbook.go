@@ -52,9 +52,9 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 	}
 	limit(rb)
 	limitWindows(rb)
-	p.estimates(rb)
 	rb.MarkWide(wide)
 	rb.MarkDetached(installs)
+	p.estimates(rb)
 	return rb, rb.Validate()
 }
 

@@ -389,3 +389,39 @@ func TestLiveSecretParameters(t *testing.T) {
 		require.NotContains(t, fmt.Sprint(e), "p w$d")
 	}
 }
+
+// SSH-005: what a fence device is told is no argument and stands in no error, also where nobody says that it is one, or only the cluster
+// knows it.
+func TestLiveSecretsOfAFenceDeviceThatIsAnother(t *testing.T) {
+	s := newLiveSim(t)
+	s.does(s.Auth(node1))
+	s.up()
+	device := func(class, canary string) pacemaker.Resource {
+		return pacemaker.Resource{ID: "st-ipmi", Kind: pacemaker.Primitive, Class: class, Type: "fence_ipmilan",
+			Instance: pacemaker.AttributeSets{{Pairs: []pacemaker.NVPair{{Name: "ipaddr", Value: "10.0.0.1"}, {Name: "enrolment", Value: canary}}}}}
+	}
+	one := must[change.Change](t)(s.CreateStonith(device("", "CANARY-1")))
+	require.NotContains(t, one.String()+one.GoString()+strings.Join(one.Cmd.Argv, " "), "CANARY")
+	s.does(one)
+	err := s.fails(must[change.Change](t)(s.CreateStonith(device("", "CANARY-2"))))
+	require.ErrorIs(t, err, live.ErrOther)
+	require.ErrorContains(t, err, "its enrolment is")
+	require.NotContains(t, err.Error(), "CANARY")
+	for _, e := range s.w.Log() {
+		require.NotContains(t, fmt.Sprint(e), "CANARY")
+	}
+
+	l := live.Cluster{Via: node1}
+	byTemplate := device("", "CANARY-3")
+	byTemplate.Type, byTemplate.Template = "", "t"
+	two := must[change.Change](t)(l.CreateResource(byTemplate, false))
+	require.NotContains(t, two.String()+two.GoString()+strings.Join(two.Cmd.Argv, " "), "CANARY")
+	res := sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(`<cib><configuration><crm_config/><nodes/><resources><template id="t" ` +
+		`class="stonith" type="fence_ipmilan"/><primitive id="st-ipmi" template="t"><instance_attributes id="i"><nvpair id="a" name="ipaddr" ` +
+		`value="10.0.0.1"/><nvpair id="b" name="enrolment" value="CANARY-4"/></instance_attributes></primitive></resources>` +
+		`<constraints/></configuration><status/></cib>`)}
+	err = two.Proof[0].Read(res)
+	require.ErrorIs(t, err, live.ErrOther)
+	require.ErrorContains(t, err, "its enrolment is")
+	require.NotContains(t, err.Error(), "CANARY")
+}

@@ -63,6 +63,9 @@ var ErrOther = errors.New("it is there, but not as it should be")
 
 // CreateStonith makes a fence device (lustre:982, PCM-024). Secrets among its parameters go by standard input.
 func (l Cluster) CreateStonith(r pacemaker.Resource) (change.Change, error) {
+	if r.Template == "" {
+		r.Class = "stonith" // also where nobody said so
+	}
 	return l.create(l.Dialect.CreateStonith(r), r, l.created(r, false))
 }
 
@@ -125,7 +128,7 @@ func (l Cluster) created(r pacemaker.Resource, disabled bool) []change.Proof {
 		}
 		for _, p := range r.Instance.Effective() {
 			if v, _ := have.Instance.Get(p.Name); v != p.Value {
-				p.Fencing = r.Class == "stonith"
+				p.Fencing = p.Fencing || r.MayFence() || have.MayFence()
 				is := p
 				is.Value = v
 				return fmt.Errorf("%s: %w: its %s is %q, not %q", r.ID, ErrOther, p.Name, is.Masked(), p.Masked())

@@ -3,6 +3,7 @@ package pcs
 import (
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -21,20 +22,62 @@ type Commands struct {
 type Command struct {
 	Line int
 	Argv []string
+
+	plain bool // what it is about is no fence device: the file makes it
 }
 
-// String is the command as one shell line, secrets masked.
+// String is the command as one shell line, secrets masked: of what a fence device may be told, whatever is not known to be none.
 func (c Command) String() string {
 	words := slices.Clone(c.Argv)
-	fencing := len(words) > 0 && (c.is("stonith", "create") || c.is("stonith", "update"))
+	fencing := c.tellsFencing()
 	for i, w := range words {
-		fencing = fencing && w != "op" && w != "meta" // what comes then is Pacemaker's
-		if name, value, ok := strings.Cut(w, "="); ok {
-			w = pacemaker.NVPair{Name: name, Value: value, Fencing: fencing}.String()
+		name, value, ok := strings.Cut(w, "=")
+		switch {
+		case strings.HasPrefix(w, "<"):
+			w = pacemaker.MaskXML(w)
+		case ok:
+			w = pacemaker.NVPair{Name: name, Value: value, Fencing: fencing && !slices.Contains(ownOptions, name)}.String()
 		}
 		words[i] = shellWord(w)
 	}
 	return strings.Join(words, " ")
+}
+
+// ownOptions are what Pacemaker itself is told of an operation, and of a resource.
+var ownOptions = strings.Fields("interval timeout enabled interval-origin on-fail record-pending requires role start-delay " +
+	"OCF_CHECK_LEVEL target-role is-managed maintenance priority critical resource-stickiness migration-threshold failure-timeout multiple-active " +
+	"allow-migrate globally-unique clone-max clone-node-max interleave ordered notify")
+
+// tellsFencing says whether what the command tells may be told to a fence device: pcs stonith, also pcs resource with an agent of that
+// class, and any change of a resource of which nobody knows what it is.
+func (c Command) tellsFencing() bool {
+	if slices.ContainsFunc(c.Argv, func(w string) bool { return strings.HasPrefix(w, "stonith:") }) {
+		return true
+	}
+	at := slices.IndexFunc(c.Argv, func(w string) bool { return path.Base(w) == "pcs" })
+	if at < 0 {
+		return false
+	}
+	words := slices.DeleteFunc(commandWords(c.Argv[at:]), func(w string) bool { return strings.HasPrefix(w, "-") })
+	switch {
+	case len(words) < 3 || words[1] != "stonith" && words[1] != "resource":
+		return false
+	case words[1] == "stonith":
+		return words[2] != "level" // its names are those of nodes and their attributes
+	}
+	return slices.Contains([]string{"update", "op", "meta"}, words[2]) && !c.plain
+}
+
+// about is the id of the resource that a pcs resource command is about; empty for any other command.
+func (c Command) about() string {
+	words := commandWords(c.Argv)
+	switch {
+	case c.is("resource", "op") && len(words) > 4:
+		return words[4]
+	case c.is("resource") && len(words) > 3:
+		return words[3]
+	}
+	return ""
 }
 
 // GoString is String.
@@ -79,6 +122,15 @@ func ParseCommands(r io.Reader) (*Commands, error) {
 	}
 	if !slices.ContainsFunc(out.List, func(c Command) bool { return c.is() }) {
 		return nil, srcerr.Errorf(name, 1, 1, "", "there is no pcs command")
+	}
+	plain := map[string]bool{}
+	for _, c := range out.List {
+		if c.is("resource", "create") && !c.tellsFencing() {
+			plain[c.about()] = true
+		}
+	}
+	for i := range out.List {
+		out.List[i].plain = plain[out.List[i].about()]
 	}
 	return out, nil
 }

@@ -103,7 +103,7 @@ func TestCommandErrors(t *testing.T) {
 	out, err := ParseCommands(strings.NewReader("pcs a || pcs b;pcs c#d \\\n e # f\n\n;;pcs 'g'\"h\"\\ i '' &\npcs"))
 	require.NoError(t, err)
 	require.Equal(t, []Command{
-		{1, []string{"pcs", "a"}}, {1, []string{"pcs", "b"}}, {1, []string{"pcs", "c#d", "e"}},
-		{4, []string{"pcs", "gh i", ""}}, {5, []string{"pcs"}},
+		{Line: 1, Argv: []string{"pcs", "a"}}, {Line: 1, Argv: []string{"pcs", "b"}}, {Line: 1, Argv: []string{"pcs", "c#d", "e"}},
+		{Line: 4, Argv: []string{"pcs", "gh i", ""}}, {Line: 5, Argv: []string{"pcs"}},
 	}, out.List)
 }

@@ -146,6 +146,9 @@ func markSecrets(o Operation, pairs []pacemaker.NVPair) Operation {
 
 // CreateStonith makes a fence device from its agent, parameters, operations and meta attributes (lustre:982).
 func (d Dialect) CreateStonith(r pacemaker.Resource) Operation {
+	if r.Template == "" {
+		r.Class = "stonith" // also where nobody said so
+	}
 	argv := append([]string{"pcs", "stonith", "create", r.ID, r.Type}, d.definition(r)...)
 	o := NewOperation("create "+r.ID, "lustre:982", op.Mutating, op.ProbeFirst, argv...)
 	o.Makes = Making{Kind: Resource, ID: r.ID}
@@ -159,7 +162,7 @@ func parameters(r pacemaker.Resource) []pacemaker.NVPair {
 	for _, o := range r.Operations {
 		sets = append(sets, o.Instance...)
 	}
-	if r.Class == "stonith" {
+	if r.MayFence() {
 		sets = sets.OfFenceDevice()
 	}
 	var pairs []pacemaker.NVPair

@@ -72,17 +72,24 @@ func (o *outline) resource(l *outlineLine) (pacemaker.Resource, bool) {
 		o.fail(l, "the agent of %s is missing: want (class=… type=…)", r.ID)
 	}
 	outer := o.fencing
-	o.fencing = o.fencing || r.Class == "stonith"
+	o.fencing = o.fencing || r.MayFence() || l.hasFenceDevice()
 	for _, child := range l.children {
 		o.part(child, &r)
 	}
-	if o.fencing = outer; r.Class == "stonith" {
+	if o.fencing = outer; r.MayFence() {
 		r.Instance = r.Instance.OfFenceDevice()
 		for i := range r.Operations {
 			r.Operations[i].Instance = r.Operations[i].Instance.OfFenceDevice()
 		}
 	}
 	return r, true
+}
+
+// hasFenceDevice says whether a fence device, or what may be one, stands below a line.
+func (l *outlineLine) hasFenceDevice() bool {
+	return slices.ContainsFunc(l.children, func(child *outlineLine) bool {
+		return strings.Contains(child.text, "(class=stonith") || strings.Contains(child.text, "(template=") || child.hasFenceDevice()
+	})
 }
 
 func (o *outline) agent(l *outlineLine, r *pacemaker.Resource, text string) {

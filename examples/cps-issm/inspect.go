@@ -117,8 +117,7 @@ var keyFile = regexp.MustCompile(`-----BEGIN|(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)
 // would quote it, and no value that looks like a secret is shown, whatever the file is taken for.
 func inspect(name string) (*cli.Inspection, error) {
 	if what := infile.Packed(name); what != "" {
-		return nil, fmt.Errorf("%s: %w: it is packed (%s), such as an archive of migrate.sh: unpack it, and inspect what is in it",
-			name, infile.ErrOther, what)
+		return nil, fmt.Errorf("%s: %w: it is packed (%s). Unpack it, and inspect the files in it", name, infile.ErrOther, what)
 	}
 	raw, err := infile.Read(name, infile.Text)
 	if err != nil {
@@ -129,18 +128,16 @@ func inspect(name string) (*cli.Inspection, error) {
 	}
 	text := escapes.ReplaceAllString(string(raw), "")
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("%s: there is nothing in it", name)
+		return nil, infile.Other(name, nil) // it is empty
 	}
-	var names []string
 	var fit []kind
 	for _, k := range kinds() {
-		names = append(names, k.name)
 		if k.fits(text) && !keyFile.MatchString(text) {
 			fit = append(fit, k)
 		}
 	}
 	if len(fit) == 0 {
-		return nil, &cli.UnknownKindError{File: name, Kinds: strings.Join(names, ", ")}
+		return nil, &cli.UnknownKindError{File: name}
 	}
 	in := &cli.Inspection{File: name, Kind: fit[0].name}
 	hide := sshexec.Redactor(cps.SecretsIn(text)...)

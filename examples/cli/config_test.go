@@ -24,6 +24,7 @@ func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
 		"*hunter2\n":                       "an alias (*) refers to an anchor (&) that is not there",
 		"&hunter2 [*hunter2]\n":            "this is no configuration",
 		"!hunter2 x\n":                     "this is no configuration",
+		"job: {fast: !!bool hunter2}\n":    "a value is not what its tag (!!) says",
 		"12345678\n":                       "this is no configuration",
 		"":                                 "c.yaml: it is empty: write the configuration into it",
 		"# nothing but this\n":             "it is empty",

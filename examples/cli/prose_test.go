@@ -75,8 +75,9 @@ func TestProseHasTheWidthOfItsOwnOutput(t *testing.T) {
 	long := strings.TrimSpace(strings.Repeat("words ", 40))
 	says := func(a *App) *cobra.Command {
 		return a.Command(&cobra.Command{Use: "say"}, func(context.Context, []string) (int, error) {
-			_, err := fmt.Fprintln(a.told(), long)
-			return ExitFailed, errors.Join(err, errors.New(long))
+			_, err1 := fmt.Fprintln(a.told(), long)
+			_, err2 := fmt.Fprintln(a.said(), long)
+			return ExitFailed, errors.Join(err1, err2, errors.New(long))
 		})
 	}
 	for _, tc := range []struct{ out, errs uint16 }{{60, 0}, {0, 60}, {60, 100}, {100, 60}, {0, 0}} {

@@ -50,7 +50,7 @@ func (a *App) configInit(dir, into string) (int, error) {
 	beside := filepath.Join(filepath.Dir(into), a.schemaName())
 	if _, err := os.Stat(beside); errors.Is(err, os.ErrNotExist) { // another one may be of another version, and does no harm
 		if err := WriteNew(beside, a.Schema); err != nil {
-			return ExitFailed, err
+			return ExitFailed, fmt.Errorf("%s is written, and its schema is not (config schema prints it): %w", into, err)
 		}
 	}
 	return a.Say(fmt.Sprintf("%s is written. %s marked %q in it. Then: %s config check --config %s\n",

@@ -87,6 +87,9 @@ func TestAMistakeOfTheJobHasItsPlace(t *testing.T) {
 
 // What is no journal is named, with what it seems to be, by each command that reads one.
 func TestWhatIsNoJournalIsNamed(t *testing.T) {
+	var none strings.Builder
+	require.Equal(t, ExitInput, testApp(io.Discard, &none).Main([]string{"status"}))
+	require.Contains(t, none.String(), "tool status: --config or --journal is needed")
 	dir := t.TempDir()
 	for name, text := range map[string]string{"empty": "", "users": "root:x:0:0:root:/root:/bin/sh\n", "text": "hello CANARY\n"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -94,7 +95,10 @@ func (a *App) watcher(f statusFlags) (*watcher, error) {
 		}
 		return a.Name + " " + verb + " --config " + config
 	}
-	if f.config == "" && f.journal != "" {
+	switch {
+	case f.config == "" && f.journal == "":
+		return nil, errors.New("--config or --journal is needed: the configuration of the run, or its journal")
+	case f.config == "":
 		return w, nil
 	}
 	cfg, err := a.Read(f.config)

@@ -129,7 +129,7 @@ var (
 	ErrJournalInUse   = errors.New("the journal is in use by another process")
 	ErrJournalDamaged = errors.New("the journal is damaged")
 	ErrJournalExists  = errors.New("the journal has records of a run that changed something: resume that run, or choose another file")
-	ErrJournalOver    = errors.New("the run of the journal is finished: there is nothing left to do of it, and a new run needs a new journal")
+	ErrJournalOver    = errors.New("the journal belongs to a run that has ended: a new run needs a new journal")
 	ErrJournalOther   = errors.New("the journal belongs to another runbook, other inputs or another version of the tool")
 	ErrJournalEmpty   = errors.New("the journal is empty: there is nothing to resume")
 	ErrJournalMoved   = errors.New("the journal's file was removed or replaced while it was written")

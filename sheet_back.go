@@ -68,8 +68,8 @@ func (b *sheeter) wayBack() Chapter {
 		"that step. The times are those from the last of the steps."}
 	for i, back := range b.t.TurnBacks {
 		if g := b.t.groups[i]; back.While != "" {
-			c.List = append(c.List, b.text(fmt.Sprintf("While step %s runs there is none, only once it is done: %s",
-				numbers(b.t.numbersOf(g.first, g.n)), back.While)))
+			c.List = append(c.List, b.text(fmt.Sprintf("No rollback is possible during %s, only afterwards: %s",
+				way{from: g.first + 1, to: g.first + g.n}.steps(), back.While)))
 		}
 	}
 	return c

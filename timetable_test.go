@@ -233,7 +233,7 @@ func TestNoRollbackWhileAStepRuns(t *testing.T) {
 	for _, back := range table.TurnBacks {
 		require.Equal(t, back.Step == "out", back.While == "it moves", back.Step)
 	}
-	require.Contains(t, text, "While step 4 runs there is no rollback, only once it is done (it begins: 2:01:00; it takes: 5 m): it moves\n")
+	require.Contains(t, text, "No rollback is possible during step 4, only afterwards (the step begins: 2:01:00; it takes: 5 m): it moves\n")
 	_, text = timetable(t, timedBook(t), evenkeel.TimetableOptions{})
 	require.NotContains(t, text, "there is no rollback, only once")
 	require.Contains(t, text, "Not in it: the wait for a window to close")

@@ -332,7 +332,7 @@ func (p *printer) turningBack(t *Timetable) {
 			continue
 		}
 		g := t.groups[i]
-		p.line("  While step %s runs there is no rollback, only once it is done (it begins: %s; it takes: %s): %s",
-			numbers(t.numbersOf(g.first, g.n)), t.when(g.begins), g.takes, plain(back.While))
+		p.line("  No rollback is possible during %s, only afterwards (the step begins: %s; it takes: %s): %s",
+			way{from: g.first + 1, to: g.first + g.n}.steps(), t.when(g.begins), g.takes, plain(back.While))
 	}
 }

@@ -476,7 +476,7 @@ func (r *recovery) back() evenkeel.Step {
 	copied.Paper = steps.Again(steps.Prints(copied.Cmd, fmt.Sprintf(`| members | grep '^%s %s '`, r.set.Title(), r.member.Host),
 		r.set.Title()+" "+r.member.Host+" is at work"))
 	copied.Takes = evenkeel.Estimate{Most: r.cfg.CopyTime,
-		From: "copy_time, the limit for the copy of the data: nobody knows how long it takes"}
+		From: "copy_time, the limit for the copy of the data; how long the copy really takes is not known"}
 	return evenkeel.Step{
 		ID: "back", Title: "Add the member and wait until it has the data", Host: r.manager, Ref: "cps:1419-1421,1356",
 		Needs: []evenkeel.FactKey{memberDocument}, Actions: append(r.add(), copied), Verify: []evenkeel.Action{r.healthy("health")},

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -18,9 +16,9 @@ func (a *App) amendCommand() *cobra.Command {
 	s := session{app: a, verb: "resume"}
 	var yes bool
 	c := a.Command(&cobra.Command{
-		Use: "amend", Short: "Take a changed runbook into a run that began", GroupID: GroupCarryOut,
-		Long: `Take a runbook that was changed after its run began into the run: in steps that have not begun. The changed runbook is
-rehearsed in a simulated world, what changes is shown, and you are asked. No machine is touched.`,
+		Use: "amend", Short: "Take a changed runbook into a run that has begun", GroupID: GroupCarryOut,
+		Long: `Take a changed runbook into a run that has begun. Only steps that have not begun may differ. The changed runbook is rehearsed
+in a simulated world, the changes are shown, and you are asked to confirm them. No machine is touched.`,
 		Example: "  TOOL amend --config config.yaml\n  TOOL amend --config config.yaml --approved-digest DIGEST --yes",
 	}, func(ctx context.Context, _ []string) (int, error) { return s.amendOnly(ctx, yes) })
 	configFlag(c, &s.config)
@@ -39,8 +37,8 @@ func (s session) amendOnly(ctx context.Context, yes bool) (int, error) {
 	if err := s.cfg.approval(s.rb, s.approved, "amend"); err != nil {
 		return ExitInput, err
 	}
-	if _, err := os.Stat(s.journal()); err != nil {
-		return ExitInput, fmt.Errorf("there is no run to amend: %w", err)
+	if err := s.begun("amend"); err != nil {
+		return ExitInput, err
 	}
 	if code, err := s.amend(ctx, yes); err != nil {
 		return code, err
@@ -111,14 +109,8 @@ func (a *App) sure(ctx context.Context, question string) error {
 	if tty == nil {
 		return errors.New("nobody can be asked here: give --yes to confirm. Nothing was changed")
 	}
-	if answer, err := tty.ask(ctx, a.Stdout, "%s Type yes: ", question); answer != "yes" {
+	if answer, err := tty.ask(ctx, a.question(), "%s Type yes: ", question); answer != "yes" {
 		return errors.Join(errors.New("not confirmed. Nothing was changed"), err)
 	}
 	return nil
-}
-
-// interactive tells whether an operator sits at the other end of an input or an output.
-func interactive(end any) bool {
-	f, ok := end.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -46,8 +46,8 @@ type App struct {
 	World func(*Config) (SimWorld, error)
 	// Inspect reads a file of a kind that the job knows.
 	Inspect func(name string) (*Inspection, error)
-	// Kinds are those kinds, by name, and where one gets them; for the usage. May be nil.
-	Kinds func() []Item
+	// Kinds are those kinds, by name, and where one gets them; for the usage.
+	Kinds []Item
 	// Servers is the way to the servers of a configuration that take documents, through its machines. Nil where the job
 	// sends none.
 	Servers func(cfg *Config, through Tunnel) (change.Dialer, error)
@@ -85,8 +85,8 @@ type App struct {
 	// Journal wraps the run's journal; tests kill the tool in it.
 	Journal func(path string, j evenkeel.Journal) evenkeel.Journal
 
-	seen    bool        // what is printed goes to a terminal
-	screen  *os.File    // that terminal; nil where it goes elsewhere
+	screen  *os.File    // the terminal that Stdout goes to; nil where it goes elsewhere
+	errors  *os.File    // the same of Stderr
 	under   io.Writer   // what is below Stdout, where the escape sequences of the view go through
 	stuck   func() bool // nobody reads the output now
 	carried bool        // a run was carried on: the exit code says what became of it, and the journal what was printed
@@ -101,9 +101,7 @@ func (a *App) Main(args []string) int {
 	if a.Stdout == nil {
 		a.Stdout, a.Stderr, a.Stdin = os.Stdout, os.Stderr, os.Stdin
 	}
-	if a.seen = interactive(a.Stdout); a.seen {
-		a.screen = a.Stdout.(*os.File)
-	}
+	a.screen, a.errors = terminalOf(a.Stdout), terminalOf(a.Stderr)
 	answer := &noted{w: a.Stdout}
 	a.through(answer)
 	a.Stderr = printable.Writer(a.Stderr)
@@ -112,7 +110,7 @@ func (a *App) Main(args []string) int {
 		code, err = ExitFailed, fmt.Errorf("%s: the output is lost: %w", a.Name, lost)
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(a.prose(a.Stderr), "%v\n", err)
+		_, _ = fmt.Fprintf(a.said(), "%v\n", err)
 	}
 	return code
 }

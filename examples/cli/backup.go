@@ -48,7 +48,7 @@ type BackupRequest struct {
 func (a *App) backupCommand() *cobra.Command {
 	var config, copyTo, format string
 	c := a.Command(&cobra.Command{
-		Use: "backup", Short: "Take the backups that the job rests on, and read them again", GroupID: GroupPrepare,
+		Use: "backup", Short: "Take the backups that the job needs, and read them again", GroupID: GroupPrepare,
 		Long: `Take the backups now, read them again, and say whether the job finds all that it needs in them. Nothing is changed on
 the machines; the first Ctrl-C ends it.`,
 		Example: "  TOOL backup --config config.yaml\n  TOOL backup --config config.yaml --copy-to vault:/srv/backups -o json",

@@ -9,19 +9,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 )
 
 type runFunc func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error)
 
 func (a *App) runCommand() *cobra.Command {
 	s := &session{app: a, verb: "run"}
-	return s.command(&cobra.Command{
+	c := &cobra.Command{
 		Short: "Carry out the runbook, with a journal",
 		Long: `Carry out the runbook on the machines of the configuration. What is done is kept in the journal: after a stop, a crash or
-a lost connection, resume goes on from there. What no command can do or see you are asked for.`,
+a lost connection, resume goes on from there. You are asked for what no command can do or see.`,
 		Example: `  TOOL run --config config.yaml
   TOOL run --config config.yaml --approved-digest DIGEST --no-wait`,
-	}, func(ctx context.Context, _ []string) (int, error) { return s.begin(ctx, evenkeel.Run) })
+	}
+	if a.Looks {
+		c.Short = "Do the checks, with a journal"
+		c.Long = `Do the checks on the machines of the configuration. Nothing is changed there. Each run looks at everything anew; the journal
+of the run before is kept under another name. Exit status 1 tells that there is a finding.`
+	}
+	return s.command(c, func(ctx context.Context, _ []string) (int, error) { return s.begin(ctx, evenkeel.Run) })
 }
 
 func (a *App) resumeCommand() *cobra.Command {
@@ -29,8 +36,8 @@ func (a *App) resumeCommand() *cobra.Command {
 	var amend, yes bool
 	c := s.command(&cobra.Command{
 		Short: "Go on with a run where its journal ends",
-		Long: `Go on with a run where its journal ends, whatever ended it. What was begun and may have taken effect is looked at first;
-nothing that changes anything is done twice blindly.`,
+		Long: `Go on with a run where its journal ends, whatever ended it. What became of a command that had begun is looked up first: no
+change is repeated before that.`,
 		Example: `  TOOL resume --config config.yaml
   TOOL resume --config config.yaml --extend-window w=2h
   TOOL resume --config config.yaml --amend`,
@@ -58,9 +65,9 @@ func (a *App) rollbackCommand() *cobra.Command {
 	s := &session{app: a, verb: "rollback"}
 	var plan bool
 	c := s.command(&cobra.Command{
-		Short: "Undo what was done, the last step first, as far as possible",
-		Long: `Undo what was done, the last step first, as far as that is possible: a step that cannot be undone ends it, and is named.
-What still differs from the state before the run is said. --plan prints what it would do, and does nothing.`,
+		Short: "Undo what was done, the last step first",
+		Long: `Undo what was done, the last step first. A step that cannot be undone ends the rollback, and is named. What still differs
+from the state before the run is listed. --plan only prints what a rollback would do.`,
 		Example: `  TOOL rollback --config config.yaml --plan
   TOOL rollback --config config.yaml`,
 	}, func(ctx context.Context, _ []string) (int, error) {
@@ -82,12 +89,12 @@ func (s *session) command(c *cobra.Command, run func(context.Context, []string) 
 	c = s.app.Command(c, run)
 	configFlag(c, &s.config)
 	approvedFlag(c, &s.approved)
-	c.Flags().BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for it")
+	c.Flags().BoolVar(&s.noWait, "no-wait", false, "pause at a manual step instead of waiting for the operator")
 	c.Flags().StringVar(&s.take, "take-lease", "",
-		"take the lease over from another run, the one of this `ID`, which its operator has given up")
+		"take the lease over from the run with this `ID`, which its operator has given up")
 	c.Flags().BoolVar(&s.force, "force-takeover", false,
 		"begin although a machine cannot be reached, its lease cannot be read, or another run was at work there: "+
-			"make sure first that nobody else is, and that the journal is still true")
+			"make sure first that nobody else works there, and that the journal is still true")
 	s.shownFlags(c)
 	return c
 }
@@ -95,7 +102,7 @@ func (s *session) command(c *cobra.Command, run func(context.Context, []string) 
 // shownFlags declare what is shown of a run, and kept of it beside the journal.
 func (s *session) shownFlags(c *cobra.Command) {
 	c.Flags().BoolVarP(&s.verbose, "verbose", "v", false, "say more")
-	c.Flags().StringVar(&s.events, "events", "", "write every event to this `FILE`, too, as JSON lines (docs/events.md)")
+	c.Flags().StringVar(&s.events, "events", "", "also write every event to this `FILE`, as JSON lines (docs/events.md)")
 	s.log = &runLog{}
 	s.log.flags(c)
 }
@@ -126,8 +133,11 @@ func (s *session) prepare() (int, error) {
 	if s.verb == "run" {
 		return ExitDone, nil
 	}
-	if _, err := os.Stat(s.journal()); err != nil {
-		return ExitInput, fmt.Errorf("there is no run to %s: %w", map[string]string{"resume": "resume", "rollback": "roll back"}[s.verb], err)
-	}
-	return ExitDone, nil
+	return ExitInput, s.begun(map[string]string{"resume": "resume", "rollback": "roll back"}[s.verb])
+}
+
+// begun refuses to do something with a run that has no journal.
+func (s session) begun(to string) error {
+	_, err := os.Stat(s.journal())
+	return noRun(" to "+to, infile.Plain(err))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 )
 
 // configCommand looks after the configuration.
@@ -27,7 +28,7 @@ func (a *App) configCommand() *cobra.Command {
 		commands = append(commands, a.configInitCommand())
 	}
 	return a.group(&cobra.Command{
-		Use: "config", Short: "Look after the configuration", GroupID: GroupPrepare,
+		Use: "config", Short: "Check the configuration, or write a first one", GroupID: GroupPrepare,
 		Long: "Look after the configuration file.",
 	}, commands...)
 }
@@ -49,23 +50,19 @@ func (a *App) configCheck(config string) (int, error) {
 	if cfg == nil {
 		return ExitInput, err
 	}
-	problems := lines(err) // with these the rest can still be looked at
-	for _, p := range cfg.problems() {
-		problems = append(problems, cfg.at(p))
-	}
+	problems, more := lines(err), cfg.problems() // with the first the rest can still be looked at
+	var missing []evenkeel.Confirmation
 	var rb *evenkeel.Runbook
 	if cfg.Job != nil {
 		rb, err = a.runbook(cfg)
-		for _, p := range lines(err) {
-			problems = append(problems, cfg.at(p))
-		}
+		more = append(more, lines(err)...)
 	}
-	var missing []evenkeel.Confirmation
 	if rb != nil {
-		for _, p := range cfg.reach(rb) {
-			problems = append(problems, cfg.at(p))
-		}
+		more = append(more, cfg.reach(rb)...)
 		missing = cfg.unconfirmed(rb, cfg.state())
+	}
+	for _, p := range more {
+		problems = append(problems, cfg.at(p))
 	}
 	var b strings.Builder
 	for _, p := range problems {
@@ -79,8 +76,8 @@ func (a *App) configCheck(config string) (int, error) {
 		fmt.Fprintf(&b, "%s: nothing is missing. %s, %s, digest %s\n", config,
 			counted(len(rb.HostNames()), "machine", "machines"), counted(len(rb.Steps), "step", "steps"), rb.Digest())
 	}
-	if _, err := fmt.Fprint(a.Stdout, b.String()); err != nil {
-		return ExitFailed, err
+	if code, err := a.Say(b.String()); err != nil {
+		return code, err
 	}
 	if n := len(problems) + len(missing); n > 0 {
 		return ExitInput, fmt.Errorf("%s: %s wrong or missing", config, counted(n, "thing is", "things are"))
@@ -112,9 +109,9 @@ func (c *Config) problems() (list []string) {
 	if c.Journal == "" {
 		dir = "" // that is said already
 	} else if info, err := os.Stat(dir); err != nil {
-		add("journal: %v: make that directory", err)
+		add("journal: %v: make that directory", infile.Plain(err))
 	} else if !info.IsDir() {
-		add("journal: %s is no directory", dir)
+		add("journal: %s: a directory is needed", dir)
 	}
 	_, err := readState(c.Path(c.Journal))
 	if dir != "" && err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, evenkeel.ErrJournalEmpty) {
@@ -129,14 +126,7 @@ func (c *Config) problems() (list []string) {
 	if c.SSH.Agent && os.Getenv("SSH_AUTH_SOCK") == "" {
 		add("ssh: agent: no SSH agent runs here (SSH_AUTH_SOCK is empty)")
 	}
-	if err := c.checkKeys(); err != nil {
-		add("%v", err)
-	}
-	for _, f := range c.SSH.KnownHosts {
-		if _, err := os.ReadFile(c.Path(f)); err != nil {
-			add("ssh: known_hosts: %v", err)
-		}
-	}
+	list = append(list, lines(c.checkFiles())...)
 	for _, host := range slices.Sorted(maps.Keys(c.Hosts)) {
 		_, port, err := net.SplitHostPort(c.Hosts[host])
 		if err != nil {
@@ -159,7 +149,7 @@ func (c *Config) reach(rb *evenkeel.Runbook) (list []string) {
 	}
 	h := connect(c)
 	defer h.Close()
-	if c.checkKeys() != nil {
+	if c.checkFiles() != nil {
 		names = nil // that is said already
 	}
 	for _, host := range names {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -90,8 +91,8 @@ func (a *App) Root() *cobra.Command {
 	root.DisableAutoGenTag = true
 	for _, word := range slices.Sorted(maps.Keys(a.Jobs)) {
 		job := a.Jobs[word]()
-		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.seen, job.of = a.Stdout, a.Stderr, a.Stdin, a.Journal, a.seen, a
-		job.screen, job.under = a.screen, a.under
+		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.of = a.Stdout, a.Stderr, a.Stdin, a.Journal, a
+		job.screen, job.errors, job.under = a.screen, a.errors, a.under
 		c := job.tree(word)
 		c.GroupID = GroupJobs
 		root.AddCommand(c)
@@ -228,15 +229,24 @@ func mistaken(c *cobra.Command, err error) error {
 	case errors.As(err, &bad):
 		why := bad.Unwrap()
 		if number := (*strconv.NumError)(nil); errors.As(why, &number) {
-			why = errors.New("it is no whole number")
+			why = errors.New("a whole number is needed")
 		}
 		return usage(c, fmt.Sprintf("--%s %s: %v", bad.GetFlag().Name, printable.Line(bad.GetValue()), why))
 	}
 	return usage(c, err.Error())
 }
 
+// longestArg is that of a path (PATH_MAX).
+const longestArg = 4096
+
 // execute runs a command. The error is what is left to be said.
 func (a *App) execute(args []string) (int, error) {
+	for _, arg := range args { // a name with a line end in it would forge lines of what is printed
+		if len(arg) > longestArg || strings.ContainsFunc(arg, unicode.IsControl) {
+			return ExitInput, fmt.Errorf("%s: an argument holds a control character, such as a line end, or is longer than %d bytes: %.60q",
+				a.Name, longestArg, arg)
+		}
+	}
 	root := a.Root()
 	if slices.Equal(args, []string{"--version"}) {
 		args = []string{"version"}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/user"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -95,7 +96,7 @@ func ReadConfig[J any](path string) (*Config, error) {
 	if file.Job != nil {
 		c.Job = file.Job
 	} else if !unread("job") {
-		errs = append(errs, fmt.Errorf("%s: job: there is none", path))
+		errs = append(errs, fmt.Errorf("%s: job: this section is missing: it says what is to be done", path))
 	}
 	return c, errors.Join(errs...)
 }
@@ -106,7 +107,7 @@ func sameAddress(path string, hosts map[string]string) (errs []error) {
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {
 		address := strings.ToLower(hosts[host])
 		if other := first[address]; other != "" && address != "" {
-			errs = append(errs, fmt.Errorf("%s: hosts: %s and %s have one address, %s: one of the two is another machine than it is called",
+			errs = append(errs, fmt.Errorf("%s: hosts: %s and %s have the same address, %s: correct one of them",
 				path, other, host, hosts[host]))
 		}
 		first[address] = host
@@ -119,7 +120,7 @@ func sameAddress(path string, hosts map[string]string) (errs []error) {
 func (c *Config) Directory(key, name string) (string, error) {
 	dir := c.Path(name)
 	if info, err := os.Stat(dir); dir != "" && err == nil && !info.IsDir() {
-		return dir, fmt.Errorf("%s: %s is a file, and no directory", key, dir)
+		return dir, fmt.Errorf("%s: %s is a file: a directory is needed", key, dir)
 	} else if dir != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
 		return dir, fmt.Errorf("%s: %w", key, err)
 	}
@@ -170,47 +171,45 @@ func mapping(path string, raw []byte) (*yaml.Node, error) {
 	err := dec.Decode(&doc)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		return nil, placed(path, err)
+		return nil, infile.Why(path, placed(path, err))
 	case len(doc.Content) == 0 || doc.Content[0].Tag == "!!null":
-		return nil, fmt.Errorf("%s: it is empty: write the configuration into it. README.md shows one, and simulate prints one", path)
+		return nil, fmt.Errorf("%s: it is empty: write the configuration into it; README.md shows one", path)
 	case doc.Content[0].Kind != yaml.MappingNode:
-		return nil, srcerr.Errorf(path, doc.Content[0].Line, doc.Content[0].Column, "",
-			"this is no configuration: a mapping of keys was expected")
+		return nil, infile.Why(path, srcerr.Errorf(path, doc.Content[0].Line, doc.Content[0].Column, "",
+			"this is no configuration: keys with their values were expected"))
 	}
 	// What stands behind a line --- would be read by nobody, be it that an approval is required.
 	switch err := dec.Decode(&more); {
 	case err == nil:
-		return nil, srcerr.Errorf(path, more.Line, 0, "", "a second document begins here (---): a configuration is one")
+		return nil, srcerr.Errorf(path, more.Line, 0, "", "a second document begins here (---): write one document")
 	case !errors.Is(err, io.EOF):
 		return nil, placed(path, err)
 	}
 	return &doc, nil
 }
 
-// What the YAML library says: where, and what quotes a value.
+// What the YAML library says: where, and what quotes a value or a type of Go; and that in words of the file.
 var (
-	yamlLine  = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)`)
-	noField   = regexp.MustCompile(`(?s)^field (\S+) not found in type (.*)$`)
-	twice     = regexp.MustCompile(`(?s)^mapping key .* already defined at line (\d+)$`)
-	twiceHere = regexp.MustCompile(`^field (\S+) already set in type .*`)
-	wrongKind = regexp.MustCompile(`(?s)^cannot unmarshal .* into (.+)$`)
-	anchor    = regexp.MustCompile(`(?s)^unknown anchor '.*`)
-	itself    = regexp.MustCompile(`(?s)^anchor '.*' value contains itself$`)
-	oddKey    = regexp.MustCompile(`(?s)^invalid map key: .*`)
-	notAs     = regexp.MustCompile(`(?s)^cannot decode .* as a \S+$`)
+	yamlLine = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)`)
+	quotes   = []struct {
+		said *regexp.Regexp
+		text string
+	}{
+		{regexp.MustCompile(`(?s)^(?:cannot unmarshal|field|mapping key) .*`), "another kind of value is needed here"}, // the checker says which
+		{regexp.MustCompile(`(?s)^unknown anchor '.*`),
+			"an alias (*) refers to an anchor (&) that is not there; a text that begins with * needs quotes"},
+		{regexp.MustCompile(`(?s)^anchor '.*`), "an anchor (&) contains itself"},
+		{regexp.MustCompile(`(?s)^invalid map key: .*`), "a key must be a text"},
+		{regexp.MustCompile(`(?s)^cannot decode .*`), "a value is not what its tag (!!) says"},
+	}
 )
 
-// plain is what the YAML library says, in words of the file: without a type of Go, and without a value, which may be a
-// secret that stands in the wrong place.
+// plain is what the YAML library says without a value, which may be a secret that stands in the wrong place.
 func plain(m string) string {
-	m = wrongKind.ReplaceAllString(m, "another kind of value is needed here")
-	m = noField.ReplaceAllString(m, `there is no key "$1"`)
-	m = twice.ReplaceAllString(m, "this key is there already, in line $1")
-	m = twiceHere.ReplaceAllString(m, `the key "$1" is there already`)
-	m = anchor.ReplaceAllString(m, "an alias (*) refers to an anchor (&) that is not there; a text that begins with * needs quotes")
-	m = itself.ReplaceAllString(m, "an anchor (&) contains itself")
-	m = oddKey.ReplaceAllString(m, "a key must be a text")
-	return notAs.ReplaceAllString(m, "a value is not what its tag (!!) says")
+	for _, q := range quotes {
+		m = q.said.ReplaceAllString(m, q.text)
+	}
+	return m
 }
 
 // meant names the key that may have been meant: the nearest one, where it is near.
@@ -259,7 +258,7 @@ func (c *Config) Write(path string) error {
 // Path is a path of the configuration, made absolute; ~/ is the home directory.
 func (c *Config) Path(p string) string {
 	if rest, ok := strings.CutPrefix(p, "~/"); ok {
-		if home, err := os.UserHomeDir(); err == nil {
+		if home := homeDir(); home != "" {
 			return filepath.Join(home, rest)
 		}
 	}
@@ -269,10 +268,21 @@ func (c *Config) Path(p string) string {
 	return filepath.Join(c.dir, p)
 }
 
+// homeDir is the home directory: of the user where the environment has none, as under cron.
+func homeDir() string {
+	if home, err := os.UserHomeDir(); err == nil {
+		return home
+	}
+	if u, err := user.Current(); err == nil {
+		return u.HomeDir
+	}
+	return ""
+}
+
 // Secret reads a secret out of a file of its own, which nobody but its owner may read.
 func (c *Config) Secret(p string) (sshexec.Secret, error) {
 	if p == "" {
-		return "", errors.New("password_file: no file is named for the password")
+		return "", errors.New("password_file: name the file that holds the password")
 	}
 	name := c.Path(p)
 	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
@@ -288,21 +298,25 @@ func (c *Config) Secret(p string) (sshexec.Secret, error) {
 // unnamed says why a file cannot be read, and not its name: somebody may have written the secret there in its place.
 func unnamed(key string, err error) error {
 	var at *fs.PathError
-	why := errors.New("it is not what it has to be")
+	why := errors.New("the reason is not shown")
 	if errors.As(err, &at) {
 		why = at.Err
 	}
 	return fmt.Errorf("%s: the file cannot be read: %w (its name is not shown: it may be the secret itself)", key, why)
 }
 
-// checkKeys says which private key cannot be read, by its place in the list.
-func (c *Config) checkKeys() error {
+// checkFiles says which files of how to log in cannot be read, by their places in the lists; a FIFO or a device would hang the run.
+func (c *Config) checkFiles() error {
+	var errs []error
 	for i, name := range c.SSH.Keys {
-		f, err := os.Open(c.Path(name))
-		if err != nil {
-			return unnamed(fmt.Sprintf("ssh: keys[%d]", i), err)
+		if _, err := infile.Read(c.Path(name), infile.Secret); err != nil {
+			errs = append(errs, unnamed(fmt.Sprintf("ssh: keys[%d]", i), err))
 		}
-		_ = f.Close()
 	}
-	return nil
+	for i, name := range c.SSH.KnownHosts {
+		if _, err := infile.Read(c.Path(name), infile.Text); err != nil {
+			errs = append(errs, fmt.Errorf("ssh: known_hosts[%d]: %w", i, err))
+		}
+	}
+	return errors.Join(errs...)
 }

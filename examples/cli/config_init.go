@@ -19,12 +19,11 @@ func (a *App) configInitCommand() *cobra.Command {
 	var dir, into string
 	c := a.Command(&cobra.Command{
 		Use: "init", Short: "Write a configuration with comments, from your own files",
-		Long: `Write a configuration with comments from what is in a directory: what can be read there is filled in, what only you can know
-is marked with ` + onlyYou + `, and every other key stands there as a comment. A file that is there is never overwritten.`,
+		Long: `Write a configuration with comments from what is in a directory. What can be read there is filled in, what only you can know
+is marked with ` + onlyYou + `, and every other key is a comment. An existing file is never overwritten.`,
 		Example: "  TOOL config init --dir ./backups --into config.yaml\n  TOOL config check --config config.yaml",
 	}, func(context.Context, []string) (int, error) { return a.configInit(dir, into) })
-	c.Flags().StringVar(&dir, "dir", ".", "read your files from this `DIR`")
-	_ = c.MarkFlagDirname("dir") // it is there
+	folderFlag(c, &dir, "dir", ".", "read your files from this `DIR`")
 	c.Flags().StringVar(&into, "into", "config.yaml", "write the configuration to this `FILE`")
 	return c
 }
@@ -35,7 +34,7 @@ const onlyYou = "FILL IN"
 // configInit writes a configuration, and its schema beside it.
 func (a *App) configInit(dir, into string) (int, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return ExitInput, fmt.Errorf("--dir %s: it is no directory that can be read", dir)
+		return ExitInput, fmt.Errorf("--dir %s: a directory that can be read is needed", dir)
 	}
 	cfg, marks, err := a.Begin(dir)
 	if err != nil {
@@ -51,12 +50,11 @@ func (a *App) configInit(dir, into string) (int, error) {
 	beside := filepath.Join(filepath.Dir(into), a.schemaName())
 	if _, err := os.Stat(beside); errors.Is(err, os.ErrNotExist) { // another one may be of another version, and does no harm
 		if err := WriteNew(beside, a.Schema); err != nil {
-			return ExitFailed, err
+			return ExitFailed, fmt.Errorf("%s is written, and its schema is not (config schema prints it): %w", into, err)
 		}
 	}
-	_, err = fmt.Fprintf(a.Stdout, "%s is written. %s marked %q in it. Then: %s config check --config %s\n",
-		into, counted(len(marks), "thing is", "things are"), onlyYou, a.Name, shellescape.Quote(into))
-	return exitCode(err), err
+	return a.Say(fmt.Sprintf("%s is written. %s marked %q in it. Then: %s config check --config %s\n",
+		into, counted(len(marks), "thing is", "things are"), onlyYou, a.Name, shellescape.Quote(into)))
 }
 
 // commented is a configuration as text, each key with its comment. What is not set is a comment itself.

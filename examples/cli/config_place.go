@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,20 +14,34 @@ import (
 // item is a key, or a key and a place in its list.
 var item = regexp.MustCompile(`^([^\[\]]+)\[(\d+)\]$`)
 
-// at puts the place of the key with which a mistake begins before it: "ssh: keys[0]: …", "node1.backup: …", where the key
-// is in the file or else the section that it belongs to.
-func (c *Config) at(problem string) string {
-	if c.doc == nil {
-		return c.file + ": " + problem
-	}
+// place is where the key stands with which a mistake begins, "ssh: keys[0]: …", "node1.backup: …", or else the section that it
+// belongs to, as file:line:column; empty where neither is in the file.
+func (c *Config) place(problem string) string {
 	path, _, _ := strings.Cut(problem, ": the ")
 	words := strings.Split(path, ": ")
 	for _, root := range []*yaml.Node{c.doc, valueOf(c.doc, "job")} {
-		if place := find(root, words); place != nil {
-			return fmt.Sprintf("%s:%d:%d: %s", c.file, place.Line, place.Column, problem)
+		if at := find(root, words); at != nil {
+			return fmt.Sprintf("%s:%d:%d", c.file, at.Line, at.Column)
 		}
 	}
-	return c.file + ": " + problem
+	return ""
+}
+
+// at puts the place of a mistake before it, or at least the file.
+func (c *Config) at(problem string) string { return cmp.Or(c.place(problem), c.file) + ": " + problem }
+
+// Placed is an error of the job with the places of the keys that it names.
+func (c *Config) Placed(err error) error {
+	if err == nil {
+		return nil
+	}
+	list := lines(err)
+	for i, line := range list {
+		if at := c.place(line); at != "" {
+			list[i] = at + ": " + line
+		}
+	}
+	return renamed{err, strings.Join(list, "\n")}
 }
 
 // find is the node of the longest path that leads from a node, or nil.

@@ -152,21 +152,16 @@ func described(f field, comments Comments) string {
 func (a *App) configSchemaCommand() *cobra.Command {
 	return a.Command(&cobra.Command{
 		Use: "schema", Short: "Print the JSON schema of the configuration, for editors",
-		Long: `Print the JSON schema (draft 2020-12) of the configuration. An editor with the YAML language server completes and checks by
-it, where the first line of the configuration says so:
+		Long: `Print the JSON schema (draft 2020-12) of the configuration. An editor with the YAML language server completes and checks what
+you type, where the first line of the configuration names the schema:
 
   # yaml-language-server: $schema=` + a.schemaName(),
 		Example: "  TOOL config schema > " + a.schemaName(),
-	}, a.configSchema)
+	}, func(context.Context, []string) (int, error) { return a.Say(string(a.Schema)) })
 }
 
 // schemaName is the file that config init writes the schema to.
 func (a *App) schemaName() string { return a.word() + ".schema.json" }
-
-func (a *App) configSchema(context.Context, []string) (int, error) {
-	_, err := a.Stdout.Write(a.Schema)
-	return exitCode(err), err
-}
 
 // SchemaIn is the schema of a job in the folder schema of a binary's files: what Schema made, as the binary carries it. It panics
 // where there is none: a binary's own test looks at each.

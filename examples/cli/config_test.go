@@ -18,12 +18,13 @@ type someJob struct {
 // line and in plain words: no value, no type of Go.
 func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
 	for text, want := range map[string]string{
-		"hunter2\n":                        "c.yaml:1:1: this is no configuration: a mapping of keys was expected",
+		"hunter2\n":                        "c.yaml:1:1: this is no configuration: keys with their values were expected",
 		"\n\nhunter2 hunter2\n":            "c.yaml:3:1: this is no configuration",
 		"- hunter2\n":                      "c.yaml:1:1: this is no configuration",
 		"*hunter2\n":                       "an alias (*) refers to an anchor (&) that is not there",
 		"&hunter2 [*hunter2]\n":            "this is no configuration",
 		"!hunter2 x\n":                     "this is no configuration",
+		"job: {fast: !!bool hunter2}\n":    "a value is not what its tag (!!) says",
 		"12345678\n":                       "this is no configuration",
 		"":                                 "c.yaml: it is empty: write the configuration into it",
 		"# nothing but this\n":             "it is empty",
@@ -90,7 +91,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("lease_path: x\nholder: me\ntypo: 1\n"), 0o600))
 	cfg, err := ReadConfig[someJob](path)
-	for _, want := range []string{`c.yaml:3:1: there is no key "typo"`, "journal: ", "lease_path: ", "job: there is none"} {
+	for _, want := range []string{`c.yaml:3:1: there is no key "typo"`, "journal: ", "lease_path: ", "job: this section is missing"} {
 		require.ErrorContains(t, err, want)
 	}
 	require.Equal(t, "me", cfg.Holder)
@@ -130,12 +131,12 @@ func TestASecretInThePlaceOfAFileIsNotShown(t *testing.T) {
 // What was found in a plan is printed once where an operator sees both outputs.
 func TestFindingsArePrintedOnceOnATerminal(t *testing.T) {
 	for _, tc := range []struct {
-		seen   bool
+		screen *os.File
 		format string
 		said   string
-	}{{true, "text", ""}, {true, formatWindow, ""}, {true, "json", "f"}, {true, "markdown", "f"}, {false, "text", "f"}} {
+	}{{os.Stdout, "text", ""}, {os.Stdout, formatWindow, ""}, {os.Stdout, "json", "f"}, {os.Stdout, "markdown", "f"}, {nil, "text", "f"}} {
 		var errs strings.Builder
-		a := &App{Stderr: &errs, seen: tc.seen}
+		a := &App{Stderr: &errs, screen: tc.screen}
 		a.find(tc.format, "f")
 		require.Equal(t, tc.said, errs.String(), "%+v", tc)
 	}
@@ -157,7 +158,7 @@ func TestTwoMachinesOfOneAddress(t *testing.T) {
 			require.NoError(t, err, hosts)
 			continue
 		}
-		require.ErrorContains(t, err, path+": hosts: a and b have one address, ", hosts)
+		require.ErrorContains(t, err, path+": hosts: a and b have the same address, ", hosts)
 	}
 }
 
@@ -165,7 +166,8 @@ func TestTwoMachinesOfOneAddress(t *testing.T) {
 func TestADirectoryIsNoFile(t *testing.T) {
 	c := &Config{dir: t.TempDir()}
 	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "file"), nil, 0o600))
-	for name, says := range map[string]string{"": "", ".": "", "later": "", "file": "archives: " + filepath.Join(c.dir, "file") + " is a file", "file/below": "archives: "} {
+	for name, says := range map[string]string{"": "", ".": "", "later": "", "file/below": "archives: ",
+		"file": "archives: " + filepath.Join(c.dir, "file") + " is a file: a directory is needed"} {
 		dir, err := c.Directory("archives", name)
 		require.Equal(t, c.Path(name), dir)
 		if says == "" {
@@ -182,10 +184,10 @@ func TestATwiceGivenKeyHidesNoOther(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte("journal: a\njob: {}\njournal: b\n"), 0o600))
 	_, err := ReadConfig[struct{}](name)
 	require.ErrorContains(t, err, "this key is there already")
-	require.NotContains(t, err.Error(), "there is none")
+	require.NotContains(t, err.Error(), "is missing")
 	require.NotContains(t, err.Error(), "needs a file")
 	require.NoError(t, os.WriteFile(name, []byte("holder: me\nlease_pth: x\n"), 0o600))
 	_, err = ReadConfig[struct{}](name)
-	require.ErrorContains(t, err, "there is none")
+	require.ErrorContains(t, err, "is missing")
 	require.ErrorContains(t, err, "needs a file")
 }

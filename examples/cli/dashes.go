@@ -1,37 +1,25 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // twoDashes gives long flags that are written with one dash, as they once were, their second one. A value stays as it
 // is, and so does what stands behind --.
 func twoDashes(root *cobra.Command, args []string) []string {
-	long := map[string]*pflag.Flag{}
-	var visit func(*cobra.Command)
-	visit = func(c *cobra.Command) {
-		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			long[f.Name] = f
-			if f.Shorthand != "" {
-				long[f.Shorthand] = f
-			}
-		})
-		for _, sub := range c.Commands() {
-			visit(sub)
+	c, _, _ := root.Find(args) // root where there is no such command, and that has no flags
+	out := slices.Clone(args)
+	for i := 0; i < len(out) && out[i] != "--"; i++ {
+		bare := strings.TrimLeft(out[i], "-")
+		name, _, valued := strings.Cut(bare, "=")
+		f := c.Flags().Lookup(name)
+		if len(name) == 1 {
+			f = c.Flags().ShorthandLookup(name)
 		}
-	}
-	visit(root)
-	out := append([]string{}, args...)
-	for i := 0; i < len(out); i++ {
-		name, _, valued := strings.Cut(strings.TrimLeft(out[i], "-"), "=")
-		dashes := len(out[i]) - len(strings.TrimLeft(out[i], "-"))
-		if out[i] == "--" {
-			break
-		}
-		f := long[name]
+		dashes := len(out[i]) - len(bare)
 		if f == nil || dashes == 0 || dashes > 2 {
 			continue
 		}

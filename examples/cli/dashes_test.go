@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -33,24 +31,6 @@ func TestOneDashIsTheOldFormOfTwo(t *testing.T) {
 	} {
 		require.Equal(t, want, strings.Join(twoDashes(root, strings.Fields(given)), " "), given)
 	}
-}
-
-// A name takes a value in each command that has it, or in none: twoDashes knows no command.
-func TestAFlagTakesAValueEverywhereOrNowhere(t *testing.T) {
-	bare := map[string]bool{}
-	var visit func(*cobra.Command)
-	visit = func(c *cobra.Command) {
-		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			was, seen := bare[f.Name]
-			require.True(t, !seen || was == (f.NoOptDefVal != ""), f.Name)
-			bare[f.Name] = f.NoOptDefVal != ""
-		})
-		for _, sub := range c.Commands() {
-			visit(sub)
-		}
-	}
-	visit(testApp(io.Discard, io.Discard).Root())
-	require.Contains(t, bare, "config")
 }
 
 // Whatever is typed: what has two dashes stays, nothing is lost, and only dashes are added.

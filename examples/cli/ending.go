@@ -46,7 +46,7 @@ func (s session) failure(err error, report *evenkeel.Report, serving string) err
 	if s.verb != "rollback" && report != nil {
 		fmt.Fprintf(&b, "  Go back:  %s\n", s.back(report.State))
 	}
-	_, _ = fmt.Fprint(s.app.prose(s.app.Stderr), b.String())
+	_, _ = fmt.Fprint(s.app.said(), b.String())
 	return saidError{err}
 }
 

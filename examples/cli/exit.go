@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli/view"
 )
 
 // Exit codes of every command.
@@ -21,8 +22,10 @@ const (
 
 // exitCodes say what each exit code means; "help exit-codes", the man pages and README show them.
 var exitCodes = []string{
-	ExitDone:    "the job is done; what was looked at is fine",
-	ExitFailed:  "it stopped at an error, and the journal knows where; of `inspect` and `plan -o window`: something was found",
+	ExitDone: "the job is done; what was looked at is fine",
+	ExitFailed: "it stopped at an error, and the journal knows where; or there is something to look at: `inspect`, `plan -o window`, " +
+		"`preflight run` or `sets` has a finding, `diff` or `plan --diff` a difference, `rehearse` a schedule that failed, `report` a run " +
+		"that has not ended",
 	ExitInput:   "bad input or usage; nothing was touched",
 	ExitHeld:    "the operator is needed; `resume` goes on from there",
 	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there",
@@ -33,12 +36,12 @@ func exitTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("Every command ends with one of these exit codes:\n\n")
 	for code, what := range exitCodes {
-		fmt.Fprintf(&b, "  %d  %s\n", code, strings.ReplaceAll(what, "`", ""))
+		fmt.Fprintln(&b, view.Hang(fmt.Sprintf("  %d  %s", code, strings.ReplaceAll(what, "`", "")), 118))
 	}
 	b.WriteString(`
-Ctrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask a run to stop. It never stops in the middle of an
-outage, nor before what was changed is verified, unless that waits for the operator; it says what it waits for. A second
-Ctrl-C stops at once, says what that leaves down, and exits with 1: nobody has verified what was begun.`)
+Ctrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask a run to stop. It says what it waits for. It does not stop
+in the middle of an outage, nor before what it changed is verified, except where that waits for the operator. A second Ctrl-C
+stops at once, says what that leaves down, and exits with 1: nobody has verified what was begun.`)
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean, and what Ctrl-C does", Long: b.String()}
 }
 

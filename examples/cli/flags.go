@@ -18,14 +18,24 @@ func configFlag(c *cobra.Command, config *string) {
 
 // ConfigFlag declares --config, for a file of YAML.
 func ConfigFlag(c *cobra.Command, config *string, usage string) {
-	c.Flags().StringVar(config, "config", "", usage)
-	_ = c.MarkFlagFilename("config", "yaml", "yml") // it is there
+	fileFlag(c, config, "config", usage, "yaml", "yml")
+}
+
+// fileFlag declares a flag for a file, whose name a shell completes by these endings.
+func fileFlag(c *cobra.Command, file *string, name, usage string, endings ...string) {
+	c.Flags().StringVar(file, name, "", usage)
+	_ = c.MarkFlagFilename(name, endings...) // it is there
+}
+
+// folderFlag declares a flag for a directory.
+func folderFlag(c *cobra.Command, dir *string, name, value, usage string) {
+	c.Flags().StringVar(dir, name, value, usage)
+	_ = c.MarkFlagDirname(name) // it is there
 }
 
 // dirFlag declares --dir.
 func dirFlag(c *cobra.Command, dir *string) {
-	c.Flags().StringVar(dir, "dir", "", "take the input from this `DIR` instead of the built-in example")
-	_ = c.MarkFlagDirname("dir") // it is there
+	folderFlag(c, dir, "dir", "", "take the input from this `DIR` instead of the built-in example")
 }
 
 // sourceFlags declare --config and --dir, of which one is given, or none.

@@ -51,7 +51,7 @@ func (h *hosts) client(host string) (*sshexec.Client, error) {
 	if c := h.clients[host]; c != nil {
 		return c, nil
 	}
-	if err := h.cfg.checkKeys(); err != nil {
+	if err := h.cfg.checkFiles(); err != nil {
 		return nil, err
 	}
 	cfg := sshexec.Config{Host: host, Addr: h.cfg.Hosts[host], User: h.cfg.SSH.User}
@@ -103,8 +103,8 @@ func (h *hosts) ready(ctx context.Context, machines []string) error {
 	}
 	for _, name := range machines {
 		if own[name] == "" || h.cfg.Hosts[name] != own[name] {
-			return fmt.Errorf("world: %s is set, and %s is none of its machines, so nothing was done: for real machines take "+
-				"world out of the configuration", h.cfg.World, name)
+			return fmt.Errorf("world: %s is set, and %s is not one of its machines. Nothing was done. For real machines remove "+
+				"world from the configuration", h.cfg.World, name)
 		}
 	}
 	return nil

@@ -54,25 +54,20 @@ func (in *Inspection) Find(where, format string, args ...any) {
 }
 
 // UnknownKindError says that nobody knows what a file is. It quotes nothing of it: it may be a password, a private key, a list of users.
-type UnknownKindError struct {
-	File  string
-	Kinds string // what inspect knows
-}
+type UnknownKindError struct{ File string }
 
 func (e *UnknownKindError) Error() string {
-	return e.File + ": not a kind of file that inspect knows: " + e.Kinds + ". Nothing of it is shown, since it may hold a secret"
+	return e.File + ": not a kind of file that inspect knows (inspect --help lists them). Nothing of it is shown, since it may hold a secret"
 }
 
 func (a *App) inspectCommand() *cobra.Command {
 	var format string
 	long := `Say what is in a file and what is wrong with it. Nothing in it is changed, and no machine is reached. Of a folder each
-file is inspected that is of a known kind, and the others are named. Exit code 1 says that something was found in any of
-them, 2 that one of them cannot be read.`
-	if a.Kinds != nil {
-		long += "\n\nIt knows these kinds of files and outputs by what is in them, whatever their names:\n"
-		for _, k := range a.Kinds() {
-			long += fmt.Sprintf("  %-33s %s\n", k.Name, k.Value)
-		}
+file is inspected that is of a known kind, and the others are named. Exit status 1 tells that there is a finding, 2 that a
+file cannot be read.`
+	long += "\n\nIt knows these kinds of files and outputs by what is in them, whatever their names:\n"
+	for _, k := range a.Kinds {
+		long += fmt.Sprintf("  %-33s %s\n", k.Name, k.Value)
 	}
 	c := a.Command(&cobra.Command{
 		Use: "inspect FILE|FOLDER...", Short: "Say what is in files and what is wrong with them", GroupID: GroupLook,

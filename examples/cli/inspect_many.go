@@ -28,7 +28,8 @@ func (a *App) inspectMany(names []string, format string) (int, error) {
 			all.add(a, name, true)
 			continue
 		}
-		_ = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error { // every error is taken in
+		// With the separator it follows a link to a folder, too.
+		_ = filepath.WalkDir(name+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error { // every error is taken in
 			switch {
 			case err != nil:
 				all.Unreadable = append(all.Unreadable, Finding{path, err.Error()})
@@ -45,7 +46,7 @@ func (a *App) inspectMany(names []string, format string) (int, error) {
 	case len(all.Unreadable) > 0:
 		return ExitInput, fmt.Errorf("%s be read", counted(len(all.Unreadable), "file cannot", "files cannot"))
 	case len(all.Files) == 0:
-		return ExitInput, errors.New("no file of a kind that inspect knows is there")
+		return ExitInput, errors.New("there is no file of a kind that inspect knows (inspect --help lists them)")
 	case slices.ContainsFunc(all.Files, func(in *Inspection) bool { return len(in.Findings) > 0 }):
 		return ExitFailed, nil
 	}

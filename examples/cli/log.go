@@ -22,7 +22,7 @@ type runLog struct {
 
 // flags declare --log-file and --log-format.
 func (l *runLog) flags(c *cobra.Command) {
-	c.Flags().StringVar(&l.file, "log-file", "", "keep a log of what happens in this `FILE`, too: a line for each event; it is appended to")
+	c.Flags().StringVar(&l.file, "log-file", "", "also append a line for each event to this `FILE`")
 	oneOf(c, &l.format, "log-format", "", "the form of the log", "text", "json")
 }
 
@@ -52,7 +52,7 @@ func (s session) openLog(errs io.Writer) (evenkeel.Observer, func(), error) {
 // closeKept ends the log.
 func closeKept(kept *patient, f io.Closer, errs io.Writer) {
 	if err := kept.close(f); err != nil {
-		_, _ = fmt.Fprintf(errs, "the log is not whole: %v\n", err)
+		_, _ = fmt.Fprintf(errs, "the log is incomplete: %v\n", err)
 	}
 }
 

@@ -74,14 +74,14 @@ func (a *App) planCommand() *cobra.Command {
 		Long: `Print the runbook: every step with its commands, what must be seen, and how it is undone; and what was found in its
 inputs. The digest on top is that of the runbook: run --approved-digest carries out what was signed and nothing else.
 
-With -o window it prints the plan of the maintenance window instead: when each step begins and ends, how long what is out
-of service, and whether it all fits.
+With -o window it prints the plan of the maintenance window instead: when each step begins and ends, what is out of service
+and for how long, and whether it all fits. Exit status 1 tells that it has a finding.
 
 With -o html it prints one page for a change board: summary, a picture of what is served when, risks, rollback, sign-off,
-and the steps. It needs nothing from outside. For the picture the runbook is run once in a simulated world.
+and the steps. The page needs no other file and no network. For the picture the runbook is run once in a simulated world.
 
-With --diff it prints instead what has changed since the run in a journal was begun or amended, and whether amend takes it; exit
-status 1 tells that something has.
+With --diff it prints instead what has changed since the run in a journal was begun or amended, and whether amend takes it.
+Exit status 1 tells that something has changed.
 
 Without --config it is the plan of the built-in example. No machine is reached.`,
 		Example: `  TOOL plan --config config.yaml -o markdown > runbook.md
@@ -95,8 +95,7 @@ Without --config it is the plan of the built-in example. No machine is reached.`
 		}
 		return a.plan(ctx, config, dir, format, &window)
 	})
-	c.Flags().StringVar(&since, "diff", "", "print what has changed since the run in this journal `FILE`")
-	_ = c.MarkFlagFilename("diff", "jsonl") // it is there
+	fileFlag(c, &since, "diff", "print what has changed since the run in this journal `FILE`", "jsonl")
 	sourceFlags(c, &config, &dir)
 	OutputFlag(c, &format, planFormats...)
 	formatFlag(c.Flags())
@@ -208,7 +207,7 @@ func (a *App) planPage(ctx context.Context, w io.Writer, rb *evenkeel.Runbook, o
 
 // find says what was found beside a plan, on the error output; but not to an operator who sees it in the plan itself.
 func (a *App) find(format, findings string) {
-	if a.seen && (format == "text" || format == formatWindow) {
+	if a.screen != nil && (format == "text" || format == formatWindow) {
 		return
 	}
 	_, _ = io.WriteString(a.Stderr, findings)
@@ -277,8 +276,11 @@ func (s session) demo(ctx context.Context, dir string) (int, error) {
 	}
 	defer served.Close()
 	s.config = served.ConfigFile
-	if s.cfg, s.rb, err = a.load(s.config); err != nil {
-		return ExitInput, ofUser(err, into, dir, s.cfg.Sources)
+	if s.cfg, err = a.Read(s.config); err == nil {
+		s.rb, err = a.runbook(s.cfg)
+	}
+	if err != nil {
+		return ExitInput, ofUser(err, into, dir, nil)
 	}
 	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
 		"journal are in %s\n\n", s.rb.Title, into)

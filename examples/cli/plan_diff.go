@@ -12,25 +12,20 @@ import (
 
 // planDiff says what has changed in the runbook since the run in a journal.
 func (a *App) planDiff(config, journal string) (int, error) {
-	cfg, err := a.Read(config)
-	if err != nil {
-		return ExitInput, err
-	}
-	rb, err := a.runbook(cfg)
+	_, rb, err := a.load(config)
 	if err != nil {
 		return ExitInput, err
 	}
 	st, err := readState(journal)
 	if err != nil {
-		return ExitInput, fmt.Errorf("%s: %w", journal, err)
+		return ExitInput, err
 	}
 	if st.Run.Runbook != rb.Name {
-		return ExitInput, fmt.Errorf("%s is the journal of %s, and the configuration makes %s", journal, st.Run.Runbook, rb.Name)
+		return ExitInput, fmt.Errorf("%s is the journal of %s, and the configuration is that of %s", journal, st.Run.Runbook, rb.Name)
 	}
 	change, refused := rb.Change(st)
 	if change == nil {
-		_, err := fmt.Fprintf(a.Stdout, "The plan is the one of the run: digest %s\n", rb.Digest())
-		return exitCode(err), err
+		return a.Say(fmt.Sprintf("The plan is the one of the run: digest %s\n", rb.Digest()))
 	}
 	text := changed(rb, st, change)
 	if refused != nil {
@@ -38,10 +33,8 @@ func (a *App) planDiff(config, journal string) (int, error) {
 	} else {
 		text += fmt.Sprintf("The run can be amended: %s amend --config %s\n", a.Name, shellescape.Quote(config))
 	}
-	if _, err := fmt.Fprint(a.Stdout, text); err != nil {
-		return ExitFailed, err
-	}
-	return ExitFailed, nil
+	_, err = a.Say(text)
+	return ExitFailed, err
 }
 
 // changed is a change in words: each step with its title, and whether it began.

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -49,9 +48,9 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 	}
 	one("start", "TIME", `when the run begins, such as "2026-11-29 22:00"; without it times count from the start`, clock(&w.Start))
 	one("end", "TIME", "when the maintenance window is over", clock(&w.End))
-	one("within", "DURATION", "how long the maintenance window is, such as 8h; in the place of --end", func(text string) (err error) {
+	one("within", "DURATION", "how long the maintenance window is, such as 8h; instead of --end", func(text string) (err error) {
 		if w.Within, err = time.ParseDuration(text); err == nil && w.Within <= 0 {
-			err = fmt.Errorf("a maintenance window of %s is none", short(w.Within))
+			err = fmt.Errorf("a maintenance window of %s is too short", short(w.Within))
 		}
 		return err
 	})
@@ -75,12 +74,12 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 		}
 		switch _, number := strconv.ParseFloat(text, 64); {
 		case err != nil && number == nil:
-			err = fmt.Errorf("%s of what? Write it with its unit, such as %sh or 90m", text, text)
+			err = fmt.Errorf("%s has no unit: write it such as %sh or 90m", text, text)
 		case err != nil:
 			err = fmt.Errorf("it is a duration, such as 24h%s: %w", file, err)
 		}
 		if err == nil && d <= 0 {
-			err = fmt.Errorf("it reaches back %s, which tells nothing", short(d))
+			err = fmt.Errorf("it reaches back %s: more than 0 is needed", short(d))
 		}
 		log.Window = d
 		w.Oplogs = append(w.Oplogs, log)
@@ -132,9 +131,6 @@ func (w *windowFlags) timetable(rb *evenkeel.Runbook, simulated bool, out io.Wri
 	for _, name := range w.journals {
 		records, err := readRecords(name)
 		if err != nil {
-			if _, there := os.Stat(name); there == nil {
-				err = fmt.Errorf("%s: %w", name, err)
-			}
 			return nil, err
 		}
 		told, err := w.Took.Add(rb, filepath.Base(name), records)

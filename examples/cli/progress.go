@@ -29,7 +29,7 @@ type operator struct {
 }
 
 func (a *App) operator(cfg *Config, hosts evenkeel.Hosts, clock evenkeel.Clock, noWait bool, w *watch) operator {
-	at := operator{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.Stdout, watch: w}
+	at := operator{cfg: cfg, clock: clock, noWait: noWait, asked: map[string]time.Time{}, in: a.terminal(noWait), out: a.question(), watch: w}
 	if cfg.World != "" && a.Person != nil {
 		at.person = func(ctx context.Context, ask evenkeel.Prompt) error { return a.Person(ctx, hosts, ask) }
 	}
@@ -92,7 +92,7 @@ func (s session) explain(err error) {
 		cannot  *evenkeel.CannotRollBackError
 		at      *evenkeel.StepError
 	)
-	w := s.app.prose(s.app.Stdout)
+	w := s.app.told()
 	again := s.again
 	on := again(s.onward())
 	switch {

@@ -2,17 +2,21 @@ package cli
 
 import (
 	"io"
+	"os"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli/view"
 )
 
-// prose is w for sentences, in whole lines: on a terminal they are broken between words.
-func (a *App) prose(w io.Writer) io.Writer {
-	if a.screen == nil {
+// told is Stdout, and said is Stderr, for sentences in whole lines: each is broken between words where it is a terminal itself.
+func (a *App) told() io.Writer { return a.prose(a.Stdout, a.screen) }
+func (a *App) said() io.Writer { return a.prose(a.Stderr, a.errors) }
+
+func (a *App) prose(w io.Writer, terminal *os.File) io.Writer {
+	if terminal == nil {
 		return w
 	}
-	return proseWriter{w, a.Name, a.size}
+	return proseWriter{w, a.Name, func() (int, int) { return sizeOf(terminal) }}
 }
 
 type proseWriter struct {
@@ -27,7 +31,7 @@ func (p proseWriter) Write(raw []byte) (int, error) {
 	var b strings.Builder
 	for line := range strings.Lines(string(raw)) {
 		text, end := strings.CutSuffix(line, "\n")
-		if !strings.Contains(text, p.tool+" ") {
+		if !strings.Contains(strings.TrimPrefix(text, p.tool+" "), p.tool+" ") { // an error begins with it
 			text = view.Hang(text, width)
 		}
 		b.WriteString(text)

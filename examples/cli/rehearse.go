@@ -17,14 +17,14 @@ func (a *App) rehearseCommand() *cobra.Command {
 	var config, dir string
 	var every int
 	c := a.Command(&cobra.Command{
-		Use: "rehearse", Short: "Run the runbook in a simulated world, crashing at every point", GroupID: GroupPrepare,
-		Long: `Run the runbook in a simulated world that is made of your own files: straight through, and then again for every point at
-which the tool could crash or a connection break. No machine is reached. Every point takes long; --every 100 takes each
-hundredth.`,
+		Use: "rehearse", Short: "Run the runbook in a simulated world, with a crash at every point", GroupID: GroupPrepare,
+		Long: `Run the runbook in a simulated world that is made of your own files: first straight through, then once for each point at
+which the tool could crash or a connection could break. No machine is reached. All points take long: --every 100 tries every
+hundredth. Exit status 1 tells that a schedule failed.`,
 		Example: "  TOOL rehearse --config config.yaml --every 100\n  TOOL rehearse --dir FOLDER",
 	}, func(ctx context.Context, _ []string) (int, error) { return a.rehearse(ctx, config, dir, every) })
 	sourceFlags(c, &config, &dir)
-	c.Flags().IntVar(&every, "every", 1, "try each `N`-th point only")
+	c.Flags().IntVar(&every, "every", 1, "try only every `N`-th point")
 	return c
 }
 
@@ -52,13 +52,13 @@ func (a *App) rehearse(ctx context.Context, config, dir string, every int) (int,
 	if err != nil && !stopped {
 		return ExitFailed, err
 	}
-	_, _ = fmt.Fprint(a.Stdout, rehearsed(play.runbook, report))
+	_, _ = a.Say(rehearsed(play.runbook, report))
 	switch {
 	case stopped:
-		_, _ = fmt.Fprintf(a.Stdout, "Stopped as asked: the other schedules were not tried.\n")
+		_, _ = a.Say("Stopped as asked: the other schedules were not tried.\n")
 		return ExitStopped, evenkeel.ErrStopped
 	case len(report.Failures) > 0:
-		return ExitFailed, errors.New("the rehearsal broke something")
+		return ExitFailed, errors.New("a schedule failed: see above")
 	}
 	return ExitDone, nil
 }

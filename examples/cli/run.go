@@ -28,7 +28,7 @@ func (a *App) load(path string) (*Config, *evenkeel.Runbook, error) {
 		return nil, nil, err
 	}
 	rb, err := a.runbook(cfg)
-	return cfg, rb, err
+	return cfg, rb, cfg.Placed(err)
 }
 
 // runbook is the runbook of a configuration, bound to this version of the tool.
@@ -128,7 +128,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 		_, _ = fmt.Fprintf(a.Stderr, "%s: %v\n", a.Name, lost)
 	}
 	if errors.Is(err, evenkeel.ErrJournalOver) {
-		err = fmt.Errorf("%w. To read it: %s. For a new run move %s away, or name another file in the configuration, as journal",
+		err = fmt.Errorf("%w. To read that run: %s. To begin a new one, move %s away, or name another journal in the configuration",
 			err, s.again("report"), shellescape.Quote(s.journal()))
 	}
 	if exitCodeOf(err) == ExitInput {
@@ -215,7 +215,7 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 			done++
 		}
 	}
-	out := a.prose(a.Stdout)
+	out := a.told()
 	_, _ = fmt.Fprintf(out, "\n%s: %d of %d steps done, in %s%s\n", rb.Title, done, len(rb.Steps),
 		short(st.Last.Sub(st.Begun)), times(st.Resumed))
 	if len(rb.Invariants) > 0 {
@@ -289,25 +289,38 @@ func times(resumed int) string {
 	return fmt.Sprintf(", resumed %d times", resumed)
 }
 
+// readRecords reads a journal. The error names it, and says what it seems to be where it is none.
 func readRecords(path string) ([]evenkeel.Record, error) {
 	f, err := infile.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, noRun("", err)
 	}
 	defer func() { _ = f.Close() }()
 	records, _, err := evenkeel.ReadJournal(f)
+	if err != nil {
+		err = infile.Why(path, fmt.Errorf("%s: %w", path, err))
+	}
 	return records, err
+}
+
+// noRun says that there is no run to do something with, where its journal is not there.
+func noRun(to string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no run%s: %w", to, err)
+	}
+	return err
 }
 
 func readState(path string) (*evenkeel.State, error) {
 	records, err := readRecords(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no run: %w", err)
-	}
 	if err != nil {
 		return nil, err
 	}
-	return evenkeel.ReadState(records)
+	st, err := evenkeel.ReadState(records)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return st, err
 }
 
 // openWindows are the windows that are open, the oldest first: those of the run, and those of a rollback that has not ended.

@@ -38,12 +38,11 @@ func (a *App) simulateCommand() *cobra.Command {
 	c := a.Command(&cobra.Command{
 		Use: "simulate", Short: "Serve a simulated world over SSH, to try every other command on", GroupID: GroupPrepare,
 		Long: `Serve a simulated world over SSH until Ctrl-C, and print the configuration by which the other commands work on it. Its
-clock is simulated too: what takes hours takes seconds.`,
+clock is simulated, too: a wait of hours takes seconds.`,
 		Example: "  TOOL simulate --into ./world\n  TOOL run --config ./world/config.yaml     (in another terminal)",
 	}, func(ctx context.Context, _ []string) (int, error) { return a.simulate(ctx, dir, into) })
 	dirFlag(c, &dir)
-	c.Flags().StringVar(&into, "into", "", "write keys, inputs and config.yaml into this `DIR`; a new one when empty")
-	_ = c.MarkFlagDirname("into")
+	folderFlag(c, &into, "into", "", "write keys, inputs and config.yaml into this `DIR`; without it into a new one")
 	return c
 }
 

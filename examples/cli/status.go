@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -27,21 +26,20 @@ type statusFlags struct {
 func (a *App) statusCommand() *cobra.Command {
 	var f statusFlags
 	c := a.Command(&cobra.Command{
-		Use: "status", Short: "Say where a run stands, be it while it runs", GroupID: GroupAfter,
-		Long: `Say where a run stands: whether a tool works on it, at which step and at what, which windows are open and for how long
-yet, what serves where as far as the journal tells, where a rollback leads, and what can be typed next.
+		Use: "status", Short: "Say where a run stands, also while it runs", GroupID: GroupAfter,
+		Long: `Say where a run stands: whether a tool works on it, the step and the action, the open windows and how long they may stay
+open, what serves where as far as the journal tells, where a rollback leads, and the commands to type next.
 
-It reads the journal alone, also while a run writes it: no machine is reached, nothing is changed, and nobody is kept out. A tool
-that was killed is told from one that runs. --journal reads a journal without its configuration: then titles and the
-rollback are not known.`,
+It only reads the journal, also while a run writes it: no machine is reached, nothing is changed, and no other command has to
+wait. It tells whether the tool still runs or was killed. --journal reads a journal without its configuration: titles and the
+rollback are not known then.`,
 		Example: "  TOOL status --config config.yaml\n  TOOL status --config config.yaml --follow\n" +
 			"  TOOL status --journal upgrade.jsonl --output json",
 	}, func(ctx context.Context, _ []string) (int, error) { return a.status(ctx, f) })
 	configFlag(c, &f.config)
-	c.Flags().StringVar(&f.journal, "journal", "", "read this journal `FILE`")
-	_ = c.MarkFlagFilename("journal", "jsonl") // it is there
+	fileFlag(c, &f.journal, "journal", "read this journal `FILE`", "jsonl")
 	OutputFlag(c, &f.format, "text", "json")
-	c.Flags().BoolVar(&f.follow, "follow", false, "go on, and print what changes, until nobody works on the run any more")
+	c.Flags().BoolVar(&f.follow, "follow", false, "also print what changes, until no tool works on the run any more")
 	return c
 }
 
@@ -97,7 +95,10 @@ func (a *App) watcher(f statusFlags) (*watcher, error) {
 		}
 		return a.Name + " " + verb + " --config " + config
 	}
-	if f.config == "" && f.journal != "" {
+	switch {
+	case f.config == "" && f.journal == "":
+		return nil, errors.New("--config or --journal is needed: the configuration of the run, or its journal")
+	case f.config == "":
 		return w, nil
 	}
 	cfg, err := a.Read(f.config)
@@ -122,7 +123,7 @@ func (w *watcher) look() (*Standing, error) {
 	}
 	s, err := standing(w.observed)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", w.journal, err)
 	}
 	if s.Warning == "" {
 		s.Warning = w.warning
@@ -133,39 +134,24 @@ func (w *watcher) look() (*Standing, error) {
 // read takes in the journal as it is now. Whether it is in use is asked first and afterwards: a run that ends between
 // has written its last record before.
 func (w *watcher) read() error {
-	before, err := evenkeel.JournalInUse(w.journal)
-	if err != nil {
-		return noRun(err)
-	}
-	f, err := infile.Open(w.journal)
-	if err != nil {
-		return noRun(err)
-	}
-	defer func() { _ = f.Close() }()
+	before, _ := evenkeel.JournalInUse(w.journal) // where it cannot be told it cannot be read
 	info, err := os.Stat(w.journal)
 	if err != nil {
-		return noRun(err)
+		return noRun("", infile.Plain(err))
 	}
-	records, _, err := evenkeel.ReadJournal(f)
+	records, err := readRecords(w.journal)
 	if err != nil {
-		return fmt.Errorf("%s: %w", w.journal, err)
+		return err
 	}
 	after, err := evenkeel.JournalInUse(w.journal)
 	if err != nil {
-		return noRun(err)
+		return noRun("", err)
 	}
 	if before && !after {
 		return w.read() // it has ended since: what it wrote last counts
 	}
 	w.records, w.inUse, w.info, w.written, w.now = records, after, info, info.ModTime(), time.Now()
 	return nil
-}
-
-func noRun(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no run: %w", err)
-	}
-	return err
 }
 
 // followEvery is how often a journal is looked at.

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
+
+	"golang.org/x/term"
 )
 
 // terminal is where the operator is asked, one question at a time. A question ends with its context. Nothing can end a read that
@@ -60,11 +63,27 @@ func (t *terminal) ask(ctx context.Context, out io.Writer, format string, args .
 
 // terminal is where the operator can be asked; nil where nobody sits. Every life of the tool asks at the same one.
 func (a *App) terminal(noWait bool) *terminal {
-	if noWait || !interactive(a.Stdin) {
+	if noWait || terminalOf(a.Stdin) == nil {
 		return nil
 	}
 	if a.tty == nil {
 		a.tty = &terminal{in: bufio.NewReader(a.Stdin)}
 	}
 	return a.tty
+}
+
+// question is where the operator sees what is asked: the error output where the other one goes to a file.
+func (a *App) question() io.Writer {
+	if a.screen == nil && a.errors != nil {
+		return a.Stderr
+	}
+	return a.Stdout
+}
+
+// terminalOf is the terminal at the other end of an input or an output; nil where there is none.
+func terminalOf(end any) *os.File {
+	if f, ok := end.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
 }

@@ -67,9 +67,11 @@ func (a *App) behind() bool {
 	return err == nil && front != unix.Getpgrp()
 }
 
-// size is that of the terminal.
-func (a *App) size() (width, height int) {
-	width, height, err := term.GetSize(int(a.screen.Fd()))
+// size is that of the terminal that is redrawn.
+func (a *App) size() (width, height int) { return sizeOf(a.screen) }
+
+func sizeOf(terminal *os.File) (width, height int) {
+	width, height, err := term.GetSize(int(terminal.Fd()))
 	if err != nil || width <= 0 || height <= 0 {
 		return 80, 24
 	}
@@ -102,7 +104,7 @@ func (w *watch) close() error {
 		return nil
 	}
 	if err := errors.Join(w.events.Err(), w.kept.close(w.file)); err != nil {
-		return fmt.Errorf("the events in %s are not whole, and the journal is: %w", w.file.Name(), err)
+		return fmt.Errorf("the events in %s are incomplete, and the journal is complete: %w", w.file.Name(), err)
 	}
 	return nil
 }

@@ -33,44 +33,55 @@ type kind struct {
 	read       func(*cli.Inspection, input) error
 }
 
+// told reads a file with a parser, and tells what was parsed.
+func told[T any](parse func(io.Reader) (T, error), tell func(*cli.Inspection, input, T)) func(*cli.Inspection, input) error {
+	return func(in *cli.Inspection, i input) error {
+		parsed, err := parse(i.reader())
+		if err == nil {
+			tell(in, i, parsed)
+		}
+		return err
+	}
+}
+
 // kinds come in the order in which they are tried: an output that holds others stands before these.
 func kinds() []kind {
 	list := []kind{
 		{"output of diagnostics.sh", "diagnostics.sh, with any option: checks, AIDO, HAProxy, replica sets",
 			marks(`CPS Diagnostics\b|(?:Checking|Validating|Retrieving|Verifying|Testing|Ping [Cc]heck)\b.*(?:\.\.\.|\[)` +
-				`|.*\[\s*(?i:pass|warn|fail)\w*\s*\]|[^|\n]+\.\.\.\s*\[\w+\]`), false, diagnostics},
+				`|.*\[\s*(?i:pass|warn|fail)\w*\s*\]|[^|\n]+\.\.\.\s*\[\w+\]`), false, told(cps.ParseDiagnostics, diagnostics)},
 		{"replica-set status", "diagnostics.sh --get_replica_status, the table alone",
 			marks(`.*MONGODB\s+REPLICAS?-SETS\s+STATUS`), false, replicaTable},
 		{"output of about.sh", "about.sh on the Cluster Manager or the arbiter",
-			marks(`CPS (?:Core Versions|Installer Version|Arbiter$)`), false, about},
+			marks(`CPS (?:Core Versions|Installer Version|Arbiter$)`), false, told(cps.ParseAbout, about)},
 		{"log of migrate.sh", "/mnt/iso/migrate.sh, whatever it was told",
 			marks(`.*(?:\[__main__\.|===== END =====)|\d{4}-\d\d-\d\d [\d:]+,\d+ +[A-Z]+ +\[`),
-			false, migrateLog},
-		{"Hosts.csv", "/var/qps/config/deploy/csv", marks(`.*\b(?:Hypervisor Name|Guest Name)\b.*,`), false, hosts},
+			false, told(cps.ParseMigrateLog, migrateLog)},
+		{"Hosts.csv", "/var/qps/config/deploy/csv", marks(`.*\b(?:Hypervisor Name|Guest Name)\b.*,`), false, told(cps.ParseHosts, hosts)},
 		{"mongoConfig.cfg", "/etc/broadhop", marks(`\[[A-Z]\w*-SET\d+|SETNAME\s*=|#?\s*\S*SITE[0-9]*_START`), false,
-			mongoConfig},
+			told(cps.ParseMongoConfig, mongoConfig)},
 		{"Configuration.csv", "/var/qps/config/deploy/csv; the values of secrets are not shown",
 			marks(`"?(?:hv_|sys_|snmp|db_authentication|` +
-				`vcenter_|redis_|ldap_|prevent_primary|[a-z0-9_]*(?:passw|community))\w*"?\s*,`), false, configuration},
+				`vcenter_|redis_|ldap_|prevent_primary|[a-z0-9_]*(?:passw|community))\w*"?\s*,`), false, told(cps.ParseConfiguration, configuration)},
 		{"output of create-cluster-sets.sh", "the script itself", marks(`Created /\S*cluster-upgrade-set`), false,
 			createdSets},
 		{"neutron ports", "neutron port-list and port-update", marks(`.*"subnet_id"|Updated port: `), false, ports},
-		{"output of patch -u", "patch -u", marks(`undo the patches$`), false, patchUndo},
-		{"list of patches", "patch -l", marks("(?i:" + patchMark + ")"), false, patchList},
-		{"repositories", "/etc/broadhop/repositories", marks(`(?:file|https?)://`), true, repositories},
+		{"output of patch -u", "patch -u", marks(`undo the patches$`), false, told(cps.ParsePatchUndo, patchUndo)},
+		{"list of patches", "patch -l", marks("(?i:" + patchMark + ")"), false, told(cps.ParsePatchList, patchList)},
+		{"repositories", "/etc/broadhop/repositories", marks(`(?:file|https?)://`), true, told(cps.ParseRepositories, repositories)},
 		{"system release", "/etc/redhat-release, or cat /etc/*release", marks(`\S.* release \d+(?:\.\d+)*(?: \([^)]*\))?[ \t]*$`),
-			false, release},
+			false, told(cps.ParseOSRelease, release)},
 		{"answer of the Status API", "curl of :8458/api/system/status/cluman",
-			marks(`(?:\w+ Message:|\{).*(?s:.*)"status"`), false, status},
+			marks(`(?:\w+ Message:|\{).*(?s:.*)"status"`), false, told(cps.ParseClusterStatus, status)},
 		{"list of watched sets", "mon_db_for_callmodel.conf, mon_db_for_lb_failover.conf",
 			marks(`#*(?:evenkeel#)?[A-Z][A-Z0-9_]*-SET\d+$`), true, setList(cps.ParseSetList)},
 		{"list of processes", "ps -ef", marks(`UID\s+PID\s+PPID`), false, processes},
-		{"free space", "df -Pk PATH", marks(`Filesystem\s.*\bMounted on`), false, space},
-		{"GR table", "the steps of a GR migration, with tabs", marks(`Step\t.*\tDescription`), false, grTable},
+		{"free space", "df -Pk PATH", marks(`Filesystem\s.*\bMounted on`), false, told(cps.ParseFreeSpace, space)},
+		{"GR table", "the steps of a GR migration, with tabs", marks(`Step\t.*\tDescription`), false, told(cps.ParseGRTable, grTable)},
 		{"date", "date on the arbiter", marks(`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z][a-z] +\d+ [\d:]+ [A-Z]+ \d{4}$`),
 			true, date},
 		{"cluster-upgrade set", "/var/tmp/cluster-upgrade-set-1.txt and -2.txt",
-			marks(`(?:[\w.-]+-)?(?:lb|qns|sessionmgr|pcrfclient)\d+(?:-[\w.-]+)?$`), true, clusterSet},
+			marks(`(?:[\w.-]+-)?(?:lb|qns|sessionmgr|pcrfclient)\d+(?:-[\w.-]+)?$`), true, told(cps.ParseClusterSet, clusterSet)},
 	}
 	return append(inputFiles(), list...)
 }
@@ -117,8 +128,7 @@ var keyFile = regexp.MustCompile(`-----BEGIN|(?m)^[^:\s]+:[!*]*\$[0-9a-z]+\$`)
 // would quote it, and no value that looks like a secret is shown, whatever the file is taken for.
 func inspect(name string) (*cli.Inspection, error) {
 	if what := infile.Packed(name); what != "" {
-		return nil, fmt.Errorf("%s: %w: it is packed (%s), such as an archive of migrate.sh: unpack it, and inspect what is in it",
-			name, infile.ErrOther, what)
+		return nil, fmt.Errorf("%s: %w: it is packed (%s). Unpack it, and inspect the files in it", name, infile.ErrOther, what)
 	}
 	raw, err := infile.Read(name, infile.Text)
 	if err != nil {
@@ -129,18 +139,16 @@ func inspect(name string) (*cli.Inspection, error) {
 	}
 	text := escapes.ReplaceAllString(string(raw), "")
 	if strings.TrimSpace(text) == "" {
-		return nil, fmt.Errorf("%s: there is nothing in it", name)
+		return nil, infile.Other(name, nil) // it is empty
 	}
-	var names []string
 	var fit []kind
 	for _, k := range kinds() {
-		names = append(names, k.name)
 		if k.fits(text) && !keyFile.MatchString(text) {
 			fit = append(fit, k)
 		}
 	}
 	if len(fit) == 0 {
-		return nil, &cli.UnknownKindError{File: name, Kinds: strings.Join(names, ", ")}
+		return nil, &cli.UnknownKindError{File: name}
 	}
 	in := &cli.Inspection{File: name, Kind: fit[0].name}
 	hide := sshexec.Redactor(cps.SecretsIn(text)...)
@@ -208,11 +216,7 @@ func note(in *cli.Inspection, list []cps.Finding) {
 	}
 }
 
-func hosts(in *cli.Inspection, i input) error {
-	h, err := cps.ParseHosts(i.reader())
-	if err != nil {
-		return err
-	}
+func hosts(in *cli.Inspection, _ input, h *cps.Hosts) {
 	in.Add("networks", "%s", strings.Join(h.Networks, ", "))
 	for _, row := range h.Rows {
 		in.Add(row.Alias, "%s on %s", row.Role, row.Hypervisor)
@@ -221,19 +225,14 @@ func hosts(in *cli.Inspection, i input) error {
 	set1, set2, err := cps.SplitClusterSets(h)
 	if err != nil {
 		in.Find(in.File, "%v", err)
-		return nil
+		return
 	}
 	in.Add("cluster-upgrade set 1", "%s", strings.Join(set1, " "))
 	in.Add("cluster-upgrade set 2", "%s", strings.Join(set2, " "))
 	note(in, cps.ReviewHosts(h, set1, set2))
-	return nil
 }
 
-func configuration(in *cli.Inspection, i input) error {
-	c, err := cps.ParseConfiguration(i.reader())
-	if err != nil {
-		return err
-	}
+func configuration(in *cli.Inspection, _ input, c *cps.Configuration) {
 	for _, key := range c.Keys() {
 		if value, ok := c.Value(key); ok && !cps.IsSecretKey(key) && !srcerr.MayHoldSecret(value.Reveal()) {
 			in.Add(key, "%s", value.Reveal())
@@ -242,14 +241,9 @@ func configuration(in *cli.Inspection, i input) error {
 		}
 	}
 	note(in, c.Findings())
-	return nil
 }
 
-func mongoConfig(in *cli.Inspection, i input) error {
-	c, err := cps.ParseMongoConfig(i.reader())
-	if err != nil {
-		return err
-	}
+func mongoConfig(in *cli.Inspection, _ input, c *cps.MongoConfig) {
 	for _, set := range c.Sets {
 		var members []string
 		for _, m := range slices.Concat(set.Members, set.Arbiters) {
@@ -265,16 +259,10 @@ func mongoConfig(in *cli.Inspection, i input) error {
 	if sharded, where := c.Sharded(); sharded {
 		note(in, where)
 	}
-	return nil
 }
 
-func clusterSet(in *cli.Inspection, i input) error {
-	set, err := cps.ParseClusterSet(i.reader())
-	if err != nil {
-		return err
-	}
+func clusterSet(in *cli.Inspection, _ input, set cps.ClusterSet) {
 	in.Add("VMs", "%s", strings.Join(set, " "))
-	return nil
 }
 
 func replicaTable(in *cli.Inspection, i input) error {
@@ -297,11 +285,7 @@ func members(in *cli.Inspection, i input) error {
 	return nil
 }
 
-func about(in *cli.Inspection, i input) error {
-	a, err := cps.ParseAbout(i.reader())
-	if err != nil {
-		return err
-	}
+func about(in *cli.Inspection, _ input, a *cps.About) {
 	if a.Installer != nil {
 		in.Add("installer", "%s", a.Installer)
 	}
@@ -317,16 +301,11 @@ func about(in *cli.Inspection, i input) error {
 	if a.Mixed() {
 		in.Find(in.File, "two releases run side by side: a migration is under way")
 	}
-	return nil
 }
 
 // diagnostics reads what diagnostics.sh printed: each check, and what stands in those of the replica sets, AIDO and
 // HAProxy.
-func diagnostics(in *cli.Inspection, i input) error {
-	d, err := cps.ParseDiagnostics(i.reader())
-	if err != nil {
-		return err
-	}
+func diagnostics(in *cli.Inspection, i input, d *cps.Diagnostics) {
 	for _, c := range d.Checks {
 		in.Add(c.Title, "%s", c.Verdict)
 	}
@@ -346,14 +325,9 @@ func diagnostics(in *cli.Inspection, i input) error {
 		}
 	}
 	note(in, d.Findings())
-	return nil
 }
 
-func migrateLog(in *cli.Inspection, i input) error {
-	l, err := cps.ParseMigrateLog(i.reader())
-	if err != nil {
-		return err
-	}
+func migrateLog(in *cli.Inspection, _ input, l *cps.MigrateLog) {
 	in.Add("succeeded", "%v", l.Succeeded())
 	in.Add("archive", "%s", l.Archive())
 	in.Add("stage", "%s", l.Stage())
@@ -367,7 +341,6 @@ func migrateLog(in *cli.Inspection, i input) error {
 	if !l.Succeeded() {
 		in.Find(in.File, "it does not end with SUCCESS")
 	}
-	return nil
 }
 
 func createdSets(in *cli.Inspection, i input) error {
@@ -407,65 +380,40 @@ func ports(in *cli.Inspection, i input) error {
 	return nil
 }
 
-func patchUndo(in *cli.Inspection, i input) error {
-	u, err := cps.ParsePatchUndo(i.reader())
-	if err != nil {
-		return err
-	}
+func patchUndo(in *cli.Inspection, _ input, u *cps.PatchUndo) {
 	in.Add("steps", "%d", len(u.Steps))
 	if u.RepositoriesRenamed {
 		in.Add("repositories", "%s is now %s", cps.RepositoriesPath, cps.RepositoriesBackup)
 	}
 	note(in, u.Findings())
-	return nil
 }
 
-func patchList(in *cli.Inspection, i input) error {
-	p, err := cps.ParsePatchList(i.reader())
-	if err != nil {
-		return err
-	}
+func patchList(in *cli.Inspection, _ input, p *cps.PatchList) {
 	if len(p.Names) > 0 {
 		in.Add("patches", "%s", strings.Join(p.Names, ", "))
 	}
 	note(in, p.Findings())
-	return nil
 }
 
-func repositories(in *cli.Inspection, i input) error {
-	r, err := cps.ParseRepositories(i.reader())
-	if err != nil {
-		return err
-	}
+func repositories(in *cli.Inspection, i input, r *cps.Repositories) {
 	for _, u := range r.URLs() {
 		in.Add("repository", "%s", u)
 	}
 	if _, removed := r.WithoutPatches(); len(removed) > 0 {
 		in.Find(i.name, "it lists a patch: %s", strings.Join(removed, ", "))
 	}
-	return nil
 }
 
-func release(in *cli.Inspection, i input) error {
-	r, err := cps.ParseOSRelease(i.reader())
-	if err != nil {
-		return err
-	}
+func release(in *cli.Inspection, i input, r cps.OSRelease) {
 	in.Add(r.Name, "%s", r.Version)
 	foreign(in, i, regexp.MustCompile(` release \d|^[A-Z_]+=|^\[\S+@|^cpe:`))
-	return nil
 }
 
-func status(in *cli.Inspection, i input) error {
-	s, err := cps.ParseClusterStatus(i.reader())
-	if err != nil {
-		return err
-	}
+func status(in *cli.Inspection, i input, s *cps.ClusterStatus) {
 	in.Add("status", "%s", s.Status)
 	if !s.Ready() {
 		in.Find(i.name, "the Cluster Manager is not ready")
 	}
-	return nil
 }
 
 // processes shows no command: its arguments may hold a password.
@@ -479,26 +427,16 @@ func processes(in *cli.Inspection, i input) error {
 	return nil
 }
 
-func space(in *cli.Inspection, i input) error {
-	free, err := cps.ParseFreeSpace(i.reader())
-	if err != nil {
-		return err
-	}
+func space(in *cli.Inspection, i input, free int64) {
 	in.Add("free", "%d kB", free)
 	if free < cps.MinFreeKB {
 		in.Find(i.name, "a backup needs 10 GB (cps:281)")
 	}
-	return nil
 }
 
-func grTable(in *cli.Inspection, i input) error {
-	t, err := cps.ParseGRTable(i.reader())
-	if err != nil {
-		return err
-	}
+func grTable(in *cli.Inspection, _ input, t *cps.GRTable) {
 	in.Add("columns", "%s", strings.Join(t.Columns, ", "))
 	in.Add("steps", "%d", len(t.Rows))
-	return nil
 }
 
 func date(in *cli.Inspection, i input) error {

@@ -18,28 +18,31 @@ import (
 // stand first: a script and user data may hold anything.
 func inputFiles() []kind {
 	list := []kind{
-		{"configuration of a replica set", "cps-issm priorities backup", marks(`\A\{\s*"_id"\s*:\s*"[^"\n]*"\s*,\s*"version"`), false, savedSet},
-		{"session of sftp", "the copying of an archive by hand", marks(`(?:sftp> *)?Fetching \S`), false, fetches},
+		{"configuration of a replica set", "cps-issm priorities backup", marks(`\A\{\s*"_id"\s*:\s*"[^"\n]*"\s*,\s*"version"`), false,
+			told(mongo.ParseConfig, savedSet)},
+		{"session of sftp", "the copying of an archive by hand", marks(`(?:sftp> *)?Fetching \S`), false, told(cps.ParseFetches, fetches)},
 		{"user data", "<alias>-cloud.cfg of OpenStack; the values in it are not shown",
-			marks(`\A(?:## template: \w+\n)?#cloud-config\b`), false, userData},
+			marks(`\A(?:## template: \w+\n)?#cloud-config\b`), false, told(cps.ParseUserData, userData)},
 		{"script with watched sets", "build_etc.sh", marks(`\A#!\S*[ \t]?\S*sh\b(?s:.*)\b[A-Z][A-Z0-9_]*-SET\d`), false,
 			setList(cps.ParseSetScript)},
 		{"logback.xml", "/etc/broadhop, /etc/broadhop/controlcenter",
 			marks(`(?:<\?xml[^>\n]*\?>[ \t]*)?<(?i:configuration)\b[^>]*(?:/>|>(?s:.*)` +
-				`<(?i:logger|appender|root|include|property)\b)`), false, logback},
+				`<(?i:logger|appender|root|include|property)\b)`), false, told(cps.ParseLogback, logback)},
 		{"install.cfg", cps.InstallConfigPath, marks(`(?:export[ \t]+)?(?:SKIP_BLKSTATS|SKIP_CARBONDB|INSTALL_TYPE)[ \t]*=`),
-			false, installConfig},
-		{"nova boot commands", "the commands that make the VMs on OpenStack", marks(`(?:\[[^\]\n]*\][#$] *)?nova boot\b`), false, boots},
+			false, told(cps.ParseInstallConfig, installConfig)},
+		{"nova boot commands", "the commands that make the VMs on OpenStack", marks(`(?:\[[^\]\n]*\][#$] *)?nova boot\b`), false,
+			told(cps.ParseBoots, boots)},
 		{"static routes", "route-<interface> in /etc/sysconfig/network-scripts",
-			marks(`(?:default|[0-9a-fA-F]*[.:][0-9a-fA-F.:]+(?:/\d+)?)[ \t]+(?:via|dev)[ \t]|(?:ADDRESS|NETMASK|GATEWAY)\d+=`), true, routes},
+			marks(`(?:default|[0-9a-fA-F]*[.:][0-9a-fA-F.:]+(?:/\d+)?)[ \t]+(?:via|dev)[ \t]|(?:ADDRESS|NETMASK|GATEWAY)\d+=`), true,
+			told(cps.ParseRoutes, routes)},
 	}
 	for _, t := range []struct {
 		name, mark string
 		read       func(*cli.Inspection, input) error
 	}{
-		{"AdditionalHosts.csv", `"?Host"?\s*,\s*"?Alias"?\s*,\s*"?IP Address`, additionalHosts},
-		{"VMSpecification.csv", `"?Role"?\s*,\s*"?Host Name Prefix`, vmSpecs},
-		{"Vlans.csv", `"?VLAN Name"?\s*,`, vlans},
+		{"AdditionalHosts.csv", `"?Host"?\s*,\s*"?Alias"?\s*,\s*"?IP Address`, told(cps.ParseAdditionalHosts, additionalHosts)},
+		{"VMSpecification.csv", `"?Role"?\s*,\s*"?Host Name Prefix`, told(cps.ParseVMSpecs, vmSpecs)},
+		{"Vlans.csv", `"?VLAN Name"?\s*,`, told(cps.ParseVLANs, vlans)},
 	} {
 		list = append(list, kind{t.name, cps.DeployFolder + "; used by a plan with deploy_dir", marks("(?i:" + t.mark + ")"), false,
 			func(in *cli.Inspection, i input) error {
@@ -51,16 +54,11 @@ func inputFiles() []kind {
 }
 
 // savedSet reads what "cps-issm priorities backup" has saved.
-func savedSet(in *cli.Inspection, i input) error {
-	c, err := mongo.ParseConfig(i.reader())
-	if err != nil {
-		return err
-	}
+func savedSet(in *cli.Inspection, _ input, c mongo.Config) {
 	in.Add("replica set", "%s, version %d", c.ID, c.Version)
 	for _, m := range c.Members {
 		in.Add(m.Host, "priority %g, votes %d%s", m.Priority, m.Votes, map[bool]string{true: ", arbiter"}[m.ArbiterOnly])
 	}
-	return nil
 }
 
 // setList reads a list of watched sets, or the script that makes the lists.
@@ -82,11 +80,7 @@ func setList(parse func(io.Reader) (*cps.SetList, error)) func(*cli.Inspection, 
 	}
 }
 
-func logback(in *cli.Inspection, i input) error {
-	l, err := cps.ParseLogback(i.reader())
-	if err != nil {
-		return err
-	}
+func logback(in *cli.Inspection, _ input, l *cps.Logback) {
 	for _, e := range l.Entries {
 		switch e.Kind {
 		case "logger", "root":
@@ -100,14 +94,9 @@ func logback(in *cli.Inspection, i input) error {
 		}
 	}
 	note(in, l.Findings())
-	return nil
 }
 
-func installConfig(in *cli.Inspection, i input) error {
-	c, err := cps.ParseInstallConfig(i.reader())
-	if err != nil {
-		return err
-	}
+func installConfig(in *cli.Inspection, _ input, c *cps.InstallConfig) {
 	for _, key := range c.Keys() {
 		if value, ok := c.Text(key); ok && !srcerr.MayHoldSecret(value) {
 			in.Add(key, "%s", value)
@@ -116,14 +105,9 @@ func installConfig(in *cli.Inspection, i input) error {
 		}
 	}
 	note(in, c.Findings())
-	return nil
 }
 
-func boots(in *cli.Inspection, i input) error {
-	list, err := cps.ParseBoots(i.reader())
-	if err != nil {
-		return err
-	}
+func boots(in *cli.Inspection, i input, list []cps.Boot) {
 	for _, b := range list {
 		var on []string
 		for _, nic := range b.NICs {
@@ -136,26 +120,16 @@ func boots(in *cli.Inspection, i input) error {
 			}
 		}
 	}
-	return nil
 }
 
-func fetches(in *cli.Inspection, i input) error {
-	list, err := cps.ParseFetches(i.reader())
-	if err != nil {
-		return err
-	}
+func fetches(in *cli.Inspection, i input, list []cps.Fetch) {
 	for _, f := range list {
 		in.Add(f.Remote, "copied to %s", f.Local)
 	}
 	note(in, cps.ReviewFetches(i.name, list))
-	return nil
 }
 
-func userData(in *cli.Inspection, i input) error {
-	u, err := cps.ParseUserData(i.reader())
-	if err != nil {
-		return err
-	}
+func userData(in *cli.Inspection, _ input, u *cps.UserData) {
 	if u.Hostname != "" {
 		in.Add("host name", "%s", u.Hostname)
 	}
@@ -167,14 +141,9 @@ func userData(in *cli.Inspection, i input) error {
 		in.Add("address of "+name, "%s", u.Interfaces[name])
 	}
 	note(in, u.Findings())
-	return nil
 }
 
-func routes(in *cli.Inspection, i input) error {
-	r, err := cps.ParseRoutes(i.reader())
-	if err != nil {
-		return err
-	}
+func routes(in *cli.Inspection, _ input, r *cps.Routes) {
 	for _, route := range r.Rows {
 		over := "via " + route.Via.String()
 		if !route.Via.IsValid() {
@@ -183,37 +152,22 @@ func routes(in *cli.Inspection, i input) error {
 		in.Add(route.To.String(), "%s", strings.TrimSpace(over+" "+route.Dev))
 	}
 	note(in, r.Findings())
-	return nil
 }
 
-func additionalHosts(in *cli.Inspection, i input) error {
-	h, err := cps.ParseAdditionalHosts(i.reader())
-	if err != nil {
-		return err
-	}
+func additionalHosts(in *cli.Inspection, _ input, h *cps.AdditionalHosts) {
 	for _, host := range h.Rows {
 		in.Add(host.Host, "%s", strings.TrimSpace(host.IP.String()+" "+strings.Join(host.Aliases, " ")))
 	}
 	note(in, h.Findings())
-	return nil
 }
 
-func vmSpecs(in *cli.Inspection, i input) error {
-	s, err := cps.ParseVMSpecs(i.reader())
-	if err != nil {
-		return err
-	}
+func vmSpecs(in *cli.Inspection, _ input, s *cps.VMSpecs) {
 	for _, spec := range s.Rows {
 		in.Add(spec.Role, "%s", spec)
 	}
-	return nil
 }
 
-func vlans(in *cli.Inspection, i input) error {
-	v, err := cps.ParseVLANs(i.reader())
-	if err != nil {
-		return err
-	}
+func vlans(in *cli.Inspection, _ input, v *cps.VLANs) {
 	for _, vlan := range v.Rows {
 		text := vlan.Target
 		if vlan.VIP != "" {
@@ -221,5 +175,4 @@ func vlans(in *cli.Inspection, i input) error {
 		}
 		in.Add(vlan.Name, "%s", text)
 	}
-	return nil
 }

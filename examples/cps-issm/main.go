@@ -36,7 +36,7 @@ func app() *cli.App {
 		Version: version,
 		Read:    cli.ReadConfig[issmConfig], Schema: schemaOf("cps-issm"), Begin: begin, Load: load, Findings: findings,
 		Example: example, Private: private,
-		World: world, Person: person, Inspect: inspect, Kinds: known, Oplog: oplog,
+		World: world, Person: person, Inspect: inspect, Kinds: known(), Oplog: oplog,
 		Verbs: []func(*cli.App) *cobra.Command{setsCommand},
 		Jobs: map[string]func() *cli.App{"arbiter": arbiterApp, "haproxy": endpointsApp, "keys": keysApp,
 			"monitoring": monitoringApp, "patch": patchApp,

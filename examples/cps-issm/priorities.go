@@ -43,7 +43,7 @@ func (c *prioritiesConfig) numbers() (map[string]float64, error) {
 	all := map[string]float64{}
 	for _, member := range slices.Sorted(maps.Keys(c.Priorities)) {
 		if c.Priorities[member] == nil {
-			return nil, fmt.Errorf("priorities: %s: no number is given", member)
+			return nil, fmt.Errorf("priorities: %s: give a number", member)
 		}
 		all[member] = *c.Priorities[member]
 	}
@@ -63,7 +63,7 @@ func (m mongoLogin) credential(cfg *cli.Config) (*live.Credential, error) {
 		return nil, nil
 	}
 	if m.User == "" {
-		return nil, errors.New("mongo: user: nobody is named")
+		return nil, errors.New("mongo: user: name the user")
 	}
 	password, err := cfg.Secret(m.PasswordFile)
 	if err != nil {

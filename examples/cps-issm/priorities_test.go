@@ -32,9 +32,9 @@ func TestTheLogin(t *testing.T) {
 		login mongoLogin
 		want  string
 	}{
-		{mongoLogin{PasswordFile: file}, "mongo: user: nobody is named"},
-		{mongoLogin{Source: "admin"}, "mongo: user: nobody is named"},
-		{mongoLogin{User: "admin"}, "mongo: password_file: no file is named"},
+		{mongoLogin{PasswordFile: file}, "mongo: user: name the user"},
+		{mongoLogin{Source: "admin"}, "mongo: user: name the user"},
+		{mongoLogin{User: "admin"}, "mongo: password_file: name the file"},
 		{mongoLogin{User: "admin", PasswordFile: filepath.Join(dir, "none")}, "password_file: the file cannot be read: no such file"},
 		{mongoLogin{User: "admin", PasswordFile: open}, "others can read or change it (mode 0640): chmod 600 "},
 	} {

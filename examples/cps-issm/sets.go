@@ -21,7 +21,8 @@ func setsCommand(a *cli.App) *cobra.Command {
 	c := a.Command(&cobra.Command{
 		Use: "sets", Short: "Divide the VMs into the two upgrade sets", GroupID: cli.GroupLook,
 		Long: `Divide the VMs into the two cluster-upgrade sets, say what is wrong with them, and propose the repair. No machine is
-reached; --write writes the files of both sets, as repaired.`,
+reached; --write writes the files of both sets, as repaired. Exit status 1 tells that a finding keeps the migration from
+being planned.`,
 		Example: "  TOOL sets --dir ./csv --write ./sets\n  TOOL sets --config config.yaml",
 	}, func(context.Context, []string) (int, error) {
 		cfg := &cli.Config{Job: &issmConfig{HostsCSV: filepath.Join(dir, "Hosts.csv"), MongoConfig: filepath.Join(dir, "mongoConfig.cfg"),
@@ -49,7 +50,7 @@ func divide(a *cli.App, cfg *cli.Config, into string) (int, error) {
 	migration, err := planned(cfg)
 	var refused *issm.ReviewError
 	if err != nil && !errors.As(err, &refused) {
-		return cli.ExitInput, err
+		return cli.ExitInput, cfg.Placed(err)
 	}
 	if refused == nil {
 		set1, set2 := migration.Sets()
@@ -72,8 +73,8 @@ func divide(a *cli.App, cfg *cli.Config, into string) (int, error) {
 		fmt.Fprintf(&b, "in the configuration of the migration:\nset1: [%s]\nset2: [%s]\n", strings.Join(repair.Set1, ", "),
 			strings.Join(repair.Set2, ", "))
 	}
-	if _, err := fmt.Fprint(a.Stdout, b.String()); err != nil {
-		return cli.ExitFailed, err
+	if code, err := a.Say(b.String()); err != nil {
+		return code, err
 	}
 	if into != "" {
 		job := jobOf(cfg)

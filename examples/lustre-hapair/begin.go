@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,13 +62,13 @@ type found struct {
 
 // newestBackups are the newest backups of the two servers that have one in a directory, by the servers' names.
 func newestBackups(dir string) ([]found, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "bck-*.tgz"))
+	names, err := fs.Glob(os.DirFS(dir), "bck-*.tgz") // not of package filepath: a name of a folder may hold a [
 	if err != nil {
 		return nil, err
 	}
 	newest := map[string]found{}
 	for _, name := range names {
-		path, err := filepath.Abs(name)
+		path, err := filepath.Abs(filepath.Join(dir, name))
 		if err != nil {
 			return nil, err
 		}

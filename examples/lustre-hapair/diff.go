@@ -22,8 +22,8 @@ func diffCommand(a *cli.App) *cobra.Command {
 	c := a.Command(&cobra.Command{
 		Use: "diff OLD NEW", Short: "Say how two CIBs or two backups differ", GroupID: cli.GroupLook, Args: cobra.ExactArgs(2),
 		Long: `Say in words how two CIBs differ in their meaning, or two backups of servers: the cluster configuration by its meaning, and
-the other files by what happened to them. No content of a file and no secret is shown. Exit status: 0 no difference, 1 they
-differ, 2 a file cannot be read.`,
+the other files by what happened to them. No content of a file and no secret is shown. Exit status 1 tells that they differ,
+2 that a file cannot be read.`,
 		Example: "  TOOL diff before.xml after.xml\n  TOOL diff --output json before.xml after.xml\n" +
 			"  TOOL diff bck-mds1-20260101-220000.tgz bck-mds1-20260201-220000.tgz",
 	}, func(_ context.Context, args []string) (int, error) { return diff(a, args[0], args[1], format) })
@@ -81,7 +81,8 @@ func cibIn(name string) (*pacemaker.CIB, error) {
 		return nil, err
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("<")) { // nothing of it is quoted: it may be a secret
-		return nil, fmt.Errorf("%s: it is no CIB: XML was expected (cibadmin --query). Nothing of it is shown, since it may hold a secret", name)
+		return nil, infile.Why(name, fmt.Errorf("%s: this is not a CIB: XML is needed, as cibadmin --query prints it. Nothing of it is shown, "+
+			"since it may hold a secret", name))
 	}
 	return pacemaker.ParseCIB(reader(name, raw))
 }

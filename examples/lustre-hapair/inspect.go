@@ -46,9 +46,17 @@ func inspect(name string) (*cli.Inspection, error) {
 	case resourceRows.Match(text):
 		return in, inspectRows(in, name, raw)
 	}
-	return nil, &cli.UnknownKindError{File: name,
-		Kinds: "a CIB, the XML of crm_mon, rows of resources as pcs and crm_mon print them, corosync.conf, " +
-			"a file of the target store, or a server backup"}
+	return nil, &cli.UnknownKindError{File: name}
+}
+
+// kinds are what inspect knows, and where one gets it.
+var kinds = []cli.Item{
+	{Name: "Pacemaker CIB", Value: "cibadmin --query, pcs cluster cib"},
+	{Name: "crm_mon status", Value: "crm_mon --as-xml, crm_mon --output-as=xml"},
+	{Name: "rows of resources", Value: "pcs status, pcs resource, crm_mon -1"},
+	{Name: "corosync.conf", Value: corosyncConf},
+	{Name: "target of IML's store", Value: lustre.TargetStoreDir},
+	{Name: "server backup", Value: "lustre-hapair backup, or the script of the guide"},
 }
 
 // How the files that are known show themselves. What does not is never handed to a parser, which would quote it.

@@ -31,7 +31,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair", Title: "upgrade of a Lustre server pair, one node serving while the other is rebuilt", Version: version,
 		Read: cli.ReadConfig[pairConfig], Schema: schemaOf("lustre-hapair"), Begin: begin, Load: load, Example: example,
-		Private: private, World: world, Inspect: inspect, Backup: takeNow, Person: person,
+		Private: private, World: world, Inspect: inspect, Kinds: kinds, Backup: takeNow, Person: person,
 		Verbs: []func(*cli.App) *cobra.Command{siteCommand, waysCommand, diffCommand},
 		Jobs:  map[string]func() *cli.App{"manager": managerApp, "preflight": preflightApp},
 	}

@@ -120,8 +120,8 @@ func (p *pairFiles) read(name string) error {
 		p.in.Versions = append(p.in.Versions, *v)
 		return nil
 	}
-	return &cli.UnknownKindError{File: name, Kinds: "a CIB, corosync.conf, cluster.conf, the packages of a node as rpm -q or " +
-		"dpkg-query -W print them, a list of agents, or a server backup"}
+	return fmt.Errorf("%s: neither a CIB, corosync.conf, cluster.conf, the packages of a node as rpm -q or dpkg-query -W print them, "+
+		"a list of agents, nor a server backup. Nothing of it is shown, since it may hold a secret", name)
 }
 
 // cib takes a CIB in. A second one must mean the same: it is that of the other node.

@@ -21,7 +21,7 @@ func TestArchivesAreADirectory(t *testing.T) {
 		for _, verb := range []string{"plan", "run"} {
 			code, out := clitest.Here(app, verb, "-config", config)
 			require.Equal(t, cli.ExitInput, code, "%s %s: %s", command, verb, out)
-			require.Contains(t, out, "archives: "+file+" is a file, and no directory", "%s %s", command, verb)
+			require.Contains(t, out, "archives: "+file+" is a file: a directory is needed", "%s %s", command, verb)
 		}
 	}
 }

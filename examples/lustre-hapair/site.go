@@ -105,7 +105,7 @@ func loadSite(file string) (*site, error) {
 		s.manager = &m
 	}
 	if len(c.Pairs) == 0 {
-		bad("pairs: there is none")
+		bad("pairs: at least one is needed")
 	}
 	for i, p := range c.Pairs {
 		if p.Name == "" {

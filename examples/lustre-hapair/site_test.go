@@ -130,7 +130,7 @@ func TestSiteRefusals(t *testing.T) {
 			write(t, file, "manager: "+manager+"\npairs: [{name: mds, config: "+first+"}, {name: mds, config: "+first+"}]\n")
 		}, []string{"two pairs are called mds", "its journal is that of pair mds"}},
 		"no pair":  {replaced("pairs:", "others:"), []string{`site.yaml:2:1: there is no key "others"`}},
-		"no pairs": {func(t *testing.T, file, manager, _, _ string) { t.Helper(); write(t, file, "manager: "+manager+"\n") }, []string{"pairs: there is none"}},
+		"no pairs": {func(t *testing.T, file, manager, _, _ string) { t.Helper(); write(t, file, "manager: "+manager+"\n") }, []string{"pairs: at least one is needed"}},
 		"no manager for pairs of one": {func(t *testing.T, file, _, first, _ string) {
 			t.Helper()
 			write(t, file, "pairs: [{name: a, config: "+first+"}]\n")
@@ -139,9 +139,9 @@ func TestSiteRefusals(t *testing.T) {
 			t.Helper()
 			clitest.EditJob(t, first, func(job map[string]any) { delete(job, "manager") })
 			write(t, file, "pairs: [{name: a, config: "+first+"}]\n")
-		}, []string{"pair a: the manager's name is not given: IML's agent is installed from there"}},
+		}, []string{"pair a: the manager's name is not given (manager): IML's agent is installed from there"}},
 		"neither manager nor pairs": {func(t *testing.T, file, _, _, _ string) { t.Helper(); write(t, file, "pairs: []\n") },
-			[]string{"pairs: there is none"}},
+			[]string{"pairs: at least one is needed"}},
 		"a manager that cannot be read": {replaced("manager: /", "manager: /nowhere/"), []string{"site.yaml: manager: ", "/nowhere/"}},
 		"no such file":                  {replaced("config.yaml\n  - {", "nowhere.yaml\n  - {"), []string{"pair mds:", "nowhere.yaml"}},
 		"a pair no plan": {func(t *testing.T, _, _, first, _ string) {

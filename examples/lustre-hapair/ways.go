@@ -30,7 +30,7 @@ is reached.`,
 		}
 		pair, err := loadPair(cfg)
 		if err != nil {
-			return cli.ExitInput, err
+			return cli.ExitInput, cfg.Placed(err)
 		}
 		text, err := compareWays(pair, stated)
 		if err != nil {

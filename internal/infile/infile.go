@@ -19,7 +19,7 @@ const (
 )
 
 // ErrNotRegular means that the name leads to a directory, a device, a FIFO or a socket.
-var ErrNotRegular = errors.New("not a regular file")
+var ErrNotRegular = errors.New("a regular file is needed")
 
 // ErrTooLarge means that the file is larger than its kind can be.
 var ErrTooLarge = errors.New("too large")
@@ -28,17 +28,31 @@ var ErrTooLarge = errors.New("too large")
 func Open(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // #nosec G304 -- the operator names it; O_NONBLOCK: a FIFO opens at once
 	if err != nil {
-		return nil, err
+		return nil, Plain(err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%s: %w", kind(info.Mode()), ErrNotRegular)}
+		err = &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("it is %s: %w", kind(info.Mode()), ErrNotRegular)}
 	}
 	if err != nil {
 		_ = f.Close()
-		return nil, err
+		return nil, Plain(err)
 	}
 	return f, nil
+}
+
+// fileError is an error with a file, without the name of the system call.
+type fileError struct{ *fs.PathError }
+
+func (e fileError) Error() string { return e.Path + ": " + e.Err.Error() }
+func (e fileError) Unwrap() error { return e.PathError }
+
+// Plain is an error with a file as an operator needs it, without the name of the system call; another error stays as it is.
+func Plain(err error) error {
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return fileError{at}
+	}
+	return err
 }
 
 func kind(m fs.FileMode) string {
@@ -65,7 +79,7 @@ func Read(name string, limit int64) ([]byte, error) {
 		err = &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)}
 	}
 	if err != nil {
-		return nil, err
+		return nil, Plain(err)
 	}
 	return raw, nil
 }

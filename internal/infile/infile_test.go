@@ -27,8 +27,14 @@ func TestReadWantsARegularFileWithinItsSize(t *testing.T) {
 	_, err := infile.Read(name, 7)
 	require.ErrorIs(t, err, infile.ErrTooLarge)
 	require.ErrorContains(t, err, name+": too large: more than 7 bytes")
-	_, err = infile.Read(filepath.Join(dir, "missing"), 8)
+	missing := filepath.Join(dir, "missing")
+	_, err = infile.Read(missing, 8)
 	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.EqualError(t, err, missing+": no such file or directory", "no name of a system call")
+	var at *fs.PathError
+	require.ErrorAs(t, err, &at)
+	require.NoError(t, infile.Plain(nil))
+	require.Equal(t, infile.ErrTooLarge, infile.Plain(infile.ErrTooLarge))
 }
 
 // None of these hangs, and none is read.

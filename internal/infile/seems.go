@@ -26,7 +26,7 @@ var seemings = []struct {
 }
 
 // ErrOther means that a file is of a kind that nothing here reads.
-var ErrOther = errors.New("not an input")
+var ErrOther = errors.New("not a file that this tool reads")
 
 // Other tells that a file is empty, or is of a kind that no input is: a list of users, a key, a program. Nothing of it is
 // quoted. It is nil for every other file.

@@ -34,7 +34,7 @@ func TestWhyNamesWhatAFileSeemsToBe(t *testing.T) {
 		err := infile.Why(name, own)
 		if errors.Is(err, infile.ErrOther) {
 			require.ErrorContains(t, err, want)
-			require.ErrorContains(t, err, name+": not an input: ")
+			require.ErrorContains(t, err, name+": not a file that this tool reads: ")
 			require.NotContains(t, err.Error(), "canary")
 		} else {
 			require.Equal(t, own, err, want)

@@ -87,8 +87,10 @@ func printed(call *ast.CallExpr, are, others map[string]bool) (all []string) {
 	return all
 }
 
-// exact are where a duration is printed as the operator types it: in a configuration, on a command line, or for a program.
+// exact are where a duration is printed as the operator types it, in a configuration or on a command line, as a program gives it, or
+// for one.
 var exact = map[string]bool{
+	"mongo/live period": true, "mongo/live catchUp": true, // StepDown and Freeze refuse what a server would round
 	"mongo MaxDelay": true, "mongo delay": true, "cps/issm Away": true, "cps/issm Every": true, "cps/issm Within": true, "cps/maintenance CopyTime": true,
 }
 

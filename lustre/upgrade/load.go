@@ -71,7 +71,7 @@ const corosyncConf = "/etc/corosync/corosync.conf"
 func Load(cfg Config) (*Pair, error) {
 	var errs []error
 	if err := cfg.defaults(); err != nil {
-		errs = append(errs, fmt.Errorf("the configuration of the pair is not complete: %w", err))
+		errs = append(errs, err)
 	}
 	p := &Pair{Config: cfg}
 	for i, s := range p.servers() {
@@ -79,7 +79,7 @@ func Load(cfg Config) (*Pair, error) {
 			continue // that is said already
 		}
 		a, err := backup.OpenFile(s.Backup)
-		if err == nil && !a.IsOf(s.Name) {
+		if err == nil && s.Name != "" && !a.IsOf(s.Name) {
 			err = fmt.Errorf("%s is a backup of %s, not of %s", s.Backup, a.Host(), s.Name)
 		}
 		errs = append(errs, err)
@@ -87,7 +87,7 @@ func Load(cfg Config) (*Pair, error) {
 	}
 	l := loading{p}
 	if l.maker(); !p.byHand && p.Config.Manager == "" {
-		errs = append(errs, errors.New("the manager's name is not given: IML's agent is installed from there"))
+		errs = append(errs, errors.New("the manager's name is not given (manager): IML's agent is installed from there"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

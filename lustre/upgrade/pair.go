@@ -82,19 +82,21 @@ func (c *Config) defaults() error {
 			errs = append(errs, fmt.Errorf("%s is %s: a time from a second to thirty days is wanted", name, d))
 		}
 	}
-	for _, s := range []Server{c.Node1, c.Node2} {
-		if !strings.Contains(s.Name, ".") {
-			errs = append(errs, fmt.Errorf("node %q is not a fully qualified name", s.Name))
-		}
-		if !hostName.MatchString(s.Name) {
-			errs = append(errs, fmt.Errorf("node %q is not the name of a host: letters, digits, dots and dashes only, and no "+
-				"dash at the beginning", s.Name))
+	for i, s := range []Server{c.Node1, c.Node2} {
+		switch {
+		case s.Name == "":
+			errs = append(errs, fmt.Errorf("node%d: it has no name: give its fully qualified one, such as mds1.example.com", i+1))
+		case !hostName.MatchString(s.Name):
+			errs = append(errs, fmt.Errorf("node%d: %q is not the name of a host: letters, digits, dots and dashes only, and no "+
+				"dash at the beginning", i+1, s.Name))
+		case !strings.Contains(s.Name, "."):
+			errs = append(errs, fmt.Errorf("node%d: %q is not a fully qualified name, such as mds1.example.com", i+1, s.Name))
 		}
 		if s.Backup == "" {
-			errs = append(errs, fmt.Errorf("node %s has no backup to plan from", s.Name))
+			errs = append(errs, fmt.Errorf("node%d: it has no backup to plan from", i+1))
 		}
 	}
-	if c.Node1.Name == c.Node2.Name {
+	if c.Node1.Name == c.Node2.Name && c.Node1.Name != "" {
 		errs = append(errs, errors.New("node 1 and node 2 are the same machine"))
 	}
 	if c.Password == "" {

@@ -759,7 +759,9 @@ func TestStepDownWaitsOutTheCatchUp(t *testing.T) {
 	for _, times := range [][2]time.Duration{{0, 0}, {time.Second / 2, 0}, {-time.Second, 0}, {time.Minute, -1}} {
 		_, err := rs.StepDown(t.Context(), sm1, times[0], times[1])
 		require.ErrorContains(t, err, "a server takes 0 for 60 s")
+		require.ErrorContains(t, err, fmt.Sprintf("for %s, with %s for", times[0], times[1]), "half a second is not told as 1 s")
 	}
+	require.ErrorContains(t, rs.Freeze(t.Context(), sm2, -time.Millisecond), "for -1ms: it is 0 or more")
 	require.Empty(t, set.Calls())
 	_, err := rs.RunCommand(t.Context(), sm1, "admin", bson.D{{Key: "replSetStepDown", Value: 0}})
 	require.ErrorContains(t, err, "not known", "a 3.6 closes the connection")

@@ -92,3 +92,35 @@ func flagOf(c *cobra.Command, word string) *pflag.Flag {
 	}
 	return nil
 }
+
+// exitOne is the row of README's table of exit codes that says what 1 means, and of a command in it.
+var (
+	exitOne   = regexp.MustCompile(`(?m)^\| 1 \| .*$`)
+	inExitOne = regexp.MustCompile("`([a-z]+(?: run)?)[^`]*`")
+)
+
+// ExitOne tests that README's table of exit codes names every command that exits with 1 for what it found, and that its help says so.
+func ExitOne(t *testing.T, app func() *cli.App) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	require.NoError(t, err)
+	var named []string
+	for _, m := range inExitOne.FindAllStringSubmatch(exitOne.FindString(string(readme)), -1) {
+		named = append(named, m[1])
+	}
+	require.Greater(t, len(named), 6)
+	found := 0
+	each(app().Root(), func(c *cobra.Command) {
+		_, name, _ := strings.Cut(shared(c), " ")
+		if name == "run" && c.Parent().Name() == "preflight" {
+			name = "preflight run"
+		}
+		says := strings.Contains(c.Long, "Exit status 1 tells that ")
+		if says {
+			found++
+		}
+		if says != slices.Contains(named, name) {
+			t.Errorf("%s: the help tells what exit status 1 is, %t; README's table names the command, %t", c.CommandPath(), says, !says)
+		}
+	})
+	require.Greater(t, found, 5)
+}

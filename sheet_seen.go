@@ -69,7 +69,7 @@ func (s *Seen) down() string {
 		bounded = bounded && known
 		least, most = least+s.Outages[i].Least, most+longest
 	}
-	least = least.Truncate(time.Second) // a lower bound is not rounded up
+	least = least.Truncate(time.Second) // printable.Duration rounds up
 	switch {
 	case least > 0 && bounded:
 		return fmt.Sprintf("at least %s, at most %s", printable.Duration(least), printable.Duration(most))
@@ -90,8 +90,11 @@ func (o *Outage) words() string {
 	if !o.Again.IsZero() {
 		to = fmt.Sprintf(" to %s (first seen on %s)", inFull(o.Again), o.To)
 	}
-	if o.Down.IsZero() {
+	switch least := o.Least.Truncate(time.Second); {
+	case o.Down.IsZero():
 		to += ", not seen down between"
+	case least > 0:
+		to += ", at least for " + printable.Duration(least)
 	}
 	return from + to
 }

@@ -222,7 +222,7 @@ func TestAJournalGrowsByWhatChanges(t *testing.T) {
 func TestWhatWasSeenDown(t *testing.T) {
 	const day = "1970-01-01 00:"
 	for script, want := range map[string][]string{
-		"A 10-11 x:up=n1\nA 70-71 x:up=n1\nstart 72": {"x", "up, on n1, " + day + "01:10 UTC", "not seen down", "", "1 m"},
+		"A 10-11 x:up=n1\nA 70-71 x:up=n1\nstart 72\nA 80-81 x:up=n1\nstart 82": {"x", "up, on n1, " + day + "01:20 UTC", "not seen down", "", "1 m"},
 		"A 10-11 x=n1": {"x", "on n1, " + day + "00:10 UTC", "not seen down", "", "not known: one look saw it"},
 		"A 10-11 x=n1\nA 20-21 x=\nA 30-31 x=\nA 40-41 x=n2": {"x", "on n2, " + day + "00:40 UTC", "at least 9 s, at most 31 s",
 			"at most from " + day + "00:10 UTC (last seen on n1) to " + day + "00:41 UTC (first seen on n2), at least for 9 s", "11 s"},

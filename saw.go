@@ -44,7 +44,8 @@ func (o *Outage) Most() (d time.Duration, known bool) {
 
 // sees takes in what a record tells of looks.
 func (st *State) sees(r Record) {
-	for by, at := range r.Looked {
+	for _, by := range slices.SortedFunc(maps.Keys(r.Looked), func(a, b string) int { return r.Looked[a].Compare(r.Looked[b]) }) {
+		at := r.Looked[by]
 		for i := range st.Serving {
 			s := &st.Serving[i]
 			if !s.by[by] || !at.After(s.Last) {

@@ -198,6 +198,17 @@ func TestWhatLooksSaw(t *testing.T) {
 	}
 }
 
+// A journal that is read twice tells the same, whatever order its looks come in.
+func TestAJournalTellsTheSameTwice(t *testing.T) {
+	l := newLooking(t)
+	l.do("A 10-11 x=n1\nB 12-13 x=n1\nC 14-15 x=n1\nC 20-21 x=n1\nA 30-31 x=n1\nB 50-51 x=n1\nstart 60")
+	for range 100 {
+		st, err := ReadState(l.j.Records())
+		require.NoError(t, err)
+		require.Equal(t, 20*time.Second, st.Serving[0].Gap)
+	}
+}
+
 // A journal grows by what changes, and by nothing else, whoever looks and however often.
 func TestAJournalGrowsByWhatChanges(t *testing.T) {
 	l := newLooking(t)

@@ -34,8 +34,9 @@ func (e *engine) site(host string, op *Op, limit time.Duration) Site {
 			allowed = append(allowed, OpCmd{Host: c.At(host), Cmd: cmd})
 		}
 	}
-	return Site{Host: host, Facts: facts, Now: e.opts.Clock.Now(), Clock: e.opts.Clock,
-		Connect: e.connect(host, op, limit), Tell: e.serves,
+	now := e.opts.Clock.Now()
+	return Site{Host: host, Facts: facts, Now: now, Clock: e.opts.Clock,
+		Connect: e.connect(host, op, limit), Tell: e.beginLook("", now).tell,
 		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 			if err := cmd.Validate(); err != nil {
 				return sshexec.Result{}, err

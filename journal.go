@@ -37,13 +37,14 @@ const (
 	KindAmend      Kind = "amend"       // steps that had not begun were changed
 	KindRollback   Kind = "rollback"    // a life that rolls back began, or went on: what it runs
 	KindRolledBack Kind = "rolled-back" // the rollback ended: what still differs from the state before the run
+	KindSaw        Kind = "saw"         // a look saw something serve elsewhere, or in another state, than the look before
 )
 
 // kinds are all of them: a record of another one is of a later version, and may mean anything.
 var kinds = []Kind{
 	KindBegin, KindResume, KindIdentity, KindLease, KindStep, KindStart, KindEnd, KindProbed, KindStepDone, KindStepUndone,
 	KindPause, KindViolation,
-	KindClosed, KindExtend, KindDone, KindConfirm, KindAmend, KindRollback, KindRolledBack,
+	KindClosed, KindExtend, KindDone, KindConfirm, KindAmend, KindRollback, KindRolledBack, KindSaw,
 }
 
 // Record is one line of a journal.
@@ -85,6 +86,11 @@ type Record struct {
 	Reinstalls []string         `json:"reinstalls,omitempty"` // of a step: the hosts that get another system
 	// Returned are hosts that get no other system any more: what was to bring the one from before back is undone, and it is there.
 	Returned []string `json:"returned,omitempty"`
+
+	By     string               `json:"by,omitempty"`     // of a saw: the invariant that looked
+	From   time.Time            `json:"from,omitzero"`    // of a saw: when the look began
+	Saw    []Sight              `json:"saw,omitempty"`    // of a saw: what has changed
+	Looked map[string]time.Time `json:"looked,omitempty"` // by invariant: when its last look began, that saw what the journal tells already
 
 	// Sum is a checksum over the sum of the record before and this record's bytes as they are on the disk: a record that was
 	// changed, lost or put elsewhere shows. It is the last field of the line.

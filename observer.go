@@ -84,12 +84,3 @@ func (e *engine) windowEvent(kind EventKind, s *Step, w OpenWindow, format strin
 	ev.Window = &w
 	e.teller.tell(ev)
 }
-
-// serves tells what a look saw serve where.
-func (e *engine) serves(saw []Serving) {
-	ev := e.newEvent(EventServing, nil, nil, "", "")
-	for _, s := range saw {
-		ev.Serving = append(ev.Serving, Serving{What: e.own(s.What), Where: e.own(s.Where), State: e.shown(s.State), Home: e.own(s.Home)})
-	}
-	e.teller.tell(ev)
-}

@@ -157,7 +157,8 @@ type engine struct {
 	seen    map[string]bool // the invariants that this life saw hold
 	actions int
 	alarmed map[string]bool
-	watched bool // the invariants were checked since the last change
+	looked  map[string]time.Time // by invariant, the last look since the last record that saw what the journal tells
+	watched bool                 // the invariants were checked since the last change
 
 	entered map[string]*entry // the steps that this life has come to
 	unused  map[string]string // by step/action, the names of jobs that were journalled and never started
@@ -197,6 +198,7 @@ func (e *engine) append(r Record) error {
 		return e.broken
 	}
 	r.Time = e.opts.Clock.Now()
+	r.Looked, e.looked = e.looked, nil
 	if r.Kind == KindPause {
 		r.Error = e.own(r.Error) // what it quotes is masked already: see reason
 	} else {

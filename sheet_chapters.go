@@ -8,7 +8,7 @@ import (
 
 // chapters are what is read before the steps: what is signed comes first, how to type the commands last.
 func (b *sheeter) chapters(sh *Sheet) []Chapter {
-	list := []Chapter{b.summary(), b.findings(), b.outcome(sh)}
+	list := []Chapter{b.summary(), b.findings(), b.outcome(sh), b.seen()}
 	if b.rb.Intro != "" {
 		list = append(list, Chapter{ID: "about", Title: "What it does", Prose: b.prose(b.rb.Intro), Long: true})
 	}

@@ -151,7 +151,6 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 	add := func(name, format string, args ...any) {
 		c.Rows = append(c.Rows, []string{name, b.said(fmt.Sprintf(format, args...))})
 	}
-	at := func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
 	add("Outcome", "%s", st.outcome())
 	if st.Run.Simulated {
 		add("Machines", "They were simulated: this is no evidence of a run on real ones.")
@@ -162,7 +161,7 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 		resumed = printable.Count(st.Resumed, "time")
 	}
 	add("Time", "from %s to %s: %s%s",
-		at(st.Begun), at(st.Last), printable.Duration(st.Last.Sub(st.Begun)), in(", taken up again ", resumed, ""))
+		inFull(st.Begun), inFull(st.Last), printable.Duration(st.Last.Sub(st.Begun)), in(", taken up again ", resumed, ""))
 	if st.Run.Version != "" {
 		add("By", "version %s of the tool", st.Run.Version)
 	}
@@ -179,10 +178,10 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 			late = ": LONGER THAN ITS LIMIT"
 		}
 		add("Window "+w.ID, "%s was suspended for %s, from %s; limit %s%s",
-			w.Invariant, printable.Duration(w.Lasted()), at(w.Since), inWords(w.Limit), late)
+			w.Invariant, printable.Duration(w.Lasted()), inFull(w.Since), inWords(w.Limit), late)
 	}
 	for _, w := range st.openWindows() {
-		add("Window "+w.ID, "%s is suspended since %s: STILL OPEN", w.Invariant, at(w.Since))
+		add("Window "+w.ID, "%s is suspended since %s: STILL OPEN", w.Invariant, inFull(w.Since))
 	}
 	for _, n := range st.Notes {
 		c.List = append(c.List, b.said("Step "+n.Step+": "+n.Text))

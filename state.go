@@ -59,6 +59,8 @@ type State struct {
 	Differs []string
 	// Notes are what the operator should know although all was well, in the order in which it was seen.
 	Notes []Note
+	// Serving is what serves where, in the order in which it was first seen.
+	Serving []Seen
 
 	before *State                // in a rollback: the run as it stood when the rollback began
 	early  map[string]OpenWindow // windows that were closed although their step is not done
@@ -97,7 +99,7 @@ func (st *State) clone() *State {
 		c.Steps[id] = &step
 	}
 	c.Facts, c.Confirmed = maps.Clone(st.Facts), maps.Clone(st.Confirmed)
-	c.Notes = slices.Clone(st.Notes)
+	c.Notes, c.Serving = slices.Clone(st.Notes), cloneSeen(st.Serving)
 	c.Windows, c.early, c.Closed = maps.Clone(st.Windows), maps.Clone(st.early), slices.Clone(st.Closed)
 	c.reinstalled, c.Bound = maps.Clone(st.reinstalled), make(map[string][]sshexec.Machine, len(st.Bound))
 	for host, seen := range st.Bound {
@@ -374,6 +376,7 @@ func (st *State) machines(r Record) {
 
 func (st *State) apply(r Record) {
 	st.machines(r)
+	st.sees(r)
 	if st.RollingBack() {
 		st.applyRollback(r)
 		st.Last = r.Time
@@ -501,7 +504,7 @@ func (st *State) apply(r Record) {
 		s.life.broke = r.Error
 	case KindRollback:
 		st.newLife()
-	case KindBegin, KindRolledBack, KindLease, KindIdentity: // nothing moves
+	case KindBegin, KindRolledBack, KindLease, KindIdentity, KindSaw: // nothing moves
 	}
 }
 

@@ -84,7 +84,11 @@ func (e *engine) invariant(id string) *Invariant {
 
 // observe looks whether an invariant holds: nil, a *Violation, or why it cannot be observed.
 func (e *engine) observe(ctx context.Context, inv *Invariant) error {
-	err := inv.Check(ctx, e.site("", nil, lookTimeout))
+	at := e.site("", nil, lookTimeout)
+	look := e.beginLook(inv.ID, at.Now)
+	at.Tell = look.tell
+	err := inv.Check(ctx, at)
+	look.end(ctx, err)
 	var v *Violation
 	e.mu.Lock()
 	defer e.mu.Unlock()

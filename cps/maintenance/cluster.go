@@ -245,17 +245,21 @@ func (c *cluster) oneOf(ctx context.Context, at evenkeel.Site, class string,
 	look func(context.Context, evenkeel.Site, string) (bool, error),
 ) error {
 	var unknown error
+	serves := evenkeel.Serving{What: class + " processes"}
 	for _, vm := range c.hosts.OfClass(c.vms, class) {
 		is, err := look(ctx, at, vm)
 		if err != nil {
 			unknown = errors.Join(unknown, fmt.Errorf("%s: %w", vm, err))
 		}
 		if is {
+			serves.Where = "at least one VM"
+			at.Saw(serves)
 			return nil
 		}
 	}
 	if unknown != nil {
 		return unknown
 	}
+	at.Saw(serves)
 	return evenkeel.Violated("no %s runs its processes", class)
 }

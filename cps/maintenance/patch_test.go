@@ -22,14 +22,26 @@ func applying(t testing.TB, cfg maintenance.PatchConfig) *evenkeel.Runbook {
 	return rb
 }
 
+// served is what the journal of a run tells that was not seen down, and where that is served.
+func served(r *evenkeel.Report) (list []string) {
+	for _, s := range r.State.Serving {
+		if !slices.ContainsFunc(s.Outages, func(o evenkeel.Outage) bool { return !o.Down.IsZero() }) {
+			list = append(list, s.What+" on "+s.Where)
+		}
+	}
+	return list
+}
+
 // TestPatch (CPS-093, CPS-096, CPS-097, CPS-098, CPS-099, CPS-214, WF-005): a patch is at work everywhere at the end, with another
 // one before it or not, and the plug-ins stand as before.
 func TestPatch(t *testing.T) {
 	for name, old := range map[string]string{"first": "", "in the place of another": "Patch_1_19.4.0"} {
 		t.Run(name, func(t *testing.T) {
 			w := deploy(t, cpstest.Options{Patched: old})
-			_, err := evenkeel.Run(t.Context(), applying(t, maintenance.PatchConfig{Applied: old}), w, options(w, &evenkeel.MemJournal{}))
+			report, err := evenkeel.Run(t.Context(), applying(t, maintenance.PatchConfig{Applied: old}), w, options(w, &evenkeel.MemJournal{}))
 			require.NoError(t, err)
+			require.Equal(t, []string{"lb processes on at least one VM", "qns processes on at least one VM", "pcrfclient processes on at least one VM"},
+				served(report))
 			patch, everywhere := w.Patching().Everywhere()
 			require.Equal(t, "Patch_2_19.4.0", patch)
 			require.True(t, everywhere, "%+v", w.Patching())

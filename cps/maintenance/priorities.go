@@ -323,6 +323,7 @@ func (p *priorities) invariant() evenkeel.Invariant {
 			if err != nil {
 				return err
 			}
+			steps.Saw(at, p.set.Title(), view)
 			losses, err := steps.Losses(view)
 			if err == nil && losses != "" {
 				err = evenkeel.Violated("%s: %s", p.set.Title(), losses)

@@ -49,10 +49,11 @@ func TestPriorities(t *testing.T) {
 	rb := prioritised(t, saved(t, w))
 	byHand := w.Clone().(simulated)
 	require.Contains(t, w.EndState(), "BALANCE:set02: primary "+sm1)
-	_, err := evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
+	report, err := evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
 	require.NoError(t, err)
 	require.NoError(t, w.Check())
 	require.Contains(t, w.EndState(), "BALANCE:set02: primary "+sm2)
+	require.Equal(t, []string{"BALANCE:set02 on " + sm1}, served(report), "the last look of the invariant was before the takeover")
 	now := saved(t, w)
 	for host, priority := range map[string]float64{sm1: 2, sm2: 3} {
 		m, _ := now.Member(host)

@@ -268,6 +268,7 @@ func (r *recovery) lose(ctx context.Context, at evenkeel.Site, member bool) erro
 	if err != nil {
 		return err
 	}
+	steps.Saw(at, r.set.Title(), view)
 	var hosts []string
 	if _, in := view.Config.Member(r.cfg.Member); member && in {
 		hosts = []string{r.cfg.Member}

@@ -60,10 +60,11 @@ func recovering(t testing.TB, cfg maintenance.RecoverConfig) *evenkeel.Runbook {
 func TestRecover(t *testing.T) {
 	w := stuck(t)
 	byHand, rb := w.Clone().(simulated), recovering(t, maintenance.RecoverConfig{})
-	_, err := evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
+	report, err := evenkeel.Run(t.Context(), rb, w, options(w, &evenkeel.MemJournal{}))
 	require.NoError(t, err)
 	require.NoError(t, w.Check())
 	require.Contains(t, w.EndState(), "BALANCE:set02: primary sessionmgr01:27718")
+	require.Equal(t, []string{"BALANCE:set02 on sessionmgr01:27718"}, served(report))
 	require.Contains(t, w.EndState(), "sessionmgr02:27718 SECONDARY")
 	require.Equal(t, deploy(t, cpstest.Options{}).EndState(), w.EndState(), "priorities and all the rest are as before")
 	followedByHand(t, rb, "recover", byHand, true)

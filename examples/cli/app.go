@@ -61,9 +61,6 @@ type App struct {
 	// Person plays, in a simulated world, the person who does what no machine there does by itself. Nil when there is nothing.
 	Person func(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error
 
-	// Serves says what serves where as far as a run's journal tells, without asking a machine. Nil where the job cannot tell.
-	Serves func(*Config, *evenkeel.State) []Serving
-
 	// Looks says that the job changes nothing: each run of it looks at everything anew, and there is nothing to resume, to
 	// roll back or to amend. The journal of the run before is put aside.
 	Looks bool

@@ -17,7 +17,7 @@ func Preflight(job *App, title string, load func(*Config) (*evenkeel.Runbook, er
 	}
 	return &App{
 		Name: job.Name + " preflight", Title: title, Version: job.Version, Schema: job.Schema, Load: load, Looks: true,
-		Private: job.Private, World: job.World, Findings: job.Findings, Oplog: job.Oplog, Serves: job.Serves,
+		Private: job.Private, World: job.World, Findings: job.Findings, Oplog: job.Oplog,
 		Read:    func(path string) (*Config, error) { return beside(job.Read(path)) },
 		Example: func(into, dir string) (*Config, error) { return beside(job.Example(into, dir)) },
 	}

@@ -23,8 +23,8 @@ func (a *App) reportCommand() *cobra.Command {
 	c := a.Command(&cobra.Command{
 		Use: "report", Short: "Show a run that has ended as evidence", GroupID: GroupAfter,
 		Long: `Show a run that has ended as evidence: the plan, and for each step and action when it ran, how it ended and what the operator
-confirmed; how long each window was open; and the digests of the plan and of its inputs. Secrets are hidden. No machine is
-reached. A journal that was written with another plan is refused. Exit status 1 tells that the run has not
+confirmed; how long each window was open and each target was seen down; and the digests of the plan and of its inputs. Secrets are
+hidden. No machine is reached. A journal that was written with another plan is refused. Exit status 1 tells that the run has not
 ended.`,
 		Example: `  TOOL report --config config.yaml -o html > report.html
   TOOL report --config config.yaml -o json`,
@@ -133,11 +133,12 @@ func reportJSON(w io.Writer, sheet *evenkeel.Sheet, st *evenkeel.State) error {
 		Rolled    bool             `json:"rolled_back"`
 		Resumed   int              `json:"resumed"`
 		Windows   []window         `json:"windows"`
+		Serving   []Served         `json:"serving,omitempty"`
 		Steps     []reported       `json:"steps"`
 		Differs   []string         `json:"differs,omitempty"`
 	}{Title: sheet.Title, Run: st.Run.ID, Digest: st.Run.Digest, Inputs: st.Run.Inputs, Simulated: st.Run.Simulated, Begun: st.Begun,
 		Ended: st.Last, Done: st.Done, Rolled: st.Rollback != nil && st.Rollback.Done, Resumed: st.Resumed,
-		Windows: []window{}, Differs: st.Differs}
+		Windows: []window{}, Serving: servedOf(st), Differs: st.Differs}
 	for _, c := range st.Closed {
 		out.Windows = append(out.Windows, window{c.ID, c.Invariant, c.Since, c.Lasted().Seconds(), c.Limit.Seconds()})
 	}

@@ -42,7 +42,7 @@ type Standing struct {
 	// Unsettled are changes that had begun when the tool was killed: nobody knows how they ended, until it looks again.
 	Unsettled []Deed           `json:"unsettled,omitempty"`
 	Windows   []StandingWindow `json:"windows,omitempty"`
-	Serving   []Serving        `json:"serving,omitempty"` // as far as the journal tells
+	Serving   []Served         `json:"serving,omitempty"` // as the looks of the run saw it last
 	Paused    *Trouble         `json:"paused,omitempty"`
 	Failed    *Trouble         `json:"failed,omitempty"`
 	Back      Back             `json:"back"`
@@ -127,7 +127,6 @@ type observed struct {
 	now     time.Time         // by this machine's clock
 	book    *evenkeel.Runbook // nil where there is none at hand
 	looks   bool              // the job changes nothing
-	serving func(*evenkeel.State) []Serving
 	command func(verb string) string
 }
 
@@ -143,6 +142,7 @@ func standing(o observed) (*Standing, error) {
 	s := &Standing{
 		Journal: o.journal, Title: st.Run.Title, Run: st.Run.ID, Rollback: st.RollingBack(), Process: st.Process,
 		Begun: st.Begun, Last: st.Last, Resumed: st.Resumed, Differs: st.Differs,
+		Serving: servedOf(st),
 	}
 	if o.inUse {
 		since := o.now.Sub(st.Last)
@@ -161,9 +161,6 @@ func standing(o observed) (*Standing, error) {
 	s.windows(o.now, st)
 	s.state(o, st, titles)
 	s.back(book, st)
-	if o.serving != nil {
-		s.Serving = o.serving(st)
-	}
 	if st.Life.Epoch > 0 {
 		s.Lease = &StandingLease{st.Life.Epoch, st.Life.Hosts, st.Life.Missing, st.Life.Forced}
 	}

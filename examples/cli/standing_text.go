@@ -39,8 +39,8 @@ func (s *Standing) text() string {
 	for _, w := range s.Windows {
 		line("window", "%s", w.words())
 	}
-	for _, one := range s.Serving {
-		line("serving", "%s on %s", one.What, cmp.Or(one.Where, "no machine"))
+	for _, one := range servedText(s.Serving) {
+		line("serving", "%s", one)
 	}
 	for _, p := range s.Passed {
 		line("passed", "the point of no return of %s: %s", p.named(), p.Why)

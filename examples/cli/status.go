@@ -110,8 +110,6 @@ func (a *App) watcher(f statusFlags) (*watcher, error) {
 	}
 	if w.book, err = a.runbook(cfg); err != nil { // the inputs may be gone, and the journal says much without them
 		w.book, w.warning = nil, "the runbook cannot be made, so titles and the rollback are not known here: "+lines(err)[0]
-	} else if a.Serves != nil {
-		w.serving = func(st *evenkeel.State) []Serving { return a.Serves(cfg, st) }
 	}
 	return w, nil
 }

@@ -64,6 +64,8 @@ func (t titles) told(r evenkeel.Record, before []evenkeel.Record) string {
 		text = "confirmed: " + action
 	case evenkeel.KindAmend:
 		text = "the run is amended"
+	case evenkeel.KindSaw:
+		text = servedTold(r, before)
 	case evenkeel.KindBegin, evenkeel.KindIdentity, evenkeel.KindLease:
 	}
 	return printable.Line(text)

@@ -47,6 +47,12 @@ func Losses(view mongo.SetView, hosts ...string) (string, error) {
 	return strings.Join(list, "; "), err
 }
 
+// Saw tells which member is the primary of a replica set.
+func Saw(at evenkeel.Site, title string, view mongo.SetView) {
+	primary, _ := view.Status.Primary()
+	at.Saw(evenkeel.Serving{What: title, Where: primary.Name})
+}
+
 // Addresses are the members as host:port.
 func Addresses(members []cps.MongoMember) []string {
 	var list []string

@@ -111,15 +111,21 @@ func TestAFaultThatStays(t *testing.T) {
 
 // Who was lied to may stand still, and not where nothing is served: a run that is stuck inside an outage is a finding.
 func TestALieInsideAnOutage(t *testing.T) {
-	for stop, end := range map[evenkeel.StopRule]evenkeel.RehearsalEnd{
-		evenkeel.StopBetweenSteps: evenkeel.Misled, evenkeel.StopAtClose: "broken",
+	for _, tt := range []struct {
+		book, undo string
+		stop       evenkeel.StopRule
+		end        evenkeel.RehearsalEnd
+	}{
+		{"s1[a.safe] s2[r.read b.safe]", "", evenkeel.StopBetweenSteps, evenkeel.Misled},
+		{"s1[a.safe] s2[r.read b.safe]", "", evenkeel.StopAtClose, "broken"},
+		{"s1[a.safe undo:ua.safe] s2[r.read b.safe undo:ub.safe]", fails, evenkeel.StopAtClose, "broken"}, // in the rollback's own window
 	} {
-		rb := parseRunbook(t, "s1[a.safe] s2[r.read b.safe]")
+		rb := parseRunbook(t, tt.book)
 		rb.Invariants = []evenkeel.Invariant{{ID: "served", Title: "What a has taken away b has given back.", Check: betweenAAndB}}
-		rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: stop}}
+		rb.Steps[0].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: tt.stop}}
 		rb.Steps[1].Closes = []string{"w"}
-		w := misleading{brokenForGood{newTrapWorld(map[string]string{}), ""}}
-		require.Equal(t, map[evenkeel.RehearsalEnd]int{end: 1}, endsOf(t, rb, w, "idle")["idle"], stop)
+		w := misleading{brokenForGood{newTrapWorld(map[string]string{}), tt.undo}}
+		require.Equal(t, map[evenkeel.RehearsalEnd]int{tt.end: 1}, endsOf(t, rb, w, "idle")["idle"], tt)
 	}
 }
 

@@ -855,3 +855,22 @@ func TestARollbackThatFailsSaysWhichOutageItLeavesOpen(t *testing.T) {
 		require.Equal(t, "undo-w", left.Windows[0].ID, faults)
 	}
 }
+
+// What the run left open counts until the rollback opens it as its own; never twice.
+func TestWhatARollbackLeavesOpen(t *testing.T) {
+	open := func(ids ...string) map[string]evenkeel.OpenWindow {
+		all := map[string]evenkeel.OpenWindow{}
+		for _, id := range ids {
+			all[id] = evenkeel.OpenWindow{Window: evenkeel.Window{ID: id}}
+		}
+		return all
+	}
+	st := &evenkeel.State{Windows: open("v", "w")}
+	require.Equal(t, []string{"v", "w"}, evenkeel.LeftOpen(st))
+	st.Rollback = &evenkeel.State{Windows: open()}
+	require.Equal(t, []string{"v", "w"}, evenkeel.LeftOpen(st))
+	st.Rollback.Windows = open("undo-w")
+	require.Equal(t, []string{"undo-w", "v"}, evenkeel.LeftOpen(st))
+	st.Rollback.Done = true
+	require.Equal(t, []string{"v", "w"}, evenkeel.LeftOpen(st))
+}

@@ -19,7 +19,7 @@ var telling = map[string]string{
 	"chkconfig":    "0 is on, 1 is off",
 	"crm_resource": "0 is at rest; what it stopped is looked at by itself",
 	"cmp":          "0 is the same",
-	"find":         "0 is that no file differs: it prints the names of those that do",
+	"/bin/sh":      "0 is that nothing of a tree differs: it prints the names of what does (backup.SameTree)",
 	"test":         "0 is that it is there",
 }
 

@@ -44,7 +44,7 @@ func (e RehearsalEnd) Words() string {
 	case Resumed:
 		return "the run stopped, and reached its end when it was taken up again"
 	case RolledBack:
-		return "the run could not go on, and was rolled back"
+		return "the run was rolled back"
 	case Held:
 		return "the run waits for the operator, and says for what"
 	case Misled:

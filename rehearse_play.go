@@ -138,6 +138,9 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	tool.story = r.story(world, from.track.back || s != Schedule{})
 	opts := r.options(world, tool, journal)
 	opts.Stop = tool.stop
+	if from.track.back {
+		tool.story.fault("The tool has crashed, and the operator rolls the run back.")
+	}
 	meet := r.meeting(tool, known, &out)
 	life, err := r.begun(ctx, from, tool, opts)
 	for lives := 1; ; lives++ {

@@ -31,6 +31,7 @@ type story struct {
 	tell  func(RehearsalMoment)
 	world World
 	step  string
+	seen  map[string]bool // what could not be observed, and was told: it is said again with each look
 }
 
 // story is for one schedule that the plan has told.
@@ -38,7 +39,7 @@ func (r *rehearsal) story(world World, wanted bool) *story {
 	if r.plan.Tell == nil || r.plan.Only == (Schedule{}) || !wanted {
 		return nil
 	}
-	return &story{tell: r.plan.Tell, world: world}
+	return &story{tell: r.plan.Tell, world: world, seen: map[string]bool{}}
 }
 
 func (s *story) says(who RehearsalActor, text string) {
@@ -72,7 +73,14 @@ func (s *story) Event(e Event) {
 	if e.Step != nil {
 		s.step = e.Step.ID
 	}
-	s.says(ActorTool, toldIn(e))
+	text := toldIn(e)
+	if e.Kind == EventUnseen {
+		if s.seen[text] {
+			text = ""
+		}
+		s.seen[toldIn(e)] = true
+	}
+	s.says(ActorTool, text)
 }
 
 // toldIn is what a story tells of an event: what changes something, what fails, and what the operator is told.

@@ -35,6 +35,9 @@ func (r *rehearsal) tries(straight rehearsed) *tries {
 			t.backs = append(t.backs, due{Schedule: Schedule{Kind: RollbackFrom, At: at}})
 		}
 	}
+	if r.plan.Only != (Schedule{}) {
+		t.space = t.of()
+	}
 	return t
 }
 

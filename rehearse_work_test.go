@@ -162,7 +162,8 @@ func TestStory(t *testing.T) {
 	require.Contains(t, tell("breaks 1")[0], "fault: breaks, on h: a script of this tool (Looks at the lease file $1")
 	require.Contains(t, tell("after-effect 1"), "fault: The tool crashes, and its command took effect (after-effect 1).")
 	back := tell("rollback-from 3 then lost 1")
-	require.Equal(t, "end: The run could not go on, and was rolled back.", back[len(back)-1])
+	require.Equal(t, "end: The run was rolled back.", back[len(back)-1])
+	require.Equal(t, "fault: The tool has crashed, and the operator rolls the run back.", back[0])
 	require.Contains(t, back, "fault: The answer of the command is lost; it took effect.")
 	_, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, "s1[a.safe]"), newTrapWorld(nil),
 		evenkeel.RehearsalPlan{Tell: func(evenkeel.RehearsalMoment) { t.Error("nobody asked for a story") }})

@@ -83,6 +83,7 @@ type App struct {
 
 	seen    bool        // what is printed goes to a terminal
 	screen  *os.File    // that terminal; nil where it goes elsewhere
+	errors  *os.File    // the terminal to which errors go; nil where they go elsewhere
 	under   io.Writer   // what is below Stdout, where the escape sequences of the view go through
 	stuck   func() bool // nobody reads the output now
 	carried bool        // a run was carried on: the exit code says what became of it, and the journal what was printed
@@ -99,6 +100,9 @@ func (a *App) Main(args []string) int {
 	}
 	if a.seen = interactive(a.Stdout); a.seen {
 		a.screen = a.Stdout.(*os.File)
+	}
+	if interactive(a.Stderr) {
+		a.errors = a.Stderr.(*os.File)
 	}
 	answer := &noted{w: a.Stdout}
 	a.through(answer)

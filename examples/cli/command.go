@@ -91,7 +91,7 @@ func (a *App) Root() *cobra.Command {
 	for _, word := range slices.Sorted(maps.Keys(a.Jobs)) {
 		job := a.Jobs[word]()
 		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.seen, job.of = a.Stdout, a.Stderr, a.Stdin, a.Journal, a.seen, a
-		job.screen, job.under = a.screen, a.under
+		job.screen, job.errors, job.under = a.screen, a.errors, a.under
 		c := job.tree(word)
 		c.GroupID = GroupJobs
 		root.AddCommand(c)

@@ -22,10 +22,10 @@ const (
 // exitCodes say what each exit code means; "help exit-codes", the man pages and README show them.
 var exitCodes = []string{
 	ExitDone:    "the job is done; what was looked at is fine",
-	ExitFailed:  "it stopped at an error, and the journal knows where; of `inspect` and `plan -o window`: something was found",
+	ExitFailed:  "it stopped at an error, and the journal knows where; of `inspect`, `plan -o window` and `rehearse`: something was found",
 	ExitInput:   "bad input or usage; nothing was touched",
 	ExitHeld:    "the operator is needed; `resume` goes on from there",
-	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there",
+	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there; of `rehearse`: not all was tried, and what was tried broke nothing",
 }
 
 // exitTopic is "help exit-codes".

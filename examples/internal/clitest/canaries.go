@@ -108,7 +108,9 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 		run([]int{cli.ExitDone}, "plan", "--config", configs[0], "-o", format)
 		run([]int{cli.ExitDone}, dir("plan", "-o", format)...)
 	}
-	run([]int{cli.ExitDone, cli.ExitFailed}, dir("rehearse", "--every", "1000")...)
+	for _, format := range []string{"text", "json", "html"} {
+		run([]int{cli.ExitDone, cli.ExitFailed}, dir("rehearse", "--faults", "--every", "1000", "-o", format)...)
+	}
 	require.NoError(t, filepath.WalkDir(filepath.Dir(configs[0]), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput}, "inspect", path)

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 )
 
@@ -22,6 +21,6 @@ func TestSignals(t *testing.T) {
 }
 
 // A runbook that repeats commands without a look is found out, and each finding can be repeated.
-func TestRehearsalFindings(t *testing.T) { clitest.RehearsalFindings(t, app, "60", evenkeel.Never) }
+func TestRehearsalFindings(t *testing.T) { clitest.RehearsalFindings(t, app, "60", "umount") }
 
 func TestRehearseTheSame(t *testing.T) { clitest.RehearseTheSame(t, app) }

@@ -100,11 +100,11 @@ func RehearseTheSame(t *testing.T, app func() *cli.App) {
 
 var again = regexp.MustCompile(`(?m)^  To repeat exactly this: \S+ (.*) --schedule '(.*)'$`)
 
-// careless has a runbook repeat commands without a look whether they ran: those of some kinds.
-func careless(rb *evenkeel.Runbook, kinds []evenkeel.Repeat) {
+// careless has a runbook repeat commands without a look whether they ran, but for those on which the straight run rests.
+func careless(rb *evenkeel.Runbook, but []string) {
 	for i := range rb.Steps {
 		for j := range rb.Steps[i].Actions {
-			if a := &rb.Steps[i].Actions[j]; a.Manual == "" && !a.DropsConnection && slices.Contains(kinds, a.Repeat) {
+			if a := &rb.Steps[i].Actions[j]; a.Manual == "" && !a.DropsConnection && !slices.Contains(but, a.ID) {
 				a.Repeat = evenkeel.Idempotent
 			}
 		}
@@ -113,7 +113,7 @@ func careless(rb *evenkeel.Runbook, kinds []evenkeel.Repeat) {
 
 // RehearsalFindings rehearses a runbook that repeats commands without a look: the findings are told as stories, and the command that each names finds the same again.
 // A finding ends a rehearsal with exit code 1, whatever was left out.
-func RehearsalFindings(t *testing.T, app func() *cli.App, every string, kinds ...evenkeel.Repeat) {
+func RehearsalFindings(t *testing.T, app func() *cli.App, every string, but ...string) {
 	once(t)
 	spoilt := func() *cli.App {
 		a := app()
@@ -121,7 +121,7 @@ func RehearsalFindings(t *testing.T, app func() *cli.App, every string, kinds ..
 		a.Load = func(cfg *cli.Config) (*evenkeel.Runbook, error) {
 			rb, err := load(cfg)
 			if err == nil {
-				careless(rb, kinds)
+				careless(rb, but)
 			}
 			return rb, err
 		}
@@ -144,8 +144,7 @@ func RehearsalFindings(t *testing.T, app func() *cli.App, every string, kinds ..
 		_, is, _ := strings.Cut(verdict.FindString(one), ": ")
 		require.NotEmpty(t, was)
 		require.Equal(t, was, is)
-		code, sound := Here(app, append(strings.Fields(m[1]), "--schedule", m[2])...)
-		require.NotEqual(t, cli.ExitInput, code, sound)
+		_, sound := Here(app, append(strings.Fields(m[1]), "--schedule", m[2])...) // it may have fewer commands
 		require.NotContains(t, sound, "FINDING", "the sound runbook")
 	}
 }

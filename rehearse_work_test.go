@@ -230,3 +230,18 @@ func TestWorstOutage(t *testing.T) {
 	require.Equal(t, evenkeel.CrashAfter, report.Worst.Schedule.Kind)
 	require.Equal(t, "s2", report.Worst.Step)
 }
+
+// A frozen runbook has the digests of the original. What is copied of it, and changed, has others; and a change of itself is found.
+func TestFrozen(t *testing.T) {
+	rb := parseRunbook(t, "s1[a.safe b.safe] s2[c.safe]")
+	frozen := rb.Frozen()
+	require.Equal(t, rb.Digest(), frozen.Digest())
+	require.NoError(t, frozen.Changed())
+	other := *frozen
+	other.Name = "other"
+	require.NotEqual(t, frozen.Digest(), other.Digest())
+	require.Equal(t, func() string { rb.Name = "other"; return rb.Digest() }(), other.Digest())
+	require.NoError(t, frozen.Changed(), "the name of the original is not its own")
+	rb.Steps[1].Actions[0].Cmd.Argv[0] = "other"
+	require.Error(t, frozen.Changed(), "the steps are")
+}

@@ -39,8 +39,10 @@ or old; its machine loses power or is fenced. The answer says how each schedule 
 what the worst outage was. Each finding is told as a story, with the command that repeats it: --schedule tries one schedule
 and tells its story.
 
---budget ends it after a time. What was left out is counted, and the exit code is 4: what was not tried is neither fine nor a
-failure. As many schedules are tried at the same time as there are processors; the answer does not depend on that.`,
+--budget ends it after a time. It tries the schedules in the order of the run: with --every the same time reaches further.
+What was left out is counted, and the exit code is 4: what was not tried is neither fine nor a failure.
+
+As many schedules are tried at the same time as there are processors. The answer does not depend on that.`,
 		Example: `  TOOL rehearse --config config.yaml --every 100
   TOOL rehearse --config config.yaml --faults --every 20 --budget 10m -o html > rehearsal.html
   TOOL rehearse --config config.yaml --schedule 'after-effect 12'
@@ -61,7 +63,7 @@ func (o rehearsalFlags) plan() (plan evenkeel.RehearsalPlan, err error) {
 	case o.every < 1:
 		return plan, fmt.Errorf("--every %d: it takes 1 for every point, 2 for each second one, and so on", o.every)
 	case o.budget < 0:
-		return plan, fmt.Errorf("--budget %s: it takes a time, such as 60s", o.budget)
+		return plan, fmt.Errorf("--budget %s: it takes a time to come, such as 60s", short(o.budget))
 	}
 	if o.faults {
 		plan.Kinds = evenkeel.EveryKind()

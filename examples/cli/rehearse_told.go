@@ -29,7 +29,7 @@ func (s *stage) rehearsal(ctx context.Context, report *evenkeel.RehearsalReport,
 	case report.Space == 0 && ctx.Err() != nil:
 		r.Banner = "Stopped as asked, before the straight run had ended: nothing was tried."
 	case report.Space == 0 && o.budget > 0:
-		r.Banner = fmt.Sprintf("The budget of %s is spent, and the straight run had not ended: nothing was tried.", o.budget)
+		r.Banner = fmt.Sprintf("The budget of %s is spent, and the straight run had not ended: nothing was tried.", short(o.budget))
 	case ctx.Err() != nil:
 		r.Banner = fmt.Sprintf("Stopped as asked: the other schedules were not tried (%s).", thousands(report.Left))
 	case report.Left > 0:

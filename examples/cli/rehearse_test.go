@@ -103,17 +103,17 @@ func TestNoDirectoryIsTold(t *testing.T) {
 	require.Contains(t, s.text(text), "/tmp/a-3/z", "the user's own")
 }
 
-// served is a world of which only the report counts.
-type served struct {
+// telling is a world of which only the report counts.
+type telling struct {
 	SimWorld
 	report WorldReport
 }
 
-func (s served) Report() WorldReport { return s.report }
+func (s telling) Report() WorldReport { return s.report }
 
 // What is down is what serves nowhere; what is told of a story is what moved.
 func TestWhatIsDown(t *testing.T) {
-	w := served{report: WorldReport{Serving: []Serving{{"MGS", ""}, {"MDT", "mds2"}},
+	w := telling{report: WorldReport{Serving: []Serving{{"MGS", ""}, {"MDT", "mds2"}},
 		Outages: []Outage{{What: "MGS", Total: time.Hour, Longest: time.Minute}, {What: "MDT", Longest: time.Second}}}}
 	require.Equal(t, []evenkeel.RehearsalOutage{{What: "MGS", Longest: time.Minute, Down: true}, {What: "MDT", Longest: time.Second}}, outages(w))
 	require.Empty(t, moves([]string{"MGS"}, nil, []string{"mds1"}), "nothing is before the beginning")

@@ -23,7 +23,7 @@ type RehearsalReport struct {
 // RehearsalFailure is a schedule that broke an invariant, did not come to its end, or ended in another state than the straight run.
 type RehearsalFailure struct {
 	Schedule Schedule
-	Step     string // in which it goes apart from the straight run; empty before the first one
+	Step     string // in which it goes apart from the straight run; empty before the first one and after the last one
 	Err      error
 }
 
@@ -31,7 +31,7 @@ func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f
 
 // RehearsalCoverage is what became of the schedules of one kind that go apart within one step.
 type RehearsalCoverage struct {
-	Step     string // empty before the first one
+	Step     string // empty before the first one and after the last one
 	Kind     ScheduleKind
 	Explored int
 	Broke    int

@@ -28,7 +28,7 @@ func TestTheSentence(t *testing.T) {
 	}
 	require.Equal(t, "nothing was tried", sentence(rb, &evenkeel.RehearsalReport{Space: 5}), "that is not: no violations")
 	back := evenkeel.Schedule{Kind: evenkeel.RollbackFrom, At: 2, Then: evenkeel.Interruption{Kind: evenkeel.CrashLost, At: 1}}
-	require.Equal(t, "the tool crashes, and the run is rolled back, and in the rollback the answer is lost, before the first step",
+	require.Equal(t, "the tool crashes, and the run is rolled back, and in the rollback the answer is lost, before the first step or after the last one",
 		happens(rb, back, "", ""))
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 12345: "12,345", 1234567: "1,234,567"} {
 		require.Equal(t, want, thousands(n))
@@ -50,7 +50,7 @@ func TestTextOfARehearsal(t *testing.T) {
 	for _, want := range []string{
 		`(?m)^schedules with .*: 5, of which broke something: 1$`, `(?m)^the sentence$`,
 		`(?m)^  1 the tool crashes after a journal record +3 +0 +2 +1 +0 +0 +0 +0$`, `(?m)^  2 fails +2 +0 +0 +0 +1 +0 +1 +1$`,
-		`(?m)^   0 begin +B·  3 schedules, 2 resumed, 1 rolled back$`, `(?m)^   1 one +··  not tried$`,
+		`(?m)^   0 begin, end +B·  3 schedules, 2 resumed, 1 rolled back$`, `(?m)^   1 one +··  not tried$`,
 		`(?m)^   2 two +·X  2 schedules, 1 BROKE SOMETHING, 1 held, something down at the end of 1$`,
 		`(?m)^FINDING 1: what \(fails 3\)\n  verdict\n +\+1 m 30 s  step 2   fault  it fails\n +MGS: a → nowhere\n  To repeat exactly this: tool rehearse --schedule 'fails 3'$`,
 		`(?m)^a note\na banner\n\z`,

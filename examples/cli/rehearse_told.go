@@ -97,7 +97,7 @@ func happens(rb *evenkeel.Runbook, s evenkeel.Schedule, step, host string) strin
 	if n := numberOf(rb, step); n > 0 {
 		return fmt.Sprintf("%s, in step %d", text, n)
 	}
-	return text + ", before the first step"
+	return text + ", before the first step or after the last one"
 }
 
 func numberOf(rb *evenkeel.Runbook, step string) int {
@@ -164,7 +164,7 @@ func cover(r *page.Rehearsal, rb *evenkeel.Runbook, report *evenkeel.RehearsalRe
 	slices.SortFunc(r.Kinds, func(a, b page.RehearsedKind) int {
 		return cmp.Or(rank(a.Kind)-rank(b.Kind), strings.Compare(string(a.Kind), string(b.Kind)))
 	})
-	r.Steps = append(r.Steps, page.RehearsedStep{ID: "begin", Title: "Before the first step", Cells: make([]page.Tally, len(r.Kinds))})
+	r.Steps = append(r.Steps, page.RehearsedStep{ID: "begin, end", Title: "Before the first step, and after the last one", Cells: make([]page.Tally, len(r.Kinds))})
 	for i := range rb.Steps {
 		r.Steps = append(r.Steps, page.RehearsedStep{Number: i + 1, ID: rb.Steps[i].ID, Title: rb.Steps[i].Title,
 			Cells: make([]page.Tally, len(r.Kinds))})

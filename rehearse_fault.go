@@ -17,7 +17,8 @@ type Faulty interface {
 	Faults(cmd sshexec.Cmd) (honest, lies []string)
 	// Strike has the next command go wrong in that way.
 	Strike(kind string)
-	// Mend is what people do before they take a stopped run up again: they give power back, and start what does not start by itself.
+	// Mend is what people do before they take a stopped run up again: they give power back, and start what does not start by itself. Where the
+	// world has a method Up(host string) bool they also do it after a run that ended while the machine that met the fault was down.
 	Mend()
 }
 
@@ -91,6 +92,12 @@ func (m *crashingTool) strike(host string, cmd sshexec.Cmd) {
 	w.Strike(string(m.schedule.Kind))
 	m.struck, m.hit = true, &dispatch{host, cmd, slices.Contains(lies, string(m.schedule.Kind))}
 	m.story.fault("%s, on %s: %s", m.schedule.Kind, host, m.hit)
+}
+
+// down tells whether the machine on which a fault struck does not answer, where the world can tell.
+func (m *crashingTool) down() bool {
+	w, can := m.world.(interface{ Up(host string) bool })
+	return can && m.hit != nil && !w.Up(m.hit.host)
 }
 
 // settle is what people do with a run that a fault has stopped for good: what a command only pretended to do they do by hand; and they roll

@@ -167,6 +167,10 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	if out.err != nil && tool.hit != nil && ctx.Err() == nil {
 		r.settle(ctx, tool, opts, &out)
 	}
+	if out.err == nil && !out.merged && tool.down() { // after the last look of the run: what it did stands, and the machine comes back
+		tool.world.(Faulty).Mend() //nolint:forcetypeassert // it has struck
+		tool.story.people("People give back the power, and start what does not start by itself.")
+	}
 	out.journal = journal.Records()[len(from.journal):]
 	out.records, out.commands, out.hit, out.sent = tool.records, tool.commands, tool.hit, tool.sent
 	out.err = errors.Join(r.judge(out, from.track, tool), world.Check())

@@ -33,7 +33,14 @@ func TestTheOperatorSwitchesOn(t *testing.T) {
 		require.Equal(t, want.up, w.Up(host), action)
 		require.Contains(t, w.Pair.Report().Hosts[0].Release, want.release, action)
 	}
-	w := simulated{lustretest.NewPair(lustretest.Options{})}
+	w := off()
+	asked(w, "install")
+	key := w.HostKeyID(host)
+	w.PowerLoss(host)
+	asked(w, "install")
+	require.True(t, w.Up(host))
+	require.Equal(t, key, w.HostKeyID(host), "it is not installed a second time")
+	w = simulated{lustretest.NewPair(lustretest.Options{})}
 	asked(w, "install")
 	require.Contains(t, w.Pair.Report().Hosts[0].Release, "release 6", "it is up")
 	require.Error(t, w.Do(t.Context(), "switch-on nobody"))

@@ -12,23 +12,18 @@ import (
 func (rb *Runbook) info(id string) *RunInfo {
 	info := &RunInfo{
 		ID: id, Runbook: rb.Name, Title: rb.Title, Digest: rb.Digest(), Version: rb.Version, Inputs: rb.Inputs, EndsRun: rb.EndsRun,
-		FrameDigest: (&Runbook{Name: rb.Name, Invariants: rb.Invariants, LeaseHosts: rb.LeaseHosts, Known: rb.Known,
-			Functions: rb.Functions}).Digest(),
+		FrameDigest: rb.frameDigest(), StepDigests: rb.stepDigests(),
 		Hosts: rb.allHosts(), Closers: map[string]string{},
 	}
 	for i := range rb.Steps {
 		s := &rb.Steps[i]
 		info.Steps = append(info.Steps, s.ID)
-		info.StepDigests = append(info.StepDigests, s.digest())
 		for _, w := range s.Closes {
 			info.Closers[w] = s.ID
 		}
 	}
 	return info
 }
-
-// digest is the digest of a runbook of this step alone.
-func (s *Step) digest() string { return (&Runbook{Steps: []Step{*s}}).Digest() }
 
 // HostNames are the machines that the steps name, be it in an operation's commands, on paper or as what is reinstalled.
 func (rb *Runbook) HostNames() []string {

@@ -13,3 +13,9 @@ func LeftOpen(st *State) (ids []string) {
 	}
 	return ids
 }
+
+// Frozen is a copy that remembers its digests.
+func (rb *Runbook) Frozen() *Runbook { return rb.frozen() }
+
+// Changed is an error where a frozen runbook is not what it was.
+func (rb *Runbook) Changed() error { return rb.changed() }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -17,17 +18,13 @@ type Faulty interface {
 	Faults(cmd sshexec.Cmd) (honest, lies []string)
 	// Strike has the next command go wrong in that way.
 	Strike(kind string)
-	// Mend is what people do before they take a stopped run up again: they give power back, and start what does not start by itself.
+	// Mend is what people do before they take a stopped run up again: they give power back, and start what does not start by itself. Where the
+	// world has a method Up(host string) bool they also do it after a run that ended while the machine that met the fault was down.
 	Mend()
 }
 
 // AnyFault stands in RehearsalPlan.Kinds for every kind of fault that the world knows; one alone is named by itself.
 const AnyFault ScheduleKind = "faults"
-
-// fault tells whether a kind is one of the world's own, or all of these.
-func (k ScheduleKind) fault() bool {
-	return k != "" && k != RollbackFrom && !slices.Contains(scheduleKinds, k)
-}
 
 // RehearsalEnd is how a schedule ended that broke nothing.
 type RehearsalEnd string
@@ -41,11 +38,48 @@ const (
 	Misled     RehearsalEnd = "misled"      // a look was lied to: the run stopped outside an outage, and the operator has to find out
 )
 
+// Words say how a schedule ended, for the reader.
+func (e RehearsalEnd) Words() string {
+	switch e {
+	case Finished:
+		return "the run went on by itself to its end"
+	case Resumed:
+		return "the run stopped, and reached its end when it was taken up again"
+	case RolledBack:
+		return "the run was rolled back"
+	case Held:
+		return "the run waits for the operator, and says for what"
+	case Misled:
+		return "a look was lied to; the run stopped outside an outage, and the operator has to find out"
+	}
+	return string(e)
+}
+
 // dispatch is a command that the tool sent to a machine; a document has no arguments.
 type dispatch struct {
 	host string
 	cmd  sshexec.Cmd
 	lied bool // its answer was a lie
+}
+
+// String is the command as one would type it, with secrets masked, and cut where it is long. Of a script that begins with what it is for it is
+// that: the rest names the life that sends it, which is another one each time.
+func (d *dispatch) String() string {
+	cmd := d.cmd
+	if job, is := sshexec.SimJobStart(cmd); is {
+		cmd = job.Cmd
+	}
+	text := plain(cmd.String())
+	if len(cmd.Argv) > 2 && cmd.Argv[1] == "-c" && strings.HasPrefix(cmd.Argv[2], "# ") {
+		first, _, _ := strings.Cut(strings.TrimPrefix(cmd.Argv[2], "# "), "\n")
+		first, _, _ = strings.Cut(first, ". ")
+		text = "a script of this tool (" + plain(first) + ")"
+	}
+	const most = 200
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "…"
+	}
+	return text
 }
 
 // strike has the command that is about to be sent go wrong, where that is scheduled.
@@ -58,26 +92,13 @@ func (m *crashingTool) strike(host string, cmd sshexec.Cmd) {
 	_, lies := w.Faults(cmd)
 	w.Strike(string(m.schedule.Kind))
 	m.struck, m.hit = true, &dispatch{host, cmd, slices.Contains(lies, string(m.schedule.Kind))}
+	m.story.fault("%s, on %s: %s", m.schedule.Kind, host, m.hit)
 }
 
-// faulty are the schedules with a fault at the commands between two moments.
-func (r *rehearsal) faulty(from, to moment) (list []Schedule) {
-	w, ok := to.world.(Faulty)
-	if !ok {
-		return nil
-	}
-	for i, c := range to.sent {
-		if len(c.cmd.Argv) == 0 {
-			continue
-		}
-		honest, lies := w.Faults(c.cmd)
-		for _, name := range slices.Concat(honest, lies) {
-			if kind := ScheduleKind(name); r.due(kind, from.commands+1+i) {
-				list = append(list, Schedule{kind, from.commands + 1 + i})
-			}
-		}
-	}
-	return list
+// down tells whether the machine on which a fault struck does not answer, where the world can tell.
+func (m *crashingTool) down() bool {
+	w, can := m.world.(interface{ Up(host string) bool })
+	return can && m.hit != nil && !w.Up(m.hit.host)
 }
 
 // settle is what people do with a run that a fault has stopped for good: what a command only pretended to do they do by hand; and they roll
@@ -90,17 +111,19 @@ func (r *rehearsal) settle(ctx context.Context, tool *crashingTool, opts Options
 	again := func(start starter) error {
 		life, err := startLife(ctx, start, r.rb, tool, opts)
 		if err == nil {
-			out.report, _, err = live(life, func(*Life, Decision) bool { return false })
+			out.report, _, err = live(life, alone)
 		}
 		return err
 	}
 	if tool.hit.lied && tool.hit.cmd.Effect != ReadOnly {
+		tool.story.people("The operator does by hand what only pretended to be done, and starts the tool again.")
 		tool.byHand(ctx)
 		if err := again(newResume); err == nil {
 			out.err = nil
 			return
 		}
 	}
+	tool.story.people("The operator rolls back.")
 	err := again(newRollback)
 	switch {
 	case err == nil:

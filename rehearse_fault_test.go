@@ -2,6 +2,7 @@ package evenkeel_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -213,4 +214,28 @@ func TestThinnedFaults(t *testing.T) {
 	}
 	require.Len(t, kinds, 3)
 	require.InDelta(t, 3*report.Commands/12, n, 3)
+}
+
+// darkWorld is a world in which a machine loses its power behind the run's back.
+type darkWorld struct {
+	*trapWorld
+	dark, blind bool
+}
+
+func (w *darkWorld) Clone() evenkeel.World {
+	return &darkWorld{w.trapWorld.Clone().(*trapWorld), w.dark, w.blind} //nolint:forcetypeassert // it is one
+}
+func (*darkWorld) Faults(sshexec.Cmd) (honest, lies []string) { return []string{"dark"}, nil }
+func (w *darkWorld) Strike(string)                            { w.dark = true }
+func (w *darkWorld) Mend()                                    { w.dark = false }
+func (w *darkWorld) Up(string) bool                           { return w.blind || !w.dark }
+func (w *darkWorld) Hash() string                             { return fmt.Sprint(w.trapWorld.Hash(), w.dark) }
+
+// What a run did stands when the machine loses its power after the last look, and people give it back; unless the machine answers all the while.
+func TestAMachineThatIsDownInTheEnd(t *testing.T) {
+	kinds := ends(t, "s1[a.safe]", &darkWorld{trapWorld: newTrapWorld(nil)}, evenkeel.AnyFault)
+	require.Zero(t, kinds["dark"]["broken"], kinds)
+	require.NotZero(t, kinds["dark"][evenkeel.Finished])
+	kinds = ends(t, "s1[a.safe]", &darkWorld{trapWorld: newTrapWorld(nil), blind: true}, evenkeel.AnyFault)
+	require.NotZero(t, kinds["dark"]["broken"], kinds)
 }

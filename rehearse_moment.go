@@ -24,8 +24,8 @@ type track struct {
 }
 
 var (
-	forward  = track{newRun, newResume, false}
-	backward = track{newRollback, newRollback, true}
+	forwards  = track{newRun, newResume, false}
+	backwards = track{newRollback, newRollback, true}
 )
 
 // moment is a point of a run in a simulated world, between two decisions. Any number of schedules go on from it.
@@ -35,8 +35,7 @@ type moment struct {
 	world             World
 	journal           []Record
 	records, commands int
-	sent              []dispatch // since the moment before
-	local             tree       // what stands in the directory that the run writes to
+	local             tree // what stands in the directory that the run writes to
 }
 
 // begun is the life that goes on from a moment.
@@ -54,13 +53,14 @@ func (r *rehearsal) begun(ctx context.Context, from moment, tool *crashingTool, 
 	return e.going(ctx), nil
 }
 
-// live brings a life to its end. Where meet says so it is left before a step, and merged.
-func live(l *Life, meet func(*Life, Decision) bool) (report *Report, merged bool, err error) {
+// live brings a life to its end. Where meet says so it is left before a decision, and merged; arrives tells that the decision is the life's
+// first one in its step.
+func live(l *Life, meet func(l *Life, d Decision, arrives bool) bool) (report *Report, merged bool, err error) {
 	defer l.close()
 	step := ""
 	for list := l.Next(); list[0].Work(); list = l.Next() {
 		d := list[0]
-		if d.Step != step && meet(l, d) {
+		if meet(l, d, d.Step != step) {
 			return nil, true, nil
 		}
 		step = d.Step
@@ -70,6 +70,9 @@ func live(l *Life, meet func(*Life, Decision) bool) (report *Report, merged bool
 	return report, false, err
 }
 
+// alone is for a life that meets nobody.
+func alone(*Life, Decision, bool) bool { return false }
+
 // states are those in which a run came to a step, each with the state of the world in which that run ended.
 type states map[string]*string
 
@@ -78,14 +81,15 @@ const checkEach = 64
 
 // meeting is when a schedule is not taken further: when what it tries is behind it, and it comes to a step in a state in which another run
 // came to it. A run without an interruption notes its states; end is where it ends.
-func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) func(*Life, Decision) bool {
+func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) func(*Life, Decision, bool) bool {
 	world, can := tool.world.(Fingerprinter)
 	straight := tool.schedule == (Schedule{})
-	if !can || r.plan.apart || !straight && r.played%checkEach == 0 {
-		return func(*Life, Decision) bool { return false }
-	}
-	return func(l *Life, d Decision) bool {
-		if tool.dead || !straight && (!tool.struck || l.e.opts.Stop != nil && tool.stopped()) {
+	can = can && !r.plan.apart && r.plan.Only == (Schedule{}) && (straight || r.nth%checkEach != 0)
+	return func(l *Life, d Decision, arrives bool) bool {
+		if straight {
+			out.passed = append(out.passed, passed{d.Step, tool.records, tool.commands})
+		}
+		if !can || !arrives || tool.dead || !straight && (!tool.struck || l.e.opts.Stop != nil && tool.stopped()) {
 			return false
 		}
 		local, err := treeOf(r.plan.Local)
@@ -94,6 +98,9 @@ func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) fu
 		}
 		key := world.Fingerprint(LeasePath) + l.fingerprint(d, local)
 		if end := known[key]; end != nil && *end != "" { // that run has ended, and well
+			if r.out(r.outages(tool.world)) {
+				return false // how long it lasts is of this run alone
+			}
 			*out.end = *end // not the same pointer: the states before this one have that of this run
 			return true
 		}
@@ -189,9 +196,7 @@ func (w *walk) over(d Decision) error {
 func (w *walk) stop() (err error) {
 	w.now = moment{
 		track: w.now.track, world: w.tool.world.Clone(), journal: w.journal.Records(), records: w.tool.records, commands: w.tool.commands,
-		sent: w.tool.sent,
 	}
-	w.tool.sent = nil
 	if w.now.engine, err = w.life.e.fork(w.tool, w.opts); err != nil {
 		return err
 	}

@@ -9,13 +9,11 @@ import (
 
 // rehearseFrom runs a runbook in a simulated world to where a journal stands, crashes there, and resumes to the end.
 func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan, records []Record) error {
-	r := &rehearsal{rb: rb, plan: plan}
-	local, err := treeOf(plan.Local)
+	r, err := newRehearsal(rb, world, plan)
 	if err != nil {
 		return err
 	}
-	start := moment{track: forward, world: world, local: local}
-	straight := r.play(ctx, start, Schedule{}, states{})
+	straight := r.straight(ctx)
 	if straight.err != nil {
 		return fmt.Errorf("straight through: %w", straight.err)
 	}
@@ -24,8 +22,8 @@ func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalP
 		return nil // the run has not begun a step
 	}
 	// What was under way may not have taken effect, or may have, unrecorded.
-	for _, s := range []Schedule{{CrashRecord, at}, {CrashTorn, at + 1}} {
-		got := r.play(ctx, start, s, nil)
+	for _, s := range []Schedule{{Kind: CrashRecord, At: at}, {Kind: CrashTorn, At: at + 1}} {
+		got := r.play(ctx, r.start, s, nil)
 		if got.err == nil && *got.end != *straight.end {
 			got.err = errors.New("it ends in another state than a run without interruption")
 		}
@@ -64,52 +62,59 @@ func stands(rehearsed, records []Record) int {
 const RollbackFrom ScheduleKind = "rollback-from"
 
 // rollbacks rehearses rollbacks from every point of the straight run.
-func (r *rehearsal) rollbacks(ctx context.Context, start moment, straight rehearsed, report *RehearsalReport) error {
-	w := r.walk(ctx, start)
+func (r *rehearsal) rollbacks(ctx context.Context, t *tries) error {
+	w := r.walk(ctx, r.start)
 	defer w.close()
-	known := states{}
-	for n := 0; r.left([]ScheduleKind{RollbackFrom}, w.now, straight); {
-		from, more, err := w.step()
-		if err != nil || !more {
-			return err
-		}
-		for at := from.records + 1; at <= w.now.records; at++ {
-			if !r.due(RollbackFrom, at) {
-				continue
-			}
-			if err := r.rollbackFrom(ctx, from, Schedule{CrashRecord, at}, n, known, func(got rehearsed) {
-				report.tried(w.at, Schedule{RollbackFrom, at}, got)
-			}); err != nil {
+	known, from := states{}, w.now
+	for _, s := range t.backs {
+		for more := true; !s.between(from, w.now); {
+			var err error
+			if from, more, err = w.step(); err != nil || !more {
 				return err
 			}
-			n++
+			s.step = w.at
+		}
+		s.step = w.at
+		if err := r.rollbackFrom(ctx, from, s, known, t); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // rollbackFrom has the tool crash right after a record, and rolls back to the end: without an interruption, and then with one on the way.
-func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, crash Schedule, n int, known states, tried func(rehearsed)) error {
-	crashed, err := r.crashed(ctx, from, crash)
+func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, s due, known states, t *tries) error {
+	found := func(s due, got rehearsed) { t.found(-1, r.tried(s, got), r.plan.Progress) }
+	crashed, err := r.crashed(ctx, from, Schedule{Kind: CrashRecord, At: s.At})
 	if err != nil {
-		tried(rehearsed{err: err})
-		return ctx.Err()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t.skip()
+		found(s, rehearsed{err: err})
+		return nil
 	}
 	whole := r.play(ctx, crashed, Schedule{}, known)
 	if err := ctx.Err(); err != nil {
 		return err // what the schedule came to says nothing
 	}
-	tried(whole)
-	inner := Schedule{Kind: scheduleKinds[n%len(scheduleKinds)]}
-	points := whole.commands
-	if inner.Kind.atRecords() {
-		points = whole.records
+	only := r.plan.Only != (Schedule{}) // one of the two
+	if only {
+		t.skip()
 	}
-	if whole.err != nil || points == 0 {
+	if s.Then = r.plan.Only.Then; s.Then == (Interruption{}) || whole.err != nil {
+		found(s, whole)
+		if only {
+			return nil //nolint:nilerr // it is told
+		}
+		s.Then = whole.interruption(s.At)
+	}
+	if whole.err != nil || s.Then.At == 0 {
+		t.skip()
 		return nil //nolint:nilerr // it is told
 	}
-	inner.At = 1 + n*37%points // 37: other points of the rollback each time
-	again := r.play(ctx, crashed, inner, known)
+	r.nth = s.At
+	again := r.play(ctx, crashed, Schedule{Kind: s.Then.Kind, At: s.Then.At}, known)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -117,10 +122,23 @@ func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, crash Schedul
 		again.err = errors.New("it ended in another state than the rollback without interruption")
 	}
 	if again.err != nil {
-		again.err = fmt.Errorf("interrupted in the rollback (%s): %w", inner, again.err)
+		again.err = fmt.Errorf("interrupted in the rollback (%s %d): %w", s.Then.Kind, s.Then.At, again.err)
 	}
-	tried(again)
+	found(s, again)
 	return nil
+}
+
+// interruption is one of a rollback that went through, from a record on: which kind and where is sampled.
+func (whole rehearsed) interruption(record int) Interruption {
+	kind := scheduleKinds[record%len(scheduleKinds)]
+	points := whole.commands
+	if kind.atRecords() {
+		points = whole.records
+	}
+	if points == 0 {
+		return Interruption{Kind: kind}
+	}
+	return Interruption{kind, 1 + record*37%points} // 37: other points of the rollback each time
 }
 
 // crashed is the moment after a crash, at which a rollback begins.
@@ -130,13 +148,13 @@ func (r *rehearsal) crashed(ctx context.Context, from moment, crash Schedule) (m
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
 	life, err := r.begun(ctx, from, tool, r.options(world, tool, journal))
 	if err == nil {
-		_, _, err = live(life, func(*Life, Decision) bool { return false })
+		_, _, err = live(life, alone)
 	}
 	if !tool.dead {
 		return moment{}, fmt.Errorf("record %d was not reached: %w", crash.At, err)
 	}
 	local, err := treeOf(r.plan.Local)
-	return moment{track: backward, world: world, journal: journal.Records(), local: local}, err
+	return moment{track: backwards, world: world, journal: journal.Records(), local: local}, err
 }
 
 // restored tells whether a rollback that reached the beginning left the world as it was before the run, or said what differs.

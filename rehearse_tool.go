@@ -26,12 +26,14 @@ type crashingTool struct {
 	stop     chan struct{} // closed to ask for a stop; nil when that was done
 	sent     []dispatch    // each command or document
 	hit      *dispatch     // what met the scheduled fault
+	story    *story        // nil where nobody is told
 }
 
 // asked asks to stop where that is scheduled.
 func (m *crashingTool) asked(kind ScheduleKind, n int) {
 	if m.schedule.Kind == kind && m.schedule.At == n && m.stop != nil {
 		m.struck = true
+		m.story.fault("Somebody asks the tool to stop.")
 		close(m.stop)
 	}
 }
@@ -45,6 +47,9 @@ func (m *crashingTool) stopped() bool {
 func (m *crashingTool) dies(crash ScheduleKind, n int) bool {
 	hit := m.schedule.Kind == crash && m.schedule.At == n
 	m.dead, m.struck = m.dead || hit, m.struck || hit
+	if hit {
+		m.story.fault("%s (%s).", sentence(crash.Words()), m.schedule)
+	}
 	return hit
 }
 
@@ -94,6 +99,7 @@ func (m *crashingTool) sends(changes bool, send func()) error {
 		return errDied
 	case m.schedule.Kind == CrashLost && m.schedule.At == n:
 		m.struck = true
+		m.story.fault("The answer of the command is lost; it took effect.")
 		return errLost
 	}
 	return nil

@@ -139,6 +139,7 @@ type Runbook struct {
 	leftOpen []string             // the windows that a rollback leaves open
 	barrier  *CannotRollBackError // why a rollback goes no further back
 	origin   *Runbook             // what a rollback rolls back
+	sums     *sums                // of a frozen runbook
 }
 
 // Digest binds a journal to what the runbook does: every step, action, command, input and probe in order, the facts
@@ -147,6 +148,14 @@ type Runbook struct {
 // may the bounds on commands and checks: an operator may have to be more patient than the plan was. The limits of
 // windows may not, since users feel them.
 func (rb *Runbook) Digest() string {
+	if s := rb.remembered(); s != nil {
+		return s.whole
+	}
+	return rb.digest()
+}
+
+// digest makes the digest of the runbook as it is now.
+func (rb *Runbook) digest() string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write

@@ -87,7 +87,7 @@ func (y *system) build(s *simhost.State) {
 	for n := 1; n <= 2; n++ {
 		y.halves[n], y.serves[n], y.stage[n] = y.sides[n], true, stage
 	}
-	y.manager = managerState{release: release, ready: y.opts.Start, restored: true, replaced: y.opts.Migrated}
+	y.manager = managerState{release: release, ready: y.opts.Start, restored: true, replaced: y.opts.Migrated, image: y.opts.SourceISO}
 	if y.usesVIP() {
 		y.vip = vip{owner: y.opts.ArbiterVIPOn, release: release}
 	}
@@ -251,8 +251,17 @@ func (*Deployment) Faults(cmd sshexec.Cmd) (honest, lies []string) { return simh
 // Strike has the next command meet a fault.
 func (d *Deployment) Strike(name string) { d.world.Strike(name) }
 
-// Mend gives power back to the machines that lost it, and waits until they are up.
-func (d *Deployment) Mend() { d.world.Mend() }
+// Mend is what people do about a fault: give power back, wait until the machines are up, and mount the image again that was mounted on the
+// Cluster Manager when that went down.
+func (d *Deployment) Mend() {
+	d.world.Mend()
+	d.world.Do(func(s *simhost.State) {
+		h, y := s.Host(manager), systemOf(s)
+		if image := y.manager.image; image != "" && imageMounted(h) == "" && h.Exists(image) && h.Reachable() {
+			h.Mount(s, simhost.Mount{Device: image, Dir: isoDir, Type: "iso9660", Options: "ro,relatime"})
+		}
+	})
+}
 
 // Inject plants a fault at a command, counted from 1 over all hosts.
 func (d *Deployment) Inject(f Fault) { d.world.Do(func(s *simhost.State) { s.Inject(f) }) }

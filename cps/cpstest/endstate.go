@@ -33,7 +33,7 @@ func (d *Deployment) EndState() string {
 		for i := range y.vms {
 			y.vms[i].describe(&b, s)
 		}
-		fmt.Fprintf(&b, "arbitervip: %q\n", y.vip.owner+y.vip.second)
+		fmt.Fprintf(&b, "arbitervip: %s\n", y.vip.held())
 		if y.opts.ThirdSite.Name != "" {
 			b.WriteString(y.third.describe(s, y))
 		}
@@ -54,6 +54,18 @@ func (d *Deployment) EndState() string {
 		}
 	})
 	return b.String()
+}
+
+// held says how many hosts have the address, and of which release. Which of them it is does not matter in the end: it moves when a machine
+// loses its power, and nobody moves it back.
+func (v *vip) held() string {
+	switch {
+	case v.owner == "":
+		return "nowhere" + v.second
+	case v.second != "":
+		return "on " + v.owner + " and on " + v.second
+	}
+	return "on one host, of " + v.release
 }
 
 func (v *vm) describe(b *strings.Builder, s *simhost.State) {

@@ -128,6 +128,22 @@ func TestPowerLoss(t *testing.T) {
 	require.Contains(t, last.String(), "so far (sessionmgr01 has no power)")
 }
 
+// TestMend: people mount the image again that was mounted when the Cluster Manager lost its power, and none that was not.
+func TestMend(t *testing.T) {
+	o := newOperator(t, cpstest.Options{})
+	before := o.d.EndState()
+	require.NoError(t, o.d.Power("cluman", false))
+	require.NotEqual(t, before, o.d.EndState())
+	o.d.Mend()
+	require.Equal(t, before, o.d.EndState())
+	o.do("cluman", "umount /mnt/iso")
+	without := o.d.EndState()
+	require.NotEqual(t, before, without)
+	require.NoError(t, o.d.Power("cluman", false))
+	o.d.Mend()
+	require.Equal(t, without, o.d.EndState())
+}
+
 // TestClonesAreApart: a clone goes its own way, and two that do the same stay the same, whatever they do.
 func TestClonesAreApart(t *testing.T) {
 	base := newOperator(t, cpstest.Options{})

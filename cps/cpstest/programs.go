@@ -13,6 +13,11 @@ import (
 func (p *plan) programs() *simhost.Registry {
 	r := simhost.NewRegistry()
 	r.Around = func(c *simhost.Call, run simhost.Handler) int { return lie(c, inZone(ofSite(run))) }
+	r.Mounted = func(s *simhost.State, h *simhost.Host) {
+		if y := systemOf(s); y != nil && h.Name == manager && h.Power == simhost.On {
+			y.manager.image = imageMounted(h)
+		}
+	}
 	r.Command("migrate.sh", 0, migrate)
 	r.Command("deploy_all.py", 0, deployAll)
 	r.Command("deploy.sh", 0, deployOne)

@@ -44,6 +44,8 @@ type managerState struct {
 	restored bool      // it knows the cluster: it is the old one, or "restore cluman" was run
 	backedUp bool      // "backup cluman" succeeded on the old one
 	replaced bool      // the new one stands in its place
+
+	image string // that is mounted, or was when the machine went down: it is not mounted again by itself
 }
 
 // stage is how far an upgrade set has come.
@@ -125,6 +127,7 @@ func (y *system) Encode(e *simhost.Encoder) {
 	e.Bool(y.manager.restored)
 	e.Bool(y.manager.backedUp)
 	e.Bool(y.manager.replaced)
+	e.Text(y.manager.image)
 	e.Int(len(y.archives))
 	for _, a := range y.archives {
 		e.Texts([]string{a.Path, a.machine, a.sum})

@@ -28,7 +28,7 @@ var exitCodes = []string{
 		"that has not ended",
 	ExitInput:   "bad input or usage; nothing was touched",
 	ExitHeld:    "the operator is needed; `resume` goes on from there",
-	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there",
+	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there; of `rehearse`: not all was tried, and what was tried broke nothing",
 }
 
 // exitTopic is "help exit-codes".

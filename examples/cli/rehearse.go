@@ -6,73 +6,228 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli/page"
 )
 
+// rehearsalFlags say what is rehearsed, and how hard.
+type rehearsalFlags struct {
+	config, dir, format string
+	every               int
+	faults              bool
+	budget              time.Duration
+	schedule            string
+}
+
 func (a *App) rehearseCommand() *cobra.Command {
-	var config, dir string
-	var every int
+	var o rehearsalFlags
 	c := a.Command(&cobra.Command{
-		Use: "rehearse", Short: "Run the runbook in a simulated world, with a crash at every point", GroupID: GroupPrepare,
-		Long: `Run the runbook in a simulated world that is made of your own files: first straight through, then once for each point at
-which the tool could crash or a connection could break. No machine is reached. All points take long: --every 100 tries every
-hundredth. Exit status 1 tells that a schedule failed.`,
-		Example: "  TOOL rehearse --config config.yaml --every 100\n  TOOL rehearse --dir FOLDER",
-	}, func(ctx context.Context, _ []string) (int, error) { return a.rehearse(ctx, config, dir, every) })
-	sourceFlags(c, &config, &dir)
-	c.Flags().IntVar(&every, "every", 1, "try only every `N`-th point")
+		Use: "rehearse", Short: "Run the runbook in a simulated world, crashing at every point", GroupID: GroupPrepare,
+		Long: `Run the runbook in a simulated world that is made of your own files: straight through, and then again for every point at
+which the tool could crash or a connection break. No machine is reached. Every point takes long; --every 100 takes each
+hundredth.
+
+With --faults every command goes wrong in every way, too: it fails, hangs, does half, only pretends; its output is cut, empty
+or old; its machine loses power or is fenced. The answer says how each schedule ended, by step and by what went wrong, and
+what the worst outage was. Each finding is told as a story, with the command that repeats it: --schedule tries one schedule
+and tells its story.
+
+--budget ends it after a time. It tries the schedules in the order of the run: with --every the same time reaches further.
+What was left out is counted, and the exit code is 4: what was not tried is neither fine nor a failure.
+
+As many schedules are tried at the same time as there are processors. The answer does not depend on that.`,
+		Example: `  TOOL rehearse --config config.yaml --every 100
+  TOOL rehearse --config config.yaml --faults --every 20 --budget 10m -o html > rehearsal.html
+  TOOL rehearse --config config.yaml --schedule 'after-effect 12'
+  TOOL rehearse --dir FOLDER`,
+	}, func(ctx context.Context, _ []string) (int, error) { return a.rehearse(ctx, o) })
+	sourceFlags(c, &o.config, &o.dir)
+	c.Flags().IntVar(&o.every, "every", 1, "try each `N`-th point only")
+	c.Flags().BoolVar(&o.faults, "faults", false, "have commands go wrong, too, in every way that the simulated world knows")
+	c.Flags().DurationVar(&o.budget, "budget", 0, "stop after this `DURATION`, such as 60s, and say how much was left out")
+	c.Flags().StringVar(&o.schedule, "schedule", "", "try this one `SCHEDULE` only, and tell what happens in it")
+	OutputFlag(c, &o.format, "text", "json", formatHTML)
 	return c
 }
 
-func (a *App) rehearse(ctx context.Context, config, dir string, every int) (int, error) {
-	if every < 1 {
-		return ExitInput, fmt.Errorf("--every %d: it takes 1 for every point, 2 for each second one, and so on", every)
+// plan is what is asked for.
+func (o rehearsalFlags) plan() (plan evenkeel.RehearsalPlan, err error) {
+	switch plan.Every = o.every; {
+	case o.every < 1:
+		return plan, fmt.Errorf("--every %d: it takes 1 for every point, 2 for each second one, and so on", o.every)
+	case o.budget < 0:
+		return plan, fmt.Errorf("--budget %s: it takes a time to come, such as 60s", short(o.budget))
 	}
-	cfg, _, remove, err := a.given(config, dir)
+	if o.faults {
+		plan.Kinds = evenkeel.EveryKind()
+	}
+	if o.schedule != "" {
+		if plan.Only, err = evenkeel.ParseSchedule(o.schedule); err != nil {
+			err = fmt.Errorf("--schedule: %w", err)
+		}
+	}
+	return plan, err
+}
+
+func (a *App) rehearse(ctx context.Context, o rehearsalFlags) (int, error) {
+	plan, err := o.plan()
 	if err != nil {
 		return ExitInput, err
 	}
-	defer remove()
-	play, err := a.private(cfg)
+	stage, err := a.stage(o.config, o.dir)
 	if err != nil {
 		return ExitInput, err
 	}
-	defer play.remove()
+	defer stage.remove()
 	ctx, done := interruptible(ctx)
 	defer done()
-	report, err := evenkeel.Rehearse(ctx, play.runbook, play.world, evenkeel.RehearsalPlan{
-		Every: every, Local: play.written(),
-		Operator: func(w evenkeel.World) evenkeel.Operator { return a.operator(play.cfg, w, w.Clock(), false, nil) },
-	})
-	stopped := ctx.Err() != nil
-	if err != nil && !stopped {
+	limited := ctx
+	if o.budget > 0 {
+		var end context.CancelFunc
+		limited, end = context.WithTimeout(ctx, o.budget)
+		defer end()
+	}
+	a.terminal(false) // once, before several ask for it
+	stage.set(&plan)
+	meter := a.meter()
+	plan.Progress = meter.told
+	report, err := evenkeel.Rehearse(limited, stage.first.runbook, stage.first.world, plan)
+	meter.clear()
+	switch {
+	case err == nil:
+	case report == nil, errors.Is(err, evenkeel.ErrNoSchedule): // a kind or a schedule that there is not
+		return ExitInput, stage.named(err)
+	case limited.Err() == nil:
+		return ExitFailed, stage.named(err)
+	}
+	r := stage.rehearsal(ctx, report, o)
+	if err := a.printRehearsal(r, o.format); err != nil {
 		return ExitFailed, err
 	}
-	_, _ = a.Say(rehearsed(play.runbook, report))
 	switch {
-	case stopped:
-		_, _ = a.Say("Stopped as asked: the other schedules were not tried.\n")
-		return ExitStopped, evenkeel.ErrStopped
 	case len(report.Failures) > 0:
-		return ExitFailed, errors.New("a schedule failed: see above")
+		return ExitFailed, errors.New("the rehearsal broke something")
+	case limited.Err() != nil:
+		return ExitStopped, evenkeel.ErrStopped
 	}
 	return ExitDone, nil
 }
 
-// rehearsed is the account of a rehearsal, also of one that was stopped.
-func rehearsed(rb *evenkeel.Runbook, r *evenkeel.RehearsalReport) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nstraight through: %d commands, %d journal records\nschedules with a crash of the tool or a lost "+
-		"connection: %d, of which broke something: %d\n",
-		rb.Title, r.Commands, r.Records, r.Schedules, len(r.Failures))
-	for _, f := range r.Failures {
-		fmt.Fprintf(&b, "  %v\n", f)
+// printRehearsal prints what was found.
+func (a *App) printRehearsal(r *page.Rehearsal, format string) error {
+	if format == formatHTML {
+		var b strings.Builder
+		if err := page.WriteRehearsal(&b, r); err != nil {
+			return err
+		}
+		_, err := a.Say(b.String())
+		return err
 	}
-	return b.String()
+	_, err := a.Answer(format, r, func() string { return rehearsalText(r) })
+	return err
+}
+
+// stage is where a rehearsal is played: once for each worker.
+type stage struct {
+	app         *App
+	config, dir string
+	first       *play
+	digest      string // of the user's own runbook: in that of a rehearsal stands where it writes; empty for the example
+
+	mu    sync.Mutex // workers make theirs one after the other
+	plays []*play
+	gone  []func()
+}
+
+func (a *App) stage(config, dir string) (*stage, error) {
+	s := &stage{app: a, config: config, dir: dir}
+	var err error
+	if s.first, err = s.another(); err != nil {
+		s.remove()
+	}
+	return s, err
+}
+
+// another plays the same once more, in a directory of its own.
+func (s *stage) another() (*play, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cfg, rb, remove, err := s.app.given(s.config, s.dir)
+	if err != nil {
+		return nil, err
+	}
+	if s.config != "" {
+		s.digest = rb.Digest()
+	}
+	s.gone = append(s.gone, remove)
+	p, err := s.app.private(cfg)
+	if err == nil {
+		s.plays = append(s.plays, p)
+	}
+	return p, err
+}
+
+// set has a plan play here.
+func (s *stage) set(plan *evenkeel.RehearsalPlan) {
+	plan.Workers, plan.Local, plan.Outages = runtime.GOMAXPROCS(0), s.first.written(), outages
+	plan.Operator = func(w evenkeel.World) evenkeel.Operator { return s.app.operator(s.first.cfg, w, w.Clock(), false, nil) }
+	plan.Another = func() (*evenkeel.Runbook, evenkeel.World, string, error) {
+		p, err := s.another()
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return p.runbook, p.world, p.written(), nil
+	}
+}
+
+// text names no directory of a rehearsal: it is gone when the text is read, and is another one each time.
+func (s *stage) text(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.plays {
+		text = strings.ReplaceAll(text, p.dir+"/", "REHEARSAL/") // with what ends it: one may begin as another does
+		if s.config == "" {
+			text = strings.ReplaceAll(text, p.cfg.dir+"/", "EXAMPLE/")
+		}
+	}
+	return text
+}
+
+func (s *stage) named(err error) error { return renamed{err, s.text(err.Error())} }
+
+func (s *stage) remove() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.plays {
+		p.remove()
+	}
+	for _, remove := range s.gone {
+		remove()
+	}
+}
+
+// outages are those of a simulated world, by its own account.
+func outages(w evenkeel.World) (list []evenkeel.RehearsalOutage) {
+	sim, is := w.(SimWorld)
+	if !is {
+		return nil
+	}
+	r := sim.Report()
+	nowhere := map[string]bool{}
+	for _, s := range r.Serving {
+		nowhere[s.What] = s.Where == ""
+	}
+	for _, o := range r.Outages {
+		list = append(list, evenkeel.RehearsalOutage{What: o.What, Longest: o.Longest, Down: nowhere[o.What]})
+	}
+	return list
 }
 
 // play is what a rehearsal works on: the user's configuration, but for the places where a run would write.

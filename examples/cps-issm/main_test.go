@@ -19,3 +19,8 @@ func TestMarch(t *testing.T) { clitest.March(t, app) }
 func TestSignals(t *testing.T) {
 	clitest.Signals(t, app, 30*time.Minute, "disable-set-1/disable", "disable-set-1/disable", "redeploy-set-1/deploy", "enable-set-1/enable")
 }
+
+// A runbook that repeats commands without a look is found out, and each finding can be repeated.
+func TestRehearsalFindings(t *testing.T) { clitest.RehearsalFindings(t, app, "60", "umount") }
+
+func TestRehearseTheSame(t *testing.T) { clitest.RehearseTheSame(t, app) }

@@ -33,7 +33,8 @@ func (p *Pair) Fingerprint(without string) string { return p.HashWithout(without
 func (*Pair) Faults(cmd sshexec.Cmd) (honest, lies []string) { return simhost.Faults(cmd) }
 
 // Attend is the operator in the machine room, at a host, whom an action asks by its ID: for "switch-on" the host gets power, and for
-// "install" EL7 is put on one that is off, where no technician is on the way. Other actions ask for nothing there.
+// "install" EL7 is put on one that is off, where no technician is on the way; one on which it was just put only gets power. Other actions
+// ask for nothing there.
 func (p *Pair) Attend(action, host string) (err error) {
 	off, expected := false, false
 	p.Do(func(s *simhost.State) {
@@ -42,7 +43,8 @@ func (p *Pair) Attend(action, host string) (err error) {
 			err = fmt.Errorf("there is no host %s to attend to", host)
 			return
 		}
-		if action == "switch-on" {
+		fresh := h.Major() == 7 && !h.Exists(pacemakertest.ConfPath) // it was just installed
+		if action == "switch-on" || action == "install" && fresh {
 			h.PowerOn(s)
 		}
 		off = h.Power == simhost.Off

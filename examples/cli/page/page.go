@@ -65,11 +65,9 @@ func Write(w io.Writer, rb *evenkeel.Runbook, o Options) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(pageCSS))
 	p := newPicture(sheet, o.Walk)
 	v := view{Sheet: sheet, Banner: printable.Line(o.Banner), CSS: template.CSS(pageCSS), //nolint:gosec // our own
-		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-			"'; base-uri 'none'; form-action 'none'",
+		Policy:  policy(),
 		Picture: p.draw(), Legend: p.legend(), Walked: p.table(), Report: len(o.Records) > 0,
 		Source: "The picture shows what the runbook itself declares: windows, work by hand, points of no return. Nobody has walked it" +
 			in(": ", printable.Line(o.Why)) + "."}
@@ -79,6 +77,12 @@ func Write(w io.Writer, rb *evenkeel.Runbook, o Options) error {
 			"machines. What is down only within one command shows as no gap: see the outages below.", lines(o.Walk.Outages)
 	}
 	return pageTemplate.Execute(w, v)
+}
+
+// policy forbids a browser all but the page's own style.
+func policy() string {
+	sum := sha256.Sum256([]byte(pageCSS))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
 }
 
 func in(before, text string) string {

@@ -114,7 +114,9 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 		answers(cli.ExitDone, "plan", "--config", configs[0], "-o", format)
 		answers(cli.ExitDone, dir("plan", "-o", format)...)
 	}
-	answers(cli.ExitDone, dir("rehearse", "--every", "1000")...)
+	for _, format := range []string{"text", "json", "html"} {
+		answers(cli.ExitDone, dir("rehearse", "--faults", "--every", "1000", "-o", format)...)
+	}
 	require.NoError(t, filepath.WalkDir(filepath.Dir(configs[0]), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			run([]int{cli.ExitDone, cli.ExitFailed, cli.ExitInput}, "inspect", path)

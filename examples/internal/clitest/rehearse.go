@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -20,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
 
@@ -74,6 +77,75 @@ func RehearseTouchesNothing(t *testing.T, app func() *cli.App) {
 		clean(t, code, out)
 		require.Equal(t, before, snapshot(t, filepath.Dir(config)))
 		require.Empty(t, snapshot(t, tmp), "left over")
+	}
+}
+
+// RehearseTheSame rehearses with faults on one core, on several, and once more: what is printed is the same to the letter, in each format.
+func RehearseTheSame(t *testing.T, app func() *cli.App) {
+	once(t)
+	for _, format := range []string{"text", "json", "html"} {
+		var first string
+		for _, cores := range []int{1, 3, 3} {
+			before := runtime.GOMAXPROCS(cores)
+			code, out := Here(app, "rehearse", "--faults", "--every", "700", "-o", format)
+			runtime.GOMAXPROCS(before)
+			require.Zero(t, code, "%s", out)
+			if first == "" {
+				first = out
+			}
+			require.Equal(t, first, out, "on %d cores", cores)
+		}
+	}
+}
+
+var again = regexp.MustCompile(`(?m)^  To repeat exactly this: \S+ (.*) --schedule '(.*)'$`)
+
+// careless has a runbook repeat commands without a look whether they ran, but for those on which the straight run rests.
+func careless(rb *evenkeel.Runbook, but []string) {
+	for i := range rb.Steps {
+		for j := range rb.Steps[i].Actions {
+			if a := &rb.Steps[i].Actions[j]; a.Manual == "" && !a.DropsConnection && !slices.Contains(but, a.ID) {
+				a.Repeat = evenkeel.Idempotent
+			}
+		}
+	}
+}
+
+// RehearsalFindings rehearses a runbook that repeats commands without a look: the findings are told as stories, and the command that each names finds the same again.
+// A finding ends a rehearsal with exit code 1, whatever was left out.
+func RehearsalFindings(t *testing.T, app func() *cli.App, every string, but ...string) {
+	once(t)
+	spoilt := func() *cli.App {
+		a := app()
+		load := a.Load
+		a.Load = func(cfg *cli.Config) (*evenkeel.Runbook, error) {
+			rb, err := load(cfg)
+			if err == nil {
+				careless(rb, but)
+			}
+			return rb, err
+		}
+		return a
+	}
+	config := Example(t, app, "")
+	code, out := Here(spoilt, "rehearse", "--faults", "--every", every, "--config", config)
+	require.Equal(t, cli.ExitFailed, code, "%s", out)
+	require.Regexp(t, `(?m)^[\d,]+ of [\d,]+ schedules, [1-9]\d* violations?, worst outage`, out)
+	require.Contains(t, out, "FINDING 1: ")
+	found := again.FindAllStringSubmatch(out, -1)
+	require.NotEmpty(t, found, "%s", out)
+	for _, m := range found[:min(len(found), 4)] {
+		code, one := Here(spoilt, append(strings.Fields(m[1]), "--schedule", m[2])...)
+		require.Equal(t, cli.ExitFailed, code, "%s: %s", m[2], one)
+		require.Contains(t, one, "1 schedule, 1 violation, ")
+		require.Regexp(t, `(?m)^ +\+\S.* fault +\S`, one, "what went wrong is told")
+		verdict := regexp.MustCompile(`(?m)^FINDING .* \(` + regexp.QuoteMeta(m[2]) + `\)\n.*$`)
+		_, was, _ := strings.Cut(verdict.FindString(out), ": ")
+		_, is, _ := strings.Cut(verdict.FindString(one), ": ")
+		require.NotEmpty(t, was)
+		require.Equal(t, was, is)
+		_, sound := Here(app, append(strings.Fields(m[1]), "--schedule", m[2])...) // it may have fewer commands
+		require.NotContains(t, sound, "FINDING", "the sound runbook")
 	}
 }
 

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli/page"
+)
+
+// The sentence has the number of schedules, of how many, the violations and the worst outage with what made it.
+func TestTheSentence(t *testing.T) {
+	rb := &evenkeel.Runbook{Steps: []evenkeel.Step{{ID: "one"}, {ID: "two"}}}
+	worst := evenkeel.RehearsalWorst{RehearsalOutage: evenkeel.RehearsalOutage{What: "MGS", Longest: 41 * time.Second},
+		Schedule: evenkeel.Schedule{Kind: "power lost before effect", At: 3}, Step: "two", Host: "mds2"}
+	for want, r := range map[string]evenkeel.RehearsalReport{
+		"11,482 schedules, 0 violations, worst outage 41 s (MGS; power lost before effect on mds2, in step 2)": {
+			Schedules: 11482, Space: 11482, Worst: worst},
+		"7 of 11,482 schedules, 1 violation, no outage": {Schedules: 7, Space: 11482, Failures: make([]evenkeel.RehearsalFailure, 1)},
+		"7 schedules, 0 violations, worst outage 2 s (x; nothing goes wrong)": {Schedules: 7, Space: 7,
+			Worst: evenkeel.RehearsalWorst{RehearsalOutage: evenkeel.RehearsalOutage{What: "x", Longest: 2 * time.Second}}},
+	} {
+		require.Equal(t, want, sentence(rb, &r))
+	}
+	require.Equal(t, "nothing was tried", sentence(rb, &evenkeel.RehearsalReport{Space: 5}), "that is not: no violations")
+	back := evenkeel.Schedule{Kind: evenkeel.RollbackFrom, At: 2, Then: evenkeel.Interruption{Kind: evenkeel.CrashLost, At: 1}}
+	require.Equal(t, "the tool crashes, and the run is rolled back, and in the rollback the answer is lost, before the first step or after the last one",
+		happens(rb, back, "", ""))
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 12345: "12,345", 1234567: "1,234,567"} {
+		require.Equal(t, want, thousands(n))
+	}
+}
+
+// The text of a rehearsal has the coverage by kind and by step, each finding as a story, and the command that repeats it.
+func TestTextOfARehearsal(t *testing.T) {
+	rb := &evenkeel.Runbook{Steps: []evenkeel.Step{{ID: "one", Title: "One"}, {ID: "two", Title: "Two"}}}
+	r := &page.Rehearsal{Title: "Upgrade", Sentence: "the sentence", Tried: 5, Space: 9, Broke: 1, Notes: []string{"a note"}, Banner: "a banner",
+		Findings: []page.Story{{What: "what", Schedule: "fails 3", Verdict: "verdict", Again: "tool rehearse --schedule 'fails 3'", Lines: []page.StoryLine{
+			{After: 90 * time.Second, Step: 2, Who: "fault", Text: "it fails", Served: []string{"MGS: a → nowhere"}}}}}}
+	report := &evenkeel.RehearsalReport{Coverage: []evenkeel.RehearsalCoverage{
+		{Step: "two", Kind: "fails", Explored: 2, Broke: 1, Ends: map[evenkeel.RehearsalEnd]int{evenkeel.Held: 1}, Down: 1},
+		{Step: "", Kind: evenkeel.CrashRecord, Explored: 3, Ends: map[evenkeel.RehearsalEnd]int{evenkeel.Resumed: 2, evenkeel.RolledBack: 1}},
+	}}
+	cover(r, rb, report)
+	text := rehearsalText(r)
+	for _, want := range []string{
+		`(?m)^schedules with .*: 5, of which broke something: 1$`, `(?m)^the sentence$`,
+		`(?m)^  1 the tool crashes after a journal record +3 +0 +2 +1 +0 +0 +0 +0$`, `(?m)^  2 fails +2 +0 +0 +0 +1 +0 +1 +1$`,
+		`(?m)^   0 begin, end +B·  3 schedules, 2 resumed, 1 rolled back$`, `(?m)^   1 one +··  not tried$`,
+		`(?m)^   2 two +·X  2 schedules, 1 BROKE SOMETHING, 1 held, something down at the end of 1$`,
+		`(?m)^FINDING 1: what \(fails 3\)\n  verdict\n +\+1 m 30 s  step 2   fault  it fails\n +MGS: a → nowhere\n  To repeat exactly this: tool rehearse --schedule 'fails 3'$`,
+		`(?m)^a note\na banner\n\z`,
+	} {
+		require.Regexp(t, want, text)
+	}
+}
+
+// On a terminal the line is redrawn, not oftener than it can be read, and taken away in the end; elsewhere there is none.
+func TestMeter(t *testing.T) {
+	var out strings.Builder
+	at := time.Unix(0, 0)
+	m := &meter{w: &out, now: func() time.Time { return at }, begun: at}
+	for i := range 40 {
+		at = at.Add(100 * time.Millisecond)
+		m.told(i+1, 1040)
+	}
+	require.Equal(t, 8, strings.Count(out.String(), "\r\x1b[K"))
+	require.Contains(t, out.String(), "36 of 1,040 schedules, about 1 m 40 s left", "0.1 s each")
+	m.clear()
+	require.True(t, strings.HasSuffix(out.String(), "\r\x1b[K"))
+	quiet := &meter{now: time.Now}
+	quiet.told(1, 2)
+	quiet.clear()
+}
+
+// What cannot be rehearsed is bad input.
+func TestBadRehearsals(t *testing.T) {
+	for flag, o := range map[string]rehearsalFlags{"--every": {every: 0}, "--budget": {every: 1, budget: -1}, "--schedule": {every: 1, schedule: "x"}} {
+		_, err := o.plan()
+		require.ErrorContains(t, err, flag)
+	}
+	plan, err := rehearsalFlags{every: 3, faults: true, schedule: "fails 12"}.plan()
+	require.NoError(t, err)
+	require.Equal(t, evenkeel.Schedule{Kind: "fails", At: 12}, plan.Only)
+	require.Contains(t, plan.Kinds, evenkeel.AnyFault)
+	require.Contains(t, plan.Kinds, evenkeel.RollbackFrom)
+	plan, err = rehearsalFlags{every: 3}.plan()
+	require.NoError(t, err)
+	require.NotContains(t, plan.Kinds, evenkeel.AnyFault, "faults are asked for")
+}
+
+// The directories of a rehearsal are not told: they are others each time.
+func TestNoDirectoryIsTold(t *testing.T) {
+	s := &stage{plays: []*play{{dir: "/tmp/a-rehearsal-1", cfg: &Config{dir: "/tmp/a-2"}}, {dir: "/tmp/a-rehearsal-22", cfg: &Config{dir: "/tmp/a-3"}}}}
+	text := "no /tmp/a-rehearsal-22/run/x, /tmp/a-rehearsal-1/y, /tmp/a-3/z"
+	require.Equal(t, "no REHEARSAL/run/x, REHEARSAL/y, EXAMPLE/z", s.text(text))
+	require.Equal(t, "no REHEARSAL/run/x, REHEARSAL/y, EXAMPLE/z", s.named(errors.New(text)).Error())
+	s.config = "pair.yaml"
+	require.Contains(t, s.text(text), "/tmp/a-3/z", "the user's own")
+}
+
+// telling is a world of which only the report counts.
+type telling struct {
+	SimWorld
+	report WorldReport
+}
+
+func (s telling) Report() WorldReport { return s.report }
+
+// What is down is what serves nowhere; what is told of a story is what moved.
+func TestWhatIsDown(t *testing.T) {
+	w := telling{report: WorldReport{Serving: []Serving{{"MGS", ""}, {"MDT", "mds2"}},
+		Outages: []Outage{{What: "MGS", Total: time.Hour, Longest: time.Minute}, {What: "MDT", Longest: time.Second}}}}
+	require.Equal(t, []evenkeel.RehearsalOutage{{What: "MGS", Longest: time.Minute, Down: true}, {What: "MDT", Longest: time.Second}}, outages(w))
+	require.Empty(t, moves([]string{"MGS"}, nil, []string{"mds1"}), "nothing is before the beginning")
+	require.Equal(t, []string{"MGS: mds1 → nowhere", "MDT: nowhere → mds2"},
+		moves([]string{"MGS", "OST", "MDT"}, []string{"mds1", "oss1", ""}, []string{"", "oss1", "mds2"}))
+}

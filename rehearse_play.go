@@ -1,0 +1,299 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// rehearsal is what one worker has.
+type rehearsal struct {
+	original *Runbook
+	rb       *Runbook // the same, frozen
+	plan     RehearsalPlan
+	before   string // Hash of the world before all
+	local    tree   // what stood in Local
+	start    moment
+	known    states
+	nth      int // the number of the schedule among those that are due, from 1
+
+	records int      // of the straight run
+	end     string   // Hash of the world after it
+	down    []string // what is down after it
+}
+
+func newRehearsal(rb *Runbook, world World, plan RehearsalPlan) (*rehearsal, error) {
+	local, err := treeOf(plan.Local)
+	if err != nil {
+		return nil, err
+	}
+	return &rehearsal{original: rb, rb: rb.frozen(), plan: plan, before: world.Hash(), local: local, known: states{},
+		start: moment{track: forwards, world: world.Clone(), local: local}}, nil
+}
+
+// done puts back what the run has written, and makes sure that the runbook is what it was.
+func (r *rehearsal) done() error { return errors.Join(r.local.restore(r.plan.Local), r.rb.changed()) }
+
+// straight is the run without an interruption.
+func (r *rehearsal) straight(ctx context.Context) rehearsed {
+	got := r.play(ctx, r.start, Schedule{}, r.known)
+	r.records, r.end = got.records, *got.end
+	for _, o := range got.outages {
+		if o.Down {
+			r.down = append(r.down, o.What)
+		}
+	}
+	return got
+}
+
+// out tells whether something is down that is not down after the straight run.
+func (r *rehearsal) out(list []RehearsalOutage) bool {
+	return slices.ContainsFunc(list, func(o RehearsalOutage) bool { return o.Down && !slices.Contains(r.down, o.What) })
+}
+
+// outages are those of a world, where the plan can tell.
+func (r *rehearsal) outages(w World) []RehearsalOutage {
+	if r.plan.Outages == nil {
+		return nil
+	}
+	return r.plan.Outages(w)
+}
+
+// faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does.
+func (r *rehearsal) faults(ctx context.Context, t *tries) error {
+	w := r.walk(ctx, r.start)
+	defer w.close()
+	from := w.now
+	for {
+		i, s, more := t.take()
+		if !more {
+			return nil
+		}
+		for !s.between(from, w.now) {
+			var err error
+			if from, more, err = w.step(); err != nil || !more {
+				return err
+			}
+		}
+		r.nth = i + 1
+		got := r.play(ctx, from, s.Schedule, r.known)
+		if err := ctx.Err(); err != nil {
+			return err // what the schedule came to says nothing
+		}
+		if ends := got.how == Finished || got.how == Resumed; got.err == nil && ends && *got.end != r.end {
+			got.err = errors.New("it ended in another state than the straight run")
+		}
+		if got.err != nil && got.hit != nil {
+			got.err = fmt.Errorf("%s on %s, in step %s: %w", got.hit, got.hit.host, s.step, got.err)
+		}
+		t.found(i, r.tried(s, got), r.plan.Progress)
+	}
+}
+
+// between tells whether the point of a schedule lies behind a moment of a run, and not behind another.
+func (s Schedule) between(from, to moment) bool {
+	if s.Kind.atRecords() {
+		return from.records < s.At && s.At <= to.records
+	}
+	return from.commands < s.At && s.At <= to.commands
+}
+
+// tried is what a schedule came to.
+func (r *rehearsal) tried(s due, got rehearsed) tried {
+	one := tried{Schedule: s.Schedule, step: s.step, how: got.how, merged: got.merged, outages: got.outages, down: r.out(got.outages), err: got.err}
+	if got.hit != nil {
+		one.host = got.hit.host
+	}
+	return one
+}
+
+type rehearsed struct {
+	world             World
+	report            *Report
+	journal           []Record
+	records, commands int
+	end               *string  // Hash of the world in the end; empty where it did not come to a good one
+	passed            []passed // of a run without an interruption: before each decision
+	sent              []dispatch
+	outages           []RehearsalOutage
+	how               RehearsalEnd
+	hit               *dispatch // what met the scheduled fault
+	merged            bool      // it came to a state in which another run was, and was not taken further
+	err               error
+}
+
+// maxResumes bounds how often a schedule is taken up again: once for the crash, and a few times for what the crash left behind.
+const maxResumes = 6
+
+// play is one schedule from a moment on: the run, the crash, and the resumes to the end, or to a state in which the straight run was.
+func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known states) rehearsed {
+	out := rehearsed{world: from.world.Clone(), end: new(string)}
+	world := out.world
+	tool := &crashingTool{world: world, schedule: s, stop: make(chan struct{}), commands: from.commands, records: from.records}
+	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
+	tool.story = r.story(world, from.track.back || s != Schedule{})
+	opts := r.options(world, tool, journal)
+	opts.Stop = tool.stop
+	if from.track.back {
+		tool.story.fault("The tool has crashed, and the operator rolls the run back.")
+	}
+	meet := r.meeting(tool, known, &out)
+	life, err := r.begun(ctx, from, tool, opts)
+	for lives := 1; ; lives++ {
+		if out.err = err; err == nil && life != nil {
+			out.report, out.merged, out.err = live(life, meet)
+		}
+		if out.how = Resumed; lives == 1 {
+			out.how = Finished
+		}
+		if from.track.back {
+			out.how = RolledBack
+		}
+		if out.merged || out.err == nil && !tool.dead || lives == maxResumes || r.over(ctx, from.track, &out, tool, &opts) {
+			break
+		}
+		tool.dead = false
+		tool.story.people("The operator starts the tool again.")
+		start := from.track.first
+		if len(journal.Records()) > 0 {
+			start = from.track.again
+		}
+		life, err = startLife(ctx, start, r.rb, tool, opts)
+	}
+	if out.err != nil && tool.hit != nil && ctx.Err() == nil {
+		r.settle(ctx, tool, opts, &out)
+	}
+	if out.err == nil && !out.merged && tool.down() { // after the last look of the run: what it did stands, and the machine comes back
+		tool.world.(Faulty).Mend() //nolint:forcetypeassert // it has struck
+		tool.story.people("People give back the power, and start what does not start by itself.")
+	}
+	out.journal = journal.Records()[len(from.journal):]
+	out.records, out.commands, out.hit, out.sent = tool.records, tool.commands, tool.hit, tool.sent
+	out.err = errors.Join(r.judge(out, tool), world.Check())
+	if out.err == nil && !out.merged {
+		*out.end = world.Hash()
+	}
+	out.outages = r.outages(world)
+	tool.story.ends(out)
+	return out
+}
+
+// over tells whether a schedule is not taken up again after a life that did not come to its end; else it does what the operator does
+// before.
+func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *crashingTool, opts *Options) bool {
+	if tool.hit != nil {
+		tool.world.(Faulty).Mend() //nolint:forcetypeassert // it has struck
+		tool.story.people("People give back the power, and start what does not start by itself.")
+		return ctx.Err() != nil
+	}
+	stopped := errors.Is(out.err, ErrStopped)
+	if stopped && !on.back {
+		if err := r.stopped(ctx, tool.world, out.report); err != nil {
+			out.err = err
+			return true
+		}
+	}
+	if stopped {
+		tool.stop, opts.Stop = nil, nil // the operator takes it up again
+	}
+	if kind := tool.schedule.Kind; !on.back && (kind == StopRecord || kind == StopCommand) {
+		// The operator went on by hand while the run was stopped, and took a machine away or replaced it: one that a step to come
+		// reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
+		opts.forcible = r.replaceable(out.report)
+	}
+	if errors.As(out.err, new(*noHostError)) { // the operator resumes when somebody has switched one of them on
+		tool.story.people("Nobody is there for an hour.")
+		if err := tool.world.Clock().Sleep(ctx, away); err != nil {
+			out.err = err
+			return true
+		}
+	}
+	return errors.As(out.err, new(*Violation)) || errors.As(out.err, new(*Pause)) || errors.As(out.err, new(*CannotRollBackError)) ||
+		!on.back && tool.schedule == (Schedule{})
+}
+
+// judge is what is wrong with how a schedule ended.
+func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
+	switch {
+	case errors.As(out.err, new(*CannotRollBackError)):
+		if tool.changes > 0 {
+			return errors.New("the rollback says that it cannot go back, and changed something all the same")
+		}
+		return nil // it says so, and does nothing
+	case out.err == nil && out.how == RolledBack && !out.merged:
+		return r.restored(out)
+	}
+	return out.err
+}
+
+// options are those of each life in a rehearsal.
+func (r *rehearsal) options(world World, tool *crashingTool, journal Journal) Options {
+	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
+	if r.plan.Operator != nil {
+		opts.Operator = r.plan.Operator(world)
+	}
+	if tool.story != nil {
+		opts.Observer = tool.story
+	}
+	return opts
+}
+
+// replaceable are the hosts that the operator may have replaced ahead of the step that has them reinstalled.
+func (r *rehearsal) replaceable(report *Report) (hosts []string) {
+	for i := range r.rb.Steps {
+		s := &r.rb.Steps[i]
+		if report == nil || report.State == nil || report.State.Step(s.ID).Progress != Did {
+			hosts = append(hosts, s.Reinstalls...)
+		}
+	}
+	return hosts
+}
+
+// away is how long the operator is away after a stop.
+const away = time.Hour
+
+// stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and
+// every invariant that no open window suspends.
+func (r *rehearsal) stopped(ctx context.Context, world World, report *Report) error {
+	if err := world.Clock().Sleep(ctx, away); err != nil {
+		return err
+	}
+	suspended := map[string]bool{}
+	for _, w := range report.State.openWindows() {
+		if w.holdsStop() {
+			return fmt.Errorf("a stop was taken inside an outage, %s", w)
+		}
+		suspended[w.Invariant] = true
+	}
+	for i := range r.rb.Steps {
+		s := &r.rb.Steps[i]
+		if p := report.State.Step(s.ID).Progress; s.changes() && p != Pending && p != Did && p != Undone && !s.asks() {
+			return fmt.Errorf("a stop was taken in step %s, between a change and its proof", s.ID)
+		}
+	}
+	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), Clock: world.Clock(),
+		Connect: (&engine{rb: r.rb, hosts: world}).connect("", &Op{Reads: r.rb.servers()}, lookTimeout),
+		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+			runner, err := world.Runner(host)
+			if err != nil || cmd.Effect != ReadOnly {
+				return sshexec.Result{}, errors.Join(err, ErrNotInPlan)
+			}
+			return runner.Run(ctx, cmd)
+		}}
+	for _, inv := range r.rb.Invariants {
+		var v *Violation
+		if err := inv.Check(ctx, site); errors.As(err, &v) && !suspended[inv.ID] {
+			return fmt.Errorf("an hour after a stop: %w", err)
+		}
+	}
+	return nil
+}
+
+// asks tells whether the operator has a part in the step; a stop may be taken there.
+func (s *Step) asks() bool {
+	return slices.ContainsFunc(slices.Concat(s.Actions, s.Verify), func(a Action) bool { return a.Manual != "" })
+}

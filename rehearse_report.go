@@ -1,0 +1,101 @@
+package evenkeel
+
+import (
+	"slices"
+	"time"
+)
+
+// RehearsalReport is what a rehearsal found.
+type RehearsalReport struct {
+	Records   int                 // that the straight run journalled
+	Commands  int                 // that it ran
+	Space     int                 // schedules of the wanted kinds, at every point: more than were to be tried where the plan thins them out
+	Schedules int                 // that were tried
+	Left      int                 // that were to be tried and were not: the context ended before
+	Met       int                 // of those tried: not taken to their ends, since they came to a state in which another run was
+	Coverage  []RehearsalCoverage // by step, and by kind there
+	Failures  []RehearsalFailure
+	Worst     RehearsalWorst // of all outages, those of the straight run included
+	Straight  *Report
+	End       World // the world after the straight run
+}
+
+// RehearsalFailure is a schedule that broke an invariant, did not come to its end, or ended in another state than the straight run.
+type RehearsalFailure struct {
+	Schedule Schedule
+	Step     string // in which it goes apart from the straight run; empty before the first one and after the last one
+	Err      error
+}
+
+func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }
+
+// RehearsalCoverage is what became of the schedules of one kind that go apart within one step.
+type RehearsalCoverage struct {
+	Step     string // empty before the first one and after the last one
+	Kind     ScheduleKind
+	Explored int
+	Broke    int
+	Ends     map[RehearsalEnd]int // of those that broke nothing
+	Down     int                  // of all: something was down at their end that is not at the end of the straight run
+}
+
+// RehearsalOutage is how long a world was without something.
+type RehearsalOutage struct {
+	What    string
+	Longest time.Duration // at a stretch
+	Down    bool          // it is down now
+}
+
+// RehearsalWorst is the longest outage, and where it was met first.
+type RehearsalWorst struct {
+	RehearsalOutage
+	Schedule Schedule // the zero value: in the straight run
+	Step     string   // in which the schedule goes apart from the straight run
+	Host     string   // where a command met a fault; empty for other schedules
+}
+
+// tried is what a schedule came to.
+type tried struct {
+	Schedule
+	step    string
+	how     RehearsalEnd
+	merged  bool
+	host    string
+	outages []RehearsalOutage
+	down    bool
+	err     error
+}
+
+// tried counts a schedule.
+func (r *RehearsalReport) tried(t tried) {
+	r.Schedules++
+	if t.merged {
+		r.Met++
+	}
+	at := slices.IndexFunc(r.Coverage, func(c RehearsalCoverage) bool { return c.Step == t.step && c.Kind == t.Kind })
+	if at < 0 {
+		at = len(r.Coverage)
+		r.Coverage = append(r.Coverage, RehearsalCoverage{Step: t.step, Kind: t.Kind, Ends: map[RehearsalEnd]int{}})
+	}
+	c := &r.Coverage[at]
+	c.Explored++
+	if t.down {
+		c.Down++
+	}
+	r.worst(t)
+	if t.err != nil {
+		c.Broke++
+		r.Failures = append(r.Failures, RehearsalFailure{t.Schedule, t.step, t.err})
+		return
+	}
+	c.Ends[t.how]++
+}
+
+// worst keeps the longest outage.
+func (r *RehearsalReport) worst(t tried) {
+	for _, o := range t.outages {
+		if o.Longest > r.Worst.Longest {
+			r.Worst = RehearsalWorst{o, t.Schedule, t.step, t.host}
+		}
+	}
+}

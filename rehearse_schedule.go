@@ -1,0 +1,210 @@
+package evenkeel
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ScheduleKind says what happens in a schedule: the tool crashes, a connection is lost, somebody asks to stop, or a command meets a fault
+// of a Faulty world, by the fault's name.
+type ScheduleKind string
+
+// The kinds of schedules.
+const (
+	CrashRecord ScheduleKind = "after-record"  // the tool crashes right after a journal record was written
+	CrashTorn   ScheduleKind = "torn-record"   // it crashes in the middle of writing a record
+	CrashBefore ScheduleKind = "before-effect" // a command was sent and never arrived
+	CrashAfter  ScheduleKind = "after-effect"  // a command took effect and its answer never arrived
+	CrashLost   ScheduleKind = "lost"          // no crash: the connection breaks after the effect, and the tool lives on
+	StopRecord  ScheduleKind = "stop-record"   // a stop is asked for when a journal record was written
+	StopCommand ScheduleKind = "stop-command"  // a stop is asked for while a command runs
+)
+
+// scheduleKinds are all of them but RollbackFrom.
+var scheduleKinds = []ScheduleKind{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost, StopRecord, StopCommand}
+
+// EveryKind are all kinds of schedules, faults included.
+func EveryKind() []ScheduleKind { return append(slices.Clone(scheduleKinds), RollbackFrom, AnyFault) }
+
+// atRecords tells whether the points of a kind are records; else they are commands.
+func (k ScheduleKind) atRecords() bool {
+	return k == CrashRecord || k == CrashTorn || k == StopRecord || k == RollbackFrom
+}
+
+// fault tells whether a kind is one of the world's own.
+func (k ScheduleKind) fault() bool {
+	return k != "" && k != RollbackFrom && !slices.Contains(scheduleKinds, k)
+}
+
+// Words say what happens in a schedule of the kind, for the reader.
+func (k ScheduleKind) Words() string {
+	words := map[ScheduleKind]string{
+		CrashRecord: "the tool crashes after a journal record", CrashTorn: "the tool crashes in the middle of a journal record",
+		CrashBefore: "the tool crashes, and its command does not arrive", CrashAfter: "the tool crashes, and its command took effect",
+		CrashLost: "the answer is lost", StopRecord: "a stop is asked for after a journal record",
+		StopCommand: "a stop is asked for while a command runs", RollbackFrom: "the tool crashes, and the run is rolled back",
+	}[k]
+	if words == "" {
+		return string(k)
+	}
+	return words
+}
+
+// Schedule is one way in which a run can go. Its text is its name: see ParseSchedule.
+type Schedule struct {
+	Kind ScheduleKind
+	At   int // the number of the record or command
+	// Then is what happens within the rollback of a schedule of the kind RollbackFrom; the zero value where nothing does.
+	Then Interruption
+}
+
+// Interruption is what happens within a rollback.
+type Interruption struct {
+	Kind ScheduleKind
+	At   int // the number of the record or command of the rollback
+}
+
+const scheduleThen = " then "
+
+func (s Schedule) String() string {
+	text := fmt.Sprintf("%s %d", s.Kind, s.At)
+	if s.Then != (Interruption{}) {
+		text += fmt.Sprintf("%s%s %d", scheduleThen, s.Then.Kind, s.Then.At)
+	}
+	return text
+}
+
+// ParseSchedule reads the name of a schedule, such as "after-effect 12". Whether a run has it only a rehearsal can tell.
+func ParseSchedule(text string) (Schedule, error) {
+	bad := fmt.Errorf("%q names no schedule: it is a kind and a number, such as %q", text, Schedule{Kind: CrashAfter, At: 12})
+	first, then, nested := strings.Cut(text, scheduleThen)
+	one := func(text string) (ScheduleKind, int, bool) {
+		i := strings.LastIndexByte(text, ' ')
+		if i <= 0 {
+			return "", 0, false
+		}
+		n, err := strconv.Atoi(text[i+1:])
+		return ScheduleKind(text[:i]), n, err == nil && n > 0 && strings.TrimSpace(text[:i]) == text[:i]
+	}
+	var s Schedule
+	var ok bool
+	if s.Kind, s.At, ok = one(first); !ok {
+		return Schedule{}, bad
+	}
+	if nested {
+		s.Then.Kind, s.Then.At, ok = one(then)
+		if !ok || s.Kind != RollbackFrom || !slices.Contains(scheduleKinds, s.Then.Kind) {
+			return Schedule{}, bad
+		}
+	}
+	if s.String() != text { // one name, one schedule
+		return Schedule{}, bad
+	}
+	return s, nil
+}
+
+// every thins a kind of schedule out. Stops are all taken at the same few points, rollbacks take two runs each, and faults are of many
+// kinds, so one that is thinned out tries fewer of them.
+func (p RehearsalPlan) every(kind ScheduleKind) int {
+	switch fewer := kind == StopRecord || kind == StopCommand || kind == RollbackFrom; {
+	case fewer && p.Every > 1:
+		return 3 * p.Every
+	case kind.fault() && p.Every > 1:
+		return 6 * p.Every
+	}
+	return p.Every
+}
+
+// due tells whether a schedule is one of those that are tried. The kinds of faults begin at different points.
+func (p RehearsalPlan) due(kind ScheduleKind, at int) bool {
+	if p.Only != (Schedule{}) {
+		return p.Only.Kind == kind && p.Only.At == at
+	}
+	every, shift := p.every(kind), 0
+	if kind.fault() {
+		for _, c := range []byte(kind) {
+			shift = (shift*31 + int(c)) % every
+		}
+	}
+	return p.tries(kind) && (at-1+shift)%every == 0
+}
+
+// tries tells whether schedules of a kind are wanted.
+func (p RehearsalPlan) tries(kind ScheduleKind) bool {
+	return slices.Contains(p.Kinds, kind) || kind.fault() && slices.Contains(p.Kinds, AnyFault)
+}
+
+// passed is where a run stands before a decision.
+type passed struct {
+	step              string // of the decision
+	records, commands int
+}
+
+// due is a schedule that is to be tried, and the step in which it goes apart from the straight run.
+type due struct {
+	Schedule
+	step string
+}
+
+// schedules are those of a run forward that are tried, in the order of the run. Each lies between two decisions.
+func (r *rehearsal) schedules(straight rehearsed) (list []due, space int) {
+	var from passed
+	for _, to := range append(straight.passed, passed{"", straight.records, straight.commands}) {
+		add := func(kind ScheduleKind, at int) {
+			if r.plan.tries(kind) {
+				space++
+			}
+			if r.plan.due(kind, at) {
+				list = append(list, due{Schedule{Kind: kind, At: at}, from.step})
+			}
+		}
+		for _, kind := range scheduleKinds {
+			first, last := from.commands, to.commands
+			if kind.atRecords() {
+				first, last = from.records, to.records
+			}
+			for at := first + 1; at <= last; at++ {
+				add(kind, at)
+			}
+		}
+		for at := from.commands + 1; at <= to.commands; at++ {
+			for _, kind := range straight.faults(at) {
+				add(kind, at)
+			}
+		}
+		from = to
+	}
+	return list, space
+}
+
+// faults are the kinds of faults that a command of the straight run can meet.
+func (r *rehearsed) faults(at int) (kinds []ScheduleKind) {
+	w, ok := r.world.(Faulty)
+	cmd := r.sent[at-1].cmd
+	if !ok || len(cmd.Argv) == 0 {
+		return nil
+	}
+	honest, lies := w.Faults(cmd)
+	for _, name := range slices.Concat(honest, lies) {
+		kinds = append(kinds, ScheduleKind(name))
+	}
+	return kinds
+}
+
+// has is an error where a kind of fault is wanted that no command of the straight run can meet.
+func (r *rehearsed) has(wanted []ScheduleKind) error {
+	met := map[ScheduleKind]bool{}
+	for at := range r.sent {
+		for _, kind := range r.faults(at + 1) {
+			met[kind] = true
+		}
+	}
+	for _, kind := range wanted {
+		if kind.fault() && kind != AnyFault && !met[kind] {
+			return fmt.Errorf("%w: the world knows no fault of the kind %q that one of its commands can meet", ErrNoSchedule, kind)
+		}
+	}
+	return nil
+}

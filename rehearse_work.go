@@ -1,0 +1,166 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// tries are the schedules of a rehearsal, and what the workers have found of them. Each worker walks the straight run by itself and takes the
+// next schedule that nobody has: the schedules are in the order of the run, so a walk only goes forward.
+type tries struct {
+	space int
+	list  []due
+	backs []due // crashes from which the run is rolled back; each is two schedules
+
+	mu      sync.Mutex
+	next    int
+	n       int      // that were tried
+	done    []*tried // of list
+	backed  []tried
+	skipped int // schedules within a rollback that has no point at which to be interrupted
+}
+
+// tries are the schedules that are due.
+func (r *rehearsal) tries(straight rehearsed) *tries {
+	t := &tries{}
+	t.list, t.space = r.schedules(straight)
+	t.done = make([]*tried, len(t.list))
+	if r.plan.tries(RollbackFrom) {
+		t.space += 2 * straight.records
+	}
+	for at := 1; at <= straight.records; at++ {
+		if r.plan.due(RollbackFrom, at) {
+			t.backs = append(t.backs, due{Schedule: Schedule{Kind: RollbackFrom, At: at}})
+		}
+	}
+	if r.plan.Only != (Schedule{}) {
+		t.space = t.of()
+	}
+	return t
+}
+
+// of is how many schedules are due. Of two in one rollback a plan with Only names one.
+func (t *tries) of() int { return len(t.list) + 2*len(t.backs) - t.skipped }
+
+// take gives a worker its next schedule.
+func (t *tries) take() (int, due, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.next == len(t.list) {
+		return 0, due{}, false
+	}
+	t.next++
+	return t.next - 1, t.list[t.next-1], true
+}
+
+// found keeps what became of a schedule: of the one with that index in the list, or of a rollback where it is below zero.
+func (t *tries) found(index int, one tried, progress func(tried, of int)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n++; index < 0 {
+		t.backed = append(t.backed, one)
+	} else {
+		t.done[index] = &one
+	}
+	if progress != nil {
+		progress(t.n, t.of())
+	}
+}
+
+// skip leaves out the second schedule of a rollback.
+func (t *tries) skip() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.skipped++
+}
+
+// report counts what was tried, in the order of the run, whoever has tried it.
+func (t *tries) report(report *RehearsalReport) {
+	for _, one := range t.done {
+		if one != nil {
+			report.tried(*one)
+		}
+	}
+	for _, one := range t.backed {
+		report.tried(one)
+	}
+	report.Left, report.Space = t.of()-report.Schedules, t.space-t.skipped
+}
+
+// work has the workers try all. The first error ends it.
+func (t *tries) work(ctx context.Context, first *rehearsal) error {
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	workers := max(1, min(first.plan.Workers, len(t.list)+len(t.backs)))
+	if first.plan.Another == nil && first.plan.Local != "" {
+		workers = 1
+	}
+	errs := make([]error, workers)
+	var all sync.WaitGroup
+	for i := range workers {
+		all.Go(func() {
+			if errs[i] = t.worker(within, first, i, workers); errs[i] != nil {
+				stop()
+			}
+		})
+	}
+	all.Wait()
+	errs = slices.DeleteFunc(errs, func(err error) bool {
+		return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	})
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// worker is one of several. The first one has the rollbacks: each of them may end in a state in which the one before it was.
+func (t *tries) worker(ctx context.Context, first *rehearsal, i, of int) error {
+	if i > 0 {
+		r, err := first.another(ctx)
+		if err != nil {
+			return err
+		}
+		err = r.faults(ctx, t)
+		if done := r.done(); done != nil { // before that of the context, which is expected
+			return done
+		}
+		return err
+	}
+	parts := []func(context.Context, *tries) error{first.faults, first.rollbacks}
+	if of > 1 { // what only this one does comes first
+		slices.Reverse(parts)
+	}
+	for _, part := range parts {
+		if err := part(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// another makes the rehearsal once more, up to where its straight run has ended.
+func (r *rehearsal) another(ctx context.Context) (*rehearsal, error) {
+	rb, world, plan := r.original, r.start.world.Clone(), r.plan
+	if plan.Another != nil {
+		var err error
+		if rb, world, plan.Local, err = plan.Another(); err != nil {
+			return nil, err
+		}
+	}
+	again, err := newRehearsal(rb, world, plan)
+	if err != nil {
+		return nil, err
+	}
+	straight := again.straight(ctx)
+	if err := ctx.Err(); err != nil {
+		if done := again.done(); done != nil {
+			return nil, done
+		}
+		return nil, err
+	}
+	if straight.err != nil || *straight.end != r.end {
+		return nil, errors.Join(errors.New("another worker's straight run ended otherwise: the world or its operator is not the same each time"),
+			straight.err, again.done())
+	}
+	return again, nil
+}

@@ -12,8 +12,8 @@ type sums struct {
 	steps        []string
 }
 
-// frozen is a copy of a runbook that remembers its digests, for a rehearsal: each of its lives asks for all of them. The copy shares what it
-// is made of with the original; see changed.
+// frozen is a copy of a runbook that remembers its digests, for a rehearsal: each of its lives asks for all of them. The copy shares
+// what it is made of with the original; see changed.
 func (rb *Runbook) frozen() *Runbook {
 	c := *rb
 	c.sums = &sums{of: &c, whole: rb.Digest(), frame: rb.frameDigest(), steps: rb.stepDigests()}

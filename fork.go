@@ -17,7 +17,8 @@ func (e *engine) fork(hosts Hosts, opts Options) (*engine, error) {
 	f := &engine{
 		rb: e.rb, hosts: hosts, opts: opts, spans: e.spans, life: e.life, ended: func() error { return nil }, redact: e.redact,
 		mine: e.mine.fork(), checks: e.checks, unseen: e.unseen, seen: maps.Clone(e.seen), actions: e.actions,
-		alarmed: maps.Clone(e.alarmed), looked: maps.Clone(e.looked), watched: e.watched, entered: make(map[string]*entry, len(e.entered)), unused: maps.Clone(e.unused),
+		alarmed: maps.Clone(e.alarmed), looked: maps.Clone(e.looked), watched: e.watched, entered: make(map[string]*entry, len(e.entered)),
+		unused: maps.Clone(e.unused),
 		teller: teller{observer: opts.Observer},
 	}
 	for id, in := range e.entered {

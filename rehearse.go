@@ -34,8 +34,8 @@ type RehearsalPlan struct {
 	// an error.
 	Only Schedule
 
-	// Workers is how many schedules are tried at the same time; 1 when zero. What the report says does not depend on it. Rollbacks are tried by
-	// one of them.
+	// Workers is how many schedules are tried at the same time; 1 when zero. What the report says does not depend on it. Rollbacks are
+	// tried by one of them.
 	Workers int
 	// Another makes the same rehearsal once more, for another worker: a runbook and a world that share nothing with the first ones, and
 	// another directory for Local. Where it is nil the workers share the runbook, and each has a clone of the world; with Local there is one

@@ -62,8 +62,8 @@ type dispatch struct {
 	lied bool // its answer was a lie
 }
 
-// String is the command as one would type it, with secrets masked, and cut where it is long. Of a script that begins with what it is for it is
-// that: the rest names the life that sends it, which is another one each time.
+// String is the command as one would type it, with secrets masked, and cut where it is long. Of a script that begins with what it is for it
+// is that: the rest names the life that sends it, which is another one each time.
 func (d *dispatch) String() string {
 	cmd := d.cmd
 	if job, is := sshexec.SimJobStart(cmd); is {

@@ -104,7 +104,8 @@ func (s Schedule) between(from, to moment) bool {
 
 // tried is what a schedule came to.
 func (r *rehearsal) tried(s due, got rehearsed) tried {
-	one := tried{Schedule: s.Schedule, step: s.step, how: got.how, merged: got.merged, outages: got.outages, down: r.out(got.outages), err: got.err}
+	one := tried{Schedule: s.Schedule, step: s.step, how: got.how, merged: got.merged, outages: got.outages,
+		down: r.out(got.outages), err: got.err}
 	if got.hit != nil {
 		one.host = got.hit.host
 	}

@@ -67,8 +67,11 @@ func (r *rehearsal) rollbacks(ctx context.Context, t *tries) error {
 	defer w.close()
 	known, from := states{}, w.now
 	for _, s := range t.backs {
-		for more := true; !s.between(from, w.now); {
-			var err error
+		for !s.between(from, w.now) {
+			var (
+				err  error
+				more bool
+			)
 			if from, more, err = w.step(); err != nil || !more {
 				return err
 			}
@@ -105,7 +108,7 @@ func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, s due, known 
 	if s.Then = r.plan.Only.Then; s.Then == (Interruption{}) || whole.err != nil {
 		found(s, whole)
 		if only {
-			return nil //nolint:nilerr // it is told
+			return nil // it is told
 		}
 		s.Then = whole.interruption(s.At)
 	}

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// tries are the schedules of a rehearsal, and what the workers have found of them. Each worker walks the straight run by itself and takes the
-// next schedule that nobody has: the schedules are in the order of the run, so a walk only goes forward.
+// tries are the schedules of a rehearsal, and what the workers have found of them. Each worker walks the straight run by itself and takes
+// the next schedule that nobody has: the schedules are in the order of the run, so a walk only goes forward.
 type tries struct {
 	space int
 	list  []due

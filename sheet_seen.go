@@ -11,9 +11,9 @@ import (
 
 // bySight says what the bounds of an outage rest on.
 const bySight = "This is what the looks at the invariants saw: before the first change, after each one, and until a window closes. " +
-	"Between two looks nothing is known. Down is what is on no machine; what is on one may take a while until it answers. \"At most\" is from " +
-	"the last look that saw it on a machine to the first that saw it on one again; \"at least\" is between looks of one life of the tool that " +
-	"all saw it down."
+	"Between two looks nothing is known. Down is what is on no machine; what is on one may take a while until it answers. \"At most\" is " +
+	"from the last look that saw it on a machine to the first that saw it on one again; \"at least\" is between looks of one life " +
+	"of the tool that all saw it down."
 
 // seen is the chapter of what the looks of a run saw serve where: how long each thing was down.
 func (b *sheeter) seen() Chapter {

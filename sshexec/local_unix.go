@@ -65,7 +65,7 @@ func holds(pipe *os.File) bool {
 	}
 	poll := []unix.PollFd{{Events: unix.POLLIN}}
 	err = raw.Control(func(fd uintptr) {
-		poll[0].Fd = int32(fd) //nolint:gosec // a file descriptor is a small number
+		poll[0].Fd = int32(fd)
 		_, _ = unix.Poll(poll, 0)
 	})
 	return err == nil && poll[0].Revents&unix.POLLIN != 0

@@ -238,7 +238,8 @@ func wholeArchive(name string) (sum string, err error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// kept is the precondition that must hold before the machine with the original is destroyed: the copy is here and is the original (CPS-202).
+// kept is the precondition that must hold before the machine with the original is destroyed: the copy is here, and is
+// the original (CPS-202).
 func (a archiveFacts) kept(id string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: id, Precondition: true, Paper: []evenkeel.Block{a.wholePaper()},

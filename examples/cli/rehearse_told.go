@@ -142,7 +142,8 @@ func thousands(n int) string {
 func restsOn(o rehearsalFlags) []string {
 	list := []string{
 		"The machines are simulated. Times are those of the simulated world, and no promise about real machines.",
-		"After a crash the tool is started again at once. What a fault broke is mended as soon as the run has stopped. After a stop that was asked for nobody is there for an hour.",
+		"After a crash the tool is started again at once. What a fault broke is mended as soon as the run has stopped. " +
+			"After a stop that was asked for nobody is there for an hour.",
 		"A schedule that waits for the operator ends there: how long an outage lasts that is open then is not known.",
 	}
 	if o.every > 1 {
@@ -164,7 +165,8 @@ func cover(r *page.Rehearsal, rb *evenkeel.Runbook, report *evenkeel.RehearsalRe
 	slices.SortFunc(r.Kinds, func(a, b page.RehearsedKind) int {
 		return cmp.Or(rank(a.Kind)-rank(b.Kind), strings.Compare(string(a.Kind), string(b.Kind)))
 	})
-	r.Steps = append(r.Steps, page.RehearsedStep{ID: "begin, end", Title: "Before the first step, and after the last one", Cells: make([]page.Tally, len(r.Kinds))})
+	r.Steps = append(r.Steps, page.RehearsedStep{ID: "begin, end", Title: "Before the first step, and after the last one",
+		Cells: make([]page.Tally, len(r.Kinds))})
 	for i := range rb.Steps {
 		r.Steps = append(r.Steps, page.RehearsedStep{Number: i + 1, ID: rb.Steps[i].ID, Title: rb.Steps[i].Title,
 			Cells: make([]page.Tally, len(r.Kinds))})
@@ -277,7 +279,8 @@ func rehearsalText(r *page.Rehearsal) string {
 
 // coverageText is a table of the kinds, and one of the steps in which each kind is a letter.
 func coverageText(put func(string, ...any), r *page.Rehearsal) {
-	put("\n    %-52s %8s %8s %8s %8s %6s %6s %6s %6s", "what goes wrong", "explored", "finished", "resumed", "rolled b.", "held", "misled", "BROKE", "down")
+	put("\n    %-52s %8s %8s %8s %8s %6s %6s %6s %6s",
+		"what goes wrong", "explored", "finished", "resumed", "rolled b.", "held", "misled", "BROKE", "down")
 	for i := range r.Kinds {
 		k := &r.Kinds[i]
 		put(" %2d %-52s %8d %8d %8d %8d %7d %6d %6d %6d", i+1, k.Words, k.Explored, k.Count(evenkeel.Finished), k.Count(evenkeel.Resumed),

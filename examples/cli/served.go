@@ -81,7 +81,8 @@ func servedText(list []Served) (lines []string) {
 	}
 	if len(home) > 0 {
 		oldest := slices.MinFunc(home, func(a, b Served) int { return a.Seen.Compare(b.Seen) }).Seen
-		lines = append(lines, fmt.Sprintf("%d of %d in their normal place, each seen at %s or later", len(home), len(list), oldest.Format(time.RFC3339)))
+		lines = append(lines, fmt.Sprintf("%d of %d in their normal place, each seen at %s or later",
+			len(home), len(list), oldest.Format(time.RFC3339)))
 	}
 	return lines
 }

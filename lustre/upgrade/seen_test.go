@@ -49,7 +49,7 @@ func requireTold(t *testing.T, p *play) {
 	require.Len(t, st.Serving, len(p.w.Report().Targets))
 	for _, seen := range st.Serving {
 		truth := p.w.Report().Target(seen.What)
-		require.Equal(t, truth.On, []string{seen.Where}, seen.What)
+		require.Equal(t, []string{seen.Where}, truth.On, seen.What)
 		require.Equal(t, len(truth.Windows) > 0, len(seen.Outages) > 0, seen.What)
 		least := time.Duration(0)
 		for _, o := range seen.Outages {

@@ -45,8 +45,8 @@ func (c Command) String() string {
 
 // ownOptions are what Pacemaker itself is told of an operation, and of a resource.
 var ownOptions = strings.Fields("interval timeout enabled interval-origin on-fail record-pending requires role start-delay " +
-	"OCF_CHECK_LEVEL target-role is-managed maintenance priority critical resource-stickiness migration-threshold failure-timeout multiple-active " +
-	"allow-migrate globally-unique clone-max clone-node-max interleave ordered notify")
+	"OCF_CHECK_LEVEL target-role is-managed maintenance priority critical resource-stickiness migration-threshold failure-timeout " +
+	"multiple-active allow-migrate globally-unique clone-max clone-node-max interleave ordered notify")
 
 // tellsFencing says whether what the command tells may be told to a fence device: pcs stonith, also pcs resource with an agent of that
 // class, and any change of a resource of which nobody knows what it is.

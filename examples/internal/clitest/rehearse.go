@@ -111,7 +111,8 @@ func careless(rb *evenkeel.Runbook, but []string) {
 	}
 }
 
-// RehearsalFindings rehearses a runbook that repeats commands without a look: the findings are told as stories, and the command that each names finds the same again.
+// RehearsalFindings rehearses a runbook that repeats commands without a look: the findings are told as stories, and the
+// command that each names finds the same again.
 // A finding ends a rehearsal with exit code 1, whatever was left out.
 func RehearsalFindings(t *testing.T, app func() *cli.App, every string, but ...string) {
 	once(t)

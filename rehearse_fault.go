@@ -156,6 +156,7 @@ func (m *crashingTool) byHand(ctx context.Context) {
 	cmd := m.hit.cmd
 	if job, is := sshexec.SimJobStart(cmd); is {
 		cmd = job.Cmd
+		cmd.Stdin = sshexec.Input{} // what the job was started with can be read once, and was
 	}
 	cmd.Fence = nil
 	if r, err := m.world.Runner(m.hit.host); err == nil {

@@ -42,7 +42,9 @@ and tells its story.
 --budget ends it after a time. It tries the schedules in the order of the run: with --every the same time reaches further.
 What was left out is counted, and the exit code is 4: what was not tried is neither fine nor a failure.
 
-As many schedules are tried at the same time as there are processors. The answer does not depend on that.`,
+As many schedules are tried at the same time as there are processors. The answer does not depend on that.
+
+Exit status 1 tells that a schedule failed.`,
 		Example: `  TOOL rehearse --config config.yaml --every 100
   TOOL rehearse --config config.yaml --faults --every 20 --budget 10m -o html > rehearsal.html
   TOOL rehearse --config config.yaml --schedule 'after-effect 12'

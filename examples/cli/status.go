@@ -38,7 +38,7 @@ rollback are not known then.`,
 	}, func(ctx context.Context, _ []string) (int, error) { return a.status(ctx, f) })
 	configFlag(c, &f.config)
 	fileFlag(c, &f.journal, "journal", "read this journal `FILE`", "jsonl")
-	OutputFlag(c, &f.format, "text", "json")
+	OutputFlag(c, &f.format, "text", "json", "yaml")
 	c.Flags().BoolVar(&f.follow, "follow", false, "also print what changes, until no tool works on the run any more")
 	return c
 }
@@ -64,17 +64,23 @@ func (a *App) status(ctx context.Context, f statusFlags) (int, error) {
 	return w.follow(ctx, a.Stdout, f.format)
 }
 
-// write prints it, in JSON on one line of its own.
+// write prints it: in JSON on one line of its own, in YAML as a document of its own.
 func (s *Standing) write(w io.Writer, format string) error {
-	text := s.text()
-	if format == "json" {
-		raw, err := json.Marshal(s)
-		if err != nil {
-			return err
-		}
-		text = string(raw) + "\n"
+	var raw []byte
+	var err error
+	switch format {
+	case "json":
+		raw, err = json.Marshal(s)
+		raw = append(raw, '\n')
+	case "yaml":
+		raw, err = asYAML(s)
+		raw = append([]byte("---\n"), raw...)
+	default:
+		raw = []byte(s.text())
 	}
-	_, err := io.WriteString(w, text)
+	if err == nil {
+		_, err = w.Write(raw)
+	}
 	return err
 }
 
@@ -175,7 +181,7 @@ func (w *watcher) follow(ctx context.Context, out io.Writer, format string) (int
 		seen = len(w.records)
 		var b bytes.Buffer
 		switch {
-		case format == "json" && (len(fresh) > 0 || !w.inUse), !w.inUse:
+		case format != "text" && len(fresh) > 0, !w.inUse:
 			b.WriteString(w.told(fresh, format))
 			if err := s.write(&b, format); err != nil {
 				return ExitFailed, err
@@ -190,10 +196,10 @@ func (w *watcher) follow(ctx context.Context, out io.Writer, format string) (int
 	return ExitDone, nil
 }
 
-// told are records for the reader, a line each; nothing in JSON, where each change is told whole.
+// told are records for the reader, a line each; nothing for programs, which are told each change whole.
 func (w *watcher) told(records []evenkeel.Record, format string) string {
 	st, err := evenkeel.ReadState(w.records)
-	if err != nil || format == "json" {
+	if err != nil || format != "text" {
 		return ""
 	}
 	t := titlesOf(w.book, st)

@@ -24,7 +24,7 @@ const (
 var exitCodes = []string{
 	ExitDone: "the job is done; what was looked at is fine",
 	ExitFailed: "it stopped at an error, and the journal knows where; or there is something to look at: `inspect`, `plan -o window`, " +
-		"`preflight run` or `sets` has a finding, `diff` or `plan --diff` a difference, `rehearse` a schedule that failed, `report` a run " +
+		"`preflight run`, `preflight --target` or `sets` has a finding, `diff` or `plan --diff` a difference, `rehearse` a schedule that failed, `report` a run " +
 		"that has not ended",
 	ExitInput:   "bad input or usage; nothing was touched",
 	ExitHeld:    "the operator is needed; `resume` goes on from there",

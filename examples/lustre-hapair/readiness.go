@@ -26,8 +26,8 @@ func readinessOf(a *cli.App, c *cobra.Command) func(context.Context, []string) (
 
 With --target it says what of the pair that release of a distribution does not take, and what to do about it; no machine
 is reached. The pair is that of --config, or any Pacemaker pair by its files: its CIB, corosync.conf or cluster.conf, of
-each node what rpm -q or dpkg-query -W prints (NODE.versions), the list of the target's agents, or backups. Exit code 1
-says that something blocks, 2 that a file cannot be read or that the release is not known.`
+each node what rpm -q or dpkg-query -W prints (NODE.versions), the list of the target's agents, or backups. Exit status
+1 tells that something blocks, 2 that a file cannot be read or that the release is not known.`
 	c.Example = strings.ReplaceAll("  TOOL --target el9 --config pair.yaml\n"+
 		"  TOOL --target sles16 cib.xml corosync.conf node1.versions node2.versions", "TOOL", a.Name)
 	c.Flags().StringVar(&target, "target", "", "the `RELEASE` that the pair is to run on: "+strings.Join(readiness.Targets(), ", "))

@@ -124,13 +124,7 @@ func (o *outputs) silence(over <-chan struct{}) bool {
 	}
 	for {
 		before := o.reads()
-		if !pause(quietTime) {
-			return false
-		}
-		if o.busy() || o.reads() != before {
-			continue
-		}
-		if !o.arrived(over) || !pause(quietTime/10) { // what has arrived has yet to be read
+		if !pause(quietTime) || !o.arrived(over) || !pause(quietTime/10) { // what has arrived has yet to be read
 			return false
 		}
 		if !o.busy() && o.reads() == before {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +72,27 @@ func TestOutputAfterTheExit(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What was written before the exit is given where somebody takes his time to read it, too.
+func TestOutputThatIsReadSlowly(t *testing.T) {
+	for name, r := range map[string]sshexec.Runner{"local": sshexec.Local{}, "ssh": shellMachine(t).dial(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got strings.Builder
+			cmd := sshexec.Script(sshexec.Disruptive, `echo one; sleep 0.3; echo two; sleep 20 &`)
+			cmd.Stdout = writerFunc(func(p []byte) (int, error) {
+				time.Sleep(late)
+				return got.Write(p)
+			})
+			_, err := r.Run(t.Context(), cmd)
+			require.NoError(t, err)
+			require.Equal(t, "one\ntwo\n", got.String())
+		})
+	}
+}
+
+// Output that comes meanwhile begins the silence anew.
+func TestSilenceBeginsAnew(t *testing.T) {
+	require.Equal(t, 3, sshexec.Silence(2))
 }

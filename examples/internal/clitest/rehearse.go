@@ -87,7 +87,7 @@ func RehearseTheSame(t *testing.T, app func() *cli.App) {
 		var first string
 		for _, cores := range []int{1, 3, 3} {
 			before := runtime.GOMAXPROCS(cores)
-			code, out := Here(app, "rehearse", "--faults", "--every", "700", "-o", format)
+			code, out := Here(app, "rehearse", "--faults", "--every", "2000", "-o", format)
 			runtime.GOMAXPROCS(before)
 			require.Zero(t, code, "%s", out)
 			if first == "" {

@@ -76,7 +76,7 @@ func TestPrioritiesRehearsed(t *testing.T) {
 	w := deploy(t, cpstest.Options{})
 	plan := evenkeel.RehearsalPlan{Every: 3}
 	if testing.Short() {
-		plan.Every = 19
+		plan.Every = 13
 	}
 	report, err := evenkeel.Rehearse(t.Context(), prioritised(t, saved(t, w)), w, plan)
 	require.NoError(t, err)

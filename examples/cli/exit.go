@@ -24,11 +24,12 @@ const (
 var exitCodes = []string{
 	ExitDone: "the job is done; what was looked at is fine",
 	ExitFailed: "it stopped at an error, and the journal knows where; or there is something to look at: `inspect`, `plan -o window`, " +
-		"`preflight run`, `preflight --target` or `sets` has a finding, `diff` or `plan --diff` a difference, `rehearse` a schedule that failed, `report` a run " +
-		"that has not ended",
-	ExitInput:   "bad input or usage; nothing was touched",
-	ExitHeld:    "the operator is needed; `resume` goes on from there",
-	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there; of `rehearse`: not all was tried, and what was tried broke nothing",
+		"`preflight run`, `preflight --target` or `sets` has a finding, `diff` or `plan --diff` a difference, `rehearse` a schedule " +
+		"that failed, `report` a run that has not ended",
+	ExitInput: "bad input or usage; nothing was touched",
+	ExitHeld:  "the operator is needed; `resume` goes on from there",
+	ExitStopped: "stopped as asked, at a safe point; `resume` goes on from there; of `rehearse`: not all was tried, and what was " +
+		"tried broke nothing",
 }
 
 // exitTopic is "help exit-codes".

@@ -138,10 +138,13 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 
 func (c Canaries) search(t *testing.T, where, text string) {
 	t.Helper()
+	text = strings.ToLower(text)
 	for _, s := range c.Secrets {
 		for _, f := range forms(s) {
 			// Of what is encoded behind something else, the end is what tells.
-			require.NotContains(t, strings.ToLower(text), strings.ToLower(f[max(0, len(f)-len(s)):]), "a secret in %s", where)
+			if end := strings.ToLower(f[max(0, len(f)-len(s)):]); strings.Contains(text, end) {
+				require.NotContains(t, text, end, "a secret in %s", where)
+			}
 		}
 	}
 }

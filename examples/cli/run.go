@@ -298,7 +298,10 @@ func readRecords(path string) ([]evenkeel.Record, error) {
 	defer func() { _ = f.Close() }()
 	records, _, err := evenkeel.ReadJournal(f)
 	if err != nil {
-		err = infile.Why(path, fmt.Errorf("%s: %w", path, err))
+		err = fmt.Errorf("%s: %w", path, err)
+		if len(records) == 0 {
+			err = infile.Why(path, fmt.Errorf("%w. Is this file the journal of a run?", err))
+		}
 	}
 	return records, err
 }

@@ -197,7 +197,7 @@ func facts(t *testing.T, runbook string) string {
 	require.NotNil(t, title)
 	heading := regexp.MustCompile(`(?m)^## (\d+)\. (.*)$`)
 	window := regexp.MustCompile(`(?m)^> \*\*Window .* opens\*\*: (.*)$`)
-	noReturn := regexp.MustCompile(`(?m)^(Irreversible|What the undo does not take back): (.*)$`)
+	noReturn := regexp.MustCompile(`(?m)^(Irreversible|What stays after the undo): (.*)$`)
 	hand := regexp.MustCompile(`(?m)^\*\*\d+\.\d+\*\* (.*) \(by hand.*\)$`)
 
 	var steps, windows, points, hands []string
@@ -218,7 +218,7 @@ func facts(t *testing.T, runbook string) string {
 			last = ""
 		} else if n[2] != last { // of steps with one reason the first is told
 			last = n[2]
-			how := map[bool]string{true: "From step " + number + " on: ", false: "The undo of step " + number + " does not take back: "}
+			how := map[bool]string{true: "From step " + number + " on: ", false: "What stays after the undo of step " + number + ": "}
 			points = append(points, "- "+how[n[1] == "Irreversible"]+last)
 		}
 		for _, h := range hand.FindAllStringSubmatch(body, -1) {

@@ -204,5 +204,5 @@ func (r *fleetRun) demo(ctx context.Context, n int) (int, error) {
 	return code, err
 }
 
-// powerAt is the command at which a machine of the last pair loses its power.
-const powerAt = 60
+// powerAt is the command at which a machine of the last pair loses its power: of the example node 1, while its new system is set up.
+const powerAt = 220

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -47,8 +48,8 @@ func (r *fleetRun) carryOutPair(ctx context.Context, i int) {
 		}
 		return r.live(ctx, i, life, opts.Stop)
 	})
-	if err != nil {
-		r.lines.say(i, err.Error())
+	if said := (saidError{}); err != nil && code != ExitHeld && code != ExitStopped && !errors.As(err, &said) {
+		r.lines.say(i, err.Error()) // those were explained at length
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -98,6 +98,11 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 		is.Take = is.under() && (is.State != stateFailed || failed)
 		r.now.Pairs[i] = is
 	}
+	for _, wave := range r.sure {
+		if !slices.ContainsFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm }) {
+			errs = append(errs, fmt.Errorf("--confirm %s: there is no such wave that is to be confirmed", wave))
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -123,11 +128,6 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 	record.Process = &evenkeel.Process{Holder: holder(f.at), PID: os.Getpid()}
 	if err := r.journal.Append(stamped(record)); err != nil {
 		return err
-	}
-	for _, wave := range r.sure {
-		if !slices.ContainsFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm }) {
-			return fmt.Errorf("--confirm %s: there is no such wave that is to be confirmed", wave)
-		}
 	}
 	return nil
 }

@@ -54,8 +54,9 @@ func (a *App) fleetCommandLine(verb, path string) string {
 	return a.Name + " fleet " + verb + " " + shellescape.Quote(path)
 }
 
-// status is where a fleet stands. What is said of pairs that have no journal to tell it is in reasons; it may be nil.
-func (f *loadedFleet) status(reasons []string) (*FleetStanding, error) {
+// status is where a fleet stands, by its journals; and by what a life of it knows beyond them, where there is one: of a pair that was kept
+// out before it did anything no journal tells.
+func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 	s := &FleetStanding{Title: f.title(), Journal: f.journal(), State: statePending, Counts: map[string]int{}}
 	memory, err := f.readMemory(s)
 	if err != nil {
@@ -78,8 +79,11 @@ func (f *loadedFleet) status(reasons []string) (*FleetStanding, error) {
 		if why := memory.waits[one.Name]; why != "" && one.State == stateRunning {
 			one.State, one.Why = stateWaiting, why
 		}
-		if reasons != nil && reasons[i] != "" && one.State != stateFinished {
-			one.Why = reasons[i]
+		if life != nil {
+			is.State = life.now.Pairs[i].State
+			if one.State != is.State || is.State == stateStopped {
+				one.State, one.Why = is.State, life.reason[i]
+			}
 		}
 		now.Pairs[i] = is
 		s.Pairs = append(s.Pairs, one)
@@ -273,16 +277,9 @@ func (r *fleetRun) end() (int, error) {
 		r.broken = r.journal.Append(stamped(evenkeel.Record{Kind: evenkeel.KindDone}))
 	}
 	lost := r.broken
-	s, err := f.status(r.reason)
+	s, err := f.status(r)
 	if err != nil {
 		return ExitFailed, errors.Join(lost, err)
-	}
-	s.Counts = map[string]int{}
-	for i := range s.Pairs { // a pair that failed before it had a journal has none to tell it
-		if is := r.now.Pairs[i].State; s.Pairs[i].State == statePending || s.Pairs[i].State == stateStopped {
-			s.Pairs[i].State = is
-		}
-		s.Counts[s.Pairs[i].State]++
 	}
 	s.State, s.Next = stateStopped, nil
 	if finished {

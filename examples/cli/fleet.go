@@ -110,7 +110,7 @@ func (f *fleet) next(now fleetNow) fleetNext {
 	n := fleetNext{Done: -1, Ask: -1, Why: map[int]string{}}
 	f.open(now, &n)
 	if now.Stop {
-		n.Open = nil
+		n.Open, n.GiveUp = nil, f.waiting(now)
 		return n
 	}
 	f.takeUp(now, &n)

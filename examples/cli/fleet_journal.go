@@ -42,6 +42,7 @@ func remember(records []evenkeel.Record) (*fleetMemory, error) {
 			m.run = r.Run
 		case evenkeel.KindResume:
 			clear(m.waits)
+			m.over = false
 		case evenkeel.KindStart:
 			m.begun[r.Action] = true
 			delete(m.waits, r.Action)

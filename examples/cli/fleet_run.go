@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -259,7 +260,10 @@ func (r *fleetRun) decide(stop <-chan struct{}) (next fleetNext, over bool) {
 		close(r.open[i])
 	}
 	for _, i := range next.GiveUp {
-		r.reason[i] = next.Why[i]
+		if why := cmp.Or(next.Why[i], "it stops before a window"); r.reason[i] != why {
+			r.reason[i] = why
+			r.lines.say(i, "STOPS before a window: "+why)
+		}
 		r.giveUp[i]()
 	}
 	r.whys(next)

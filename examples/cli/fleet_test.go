@@ -79,7 +79,7 @@ func TestFleetNext(t *testing.T) {
 		"asked to stop": {[]string{stateFinished, stateRunning, statePending, statePending},
 			func(_ *fleet, n *fleetNow) { n.Waves = confirmed; n.Stop = true }, ""},
 		"asked to stop, and a window waits": {[]string{stateFinished, stateRunning, stateWaiting, statePending},
-			func(_ *fleet, n *fleetNow) { n.Stop = true; n.Pairs[2].Wants = []string{"fs=1"} }, ""},
+			func(_ *fleet, n *fleetNow) { n.Stop = true; n.Pairs[2].Wants = []string{"fs=1"} }, "give up [2]"},
 		"all is finished": {[]string{stateFinished, stateFinished, stateFinished, stateFinished},
 			func(_ *fleet, n *fleetNow) { n.Waves = confirmed }, "over"},
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ killed or paused are resumed, and then the others begin. A pair that failed is r
 	})
 	c.Flags().BoolVar(&r.noWait, "no-wait", false, "pause a pair at a manual step instead of waiting for the operator")
 	c.Flags().BoolVarP(&r.verbose, "verbose", "v", false, "say more")
-	c.Flags().StringVar(&r.events, "events", "", "also write every event to this `FILE`, as JSON lines with the name of the pair (docs/events.md)")
+	c.Flags().StringVar(&r.events, "events", "", "also write every event to this `FILE`, as JSON lines that name the pair (docs/events.md)")
 	if resume {
 		c.Flags().StringArrayVar(&r.sure, "confirm", nil, "confirm this `WAVE`, so that the next one may begin; can be repeated")
 		c.Flags().BoolVar(&changed, "changed", false, "go on although the fleet file or a configuration was changed")
@@ -78,7 +79,11 @@ machine is reached, and nothing is changed.`,
 		if err != nil {
 			return ExitInput, err
 		}
-		return a.Answer(format, s, s.text)
+		code, err := a.Answer(format, s, s.text)
+		if err == nil && len(s.unread) > 0 {
+			return ExitInput, errors.Join(s.unread...)
+		}
+		return code, err
 	})
 	OutputFlag(c, &format, "text", "json", "yaml")
 	return c

@@ -123,7 +123,8 @@ func (a *App) fleetSimulateCommand() *cobra.Command {
 	var n int
 	c := a.Command(&cobra.Command{
 		Use: "simulate", Short: "Serve a fleet of simulated pairs over SSH, to try the fleet's commands on",
-		Long:    `Serve simulated pairs over SSH until Ctrl-C, each a world with a clock of its own, and write the fleet file that leads to them.`,
+		Long: `Serve simulated pairs over SSH until Ctrl-C, each a world with a clock of its own, and write the fleet file that leads to
+them.`,
 		Example: "  TOOL fleet simulate --into ./worlds\n  TOOL fleet run ./worlds/fleet.yaml     (in another terminal)",
 	}, func(ctx context.Context, _ []string) (int, error) {
 		ctx, done := interruptible(ctx)

@@ -14,10 +14,10 @@ import (
 // fleetFile is a fleet file. Paths in it are relative to it.
 type fleetFile struct {
 	Name     string       `yaml:"name,omitempty"`                     // what it is called in the table and in questions; the name of the file when empty
-	Journals string       `yaml:"journals,omitempty"`                 // the directory of the fleet's journal, and of the journal of each pair; journals when empty
+	Journals string       `yaml:"journals,omitempty"`                 // the directory of the fleet's journal and of those of the pairs; journals when empty
 	Limit    int          `yaml:"limit,omitempty"`                    // how many pairs may be at work at once; 1 when empty
 	Failures int          `yaml:"failures,omitempty"`                 // after so many pairs have failed nothing new begins; 1 when empty
-	Stops    string       `yaml:"stops,omitempty" oneof:"fleet,wave"` // what they stop: the fleet, or only their wave, and other waves go on; fleet when empty
+	Stops    string       `yaml:"stops,omitempty" oneof:"fleet,wave"` // what they stop: the fleet, or their wave alone; fleet when empty
 	Waves    []fileWave   `yaml:"waves,omitempty"`                    // in their order, the canary first. One wave when empty
 	Sites    []fileSite   `yaml:"sites,omitempty"`                    // where pairs stand, and when they may be worked on there
 	Apart    []fileApart  `yaml:"apart,omitempty"`                    // windows that may not be open on two pairs of one label at once

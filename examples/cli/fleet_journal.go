@@ -152,7 +152,7 @@ func (f *loadedFleet) openFleet(resume bool) (*evenkeel.FileJournal, *fleetMemor
 	case err != nil:
 		err = fmt.Errorf("%s: %w", path, err)
 	case begun && !resume:
-		err = fmt.Errorf("%s: a fleet has begun in this folder: fleet resume goes on with it; another fleet needs another folder (journals)", path)
+		err = fmt.Errorf("%s: a fleet has begun in this folder: fleet resume goes on with it; another fleet needs another folder", path)
 	case !begun && resume:
 		err = fmt.Errorf("%s: it is empty: nothing has begun; fleet run begins", path)
 	}

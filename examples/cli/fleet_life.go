@@ -38,7 +38,7 @@ func (r *fleetRun) carryOutPair(ctx context.Context, i int) {
 	if s.verb == "resume" {
 		begin = evenkeel.BeginResume
 	}
-	code, err := s.carryOut(ctx, func(ctx context.Context, rb *evenkeel.Runbook, hosts evenkeel.Hosts, opts evenkeel.Options) (*evenkeel.Report, error) {
+	live := func(ctx context.Context, rb *evenkeel.Runbook, hosts evenkeel.Hosts, opts evenkeel.Options) (*evenkeel.Report, error) {
 		inner, cancel := context.WithCancel(ctx)
 		defer cancel()
 		opts.Stop = either(inner, opts.Stop, r.stop, stop)
@@ -47,7 +47,8 @@ func (r *fleetRun) carryOutPair(ctx context.Context, i int) {
 			return nil, err
 		}
 		return r.live(ctx, i, life, opts.Stop)
-	})
+	}
+	code, err := s.carryOut(ctx, live)
 	if said := (saidError{}); err != nil && code != ExitHeld && code != ExitStopped && !errors.As(err, &said) {
 		r.lines.say(i, err.Error()) // those were explained at length
 	}

@@ -48,6 +48,9 @@ func (r *fleetRun) carryOut(ctx context.Context, resume, changed, failed bool) (
 	if r.fleet, err = r.app.loadFleet(r.path); err != nil {
 		return ExitInput, err
 	}
+	if err := r.eventsApart(); err != nil {
+		return ExitInput, err
+	}
 	journal, memory, err := r.fleet.openFleet(resume)
 	if err != nil {
 		return ExitInput, err
@@ -65,6 +68,20 @@ func (r *fleetRun) carryOut(ctx context.Context, resume, changed, failed bool) (
 	r.stop = stop
 	r.loop(hard, stop)
 	return r.end()
+}
+
+// eventsApart refuses to write events into what the fleet keeps or reads: a line of another kind would make a journal unreadable.
+func (r *fleetRun) eventsApart() error {
+	kept := []string{r.path, r.fleet.journal()}
+	for i, m := range r.fleet.members {
+		kept = append(kept, r.fleet.config(i), m.cfg.Path(m.cfg.Journal))
+	}
+	for _, path := range kept {
+		if r.events != "" && samePlace(r.events, path) {
+			return fmt.Errorf("--events %s: it is %s, which the fleet keeps: name another file", r.events, path)
+		}
+	}
+	return nil
 }
 
 func (r *fleetRun) names() (names []string) {
@@ -100,8 +117,11 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 		r.now.Pairs[i] = is
 	}
 	for _, wave := range r.sure {
-		if !slices.ContainsFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm }) {
+		switch {
+		case !slices.ContainsFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm }):
 			errs = append(errs, fmt.Errorf("--confirm %s: there is no such wave that is to be confirmed", wave))
+		case m.done[wave].IsZero():
+			errs = append(errs, fmt.Errorf("--confirm %s: that wave is not done yet, so nobody can know that it is well", wave))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -14,6 +14,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
+// stateUnreadable is a pair whose journal cannot be read: nobody knows where it stands.
+const stateUnreadable = "unreadable"
+
 // FleetStanding is where a fleet stands, as its journals tell. It is what fleet status prints: no machine was asked.
 type FleetStanding struct {
 	Title   string            `json:"title"`
@@ -24,6 +27,8 @@ type FleetStanding struct {
 	Pairs   []PairStanding    `json:"pairs"`
 	Counts  map[string]int    `json:"counts"` // of the pairs, by state
 	Next    []Item            `json:"next,omitempty"`
+
+	unread []error // why pairs cannot be told of
 }
 
 // WaveStanding is where a wave stands.
@@ -73,8 +78,9 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 	}
 	for i := range f.Pairs {
 		one, is, err := f.pairStatus(i)
-		if err != nil {
-			return nil, err
+		if err != nil { // the others can be told all the same
+			one.State, one.Why = stateUnreadable, firstLine(err)
+			s.unread = append(s.unread, err)
 		}
 		if why := memory.waits[one.Name]; why != "" && one.State == stateRunning {
 			one.State, one.Why = stateWaiting, why
@@ -238,7 +244,8 @@ func inCell(text string) string {
 // counts says how many pairs are in each state.
 func (s *FleetStanding) counts() string {
 	var list []string
-	for _, state := range []string{stateFinished, stateRunning, stateWaiting, statePaused, stateFailed, stateStopped, stateRolledBack, statePending} {
+	for _, state := range []string{stateFinished, stateRunning, stateWaiting, statePaused, stateFailed, stateStopped, stateRolledBack, stateUnreadable,
+		statePending} {
 		if n := s.Counts[state]; n > 0 {
 			list = append(list, fmt.Sprintf("%d %s", n, state))
 		}

@@ -144,7 +144,7 @@ func (f *loadedFleet) rules(w *wrong) {
 		w.name(key, wave.Name, names)
 		names = append(names, wave.Name)
 		if wave.Soak < 0 {
-			w.add("%s: soak: %s is no time to wait", key, wave.Soak)
+			w.add("%s: soak: %s is no time to wait", key, short(wave.Soak))
 		}
 		f.Waves = append(f.Waves, fleetWave{wave.Name, wave.Soak, wave.Confirm})
 	}
@@ -211,7 +211,7 @@ func (f *loadedFleet) add(a *App, i int, sites map[string]*fleetSite, w *wrong) 
 		w.add("%s: site: there is no site %q%s", key, m.Site, meant(m.Site, known))
 	}
 	if m.Takes < 0 {
-		w.add("%s: takes: %s is no time that something takes", key, m.Takes)
+		w.add("%s: takes: %s is no time that something takes", key, short(m.Takes))
 	}
 	if m.Config == "" {
 		w.add("%s: config: name its configuration file", key)

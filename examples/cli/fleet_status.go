@@ -195,8 +195,11 @@ func (s *FleetStanding) text() string {
 	fmt.Fprintf(&b, "%s: %s%s, %s\n", printable.Line(s.Title), s.State, printable.Line(process), s.counts())
 	for _, w := range s.Waves {
 		text := "not done"
-		if !w.Done.IsZero() {
+		switch {
+		case !w.Done.IsZero():
 			text = "done " + w.Done.Format(time.RFC3339)
+		case s.State == stateFinished: // nothing waits for the end of the last one
+			text = "done"
 		}
 		if !w.Soaked.IsZero() {
 			text += ", soaks until " + w.Soaked.Format(time.RFC3339)

@@ -94,6 +94,9 @@ func quoted(words []string) string {
 // Root is the command line of a binary: its own job and the others that it knows.
 func (a *App) Root() *cobra.Command {
 	root := a.tree(a.Name)
+	if !a.Looks {
+		root.AddCommand(a.fleetCommand())
+	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.DisableAutoGenTag = true

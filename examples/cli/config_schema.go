@@ -28,6 +28,11 @@ func Schema[J any](title string, comments Comments) ([]byte, error) {
 	s.Properties.of("journal").MinLength = 1
 	job := s.Properties.of("job")
 	job.Type, job.Description = "object", "What is to be done."
+	return s.text()
+}
+
+// text is the schema in JSON.
+func (s *schema) text() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -54,6 +54,7 @@ type session struct {
 	log             *runLog
 	extend          map[string]time.Duration
 	events          string        // the file for the events; empty for none
+	pair            string        // its name in a fleet; empty alone
 	pace            time.Duration // on a terminal, a pause at each action of a simulated world
 }
 
@@ -134,7 +135,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if exitCodeOf(err) == ExitInput {
 		return ExitInput, err
 	}
-	if report != nil {
+	if report != nil && s.pair == "" { // a fleet has one summary of all
 		a.summary(s.rb, report, hosts)
 	}
 	if cannot := (*evenkeel.CannotRollBackError)(nil); s.verb == "rollback" && report != nil && (err == nil || errors.As(err, &cannot)) {

@@ -128,9 +128,9 @@ func Refs(text string) []string {
 func (f Facts) Expand(text string) (string, error) {
 	var b strings.Builder
 	for {
-		before, rest, found := strings.Cut(text, RefOpen)
+		before, rest, _ := strings.Cut(text, RefOpen)
 		name, tail, whole := strings.Cut(rest, RefClose)
-		if !found || !whole {
+		if !whole {
 			b.WriteString(text)
 			return b.String(), nil
 		}

@@ -161,7 +161,7 @@ func try(ctx context.Context, suites []*suite, function int, m *mutant, slack ti
 				s.kills[by]++
 				return v, s.pkg + " " + by
 			case mutants.Endless:
-				return v, s.pkg + " " + strings.Join(names, " ")
+				return v, fmt.Sprintf("%s, %d tests from %s on", s.pkg, len(names), names[0])
 			}
 			return v, s.pkg + ": " + lastLines(out)
 		}

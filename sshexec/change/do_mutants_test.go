@@ -158,6 +158,9 @@ func TestAwait(t *testing.T) {
 	torn := proof(func(change.Observed) error { cancel(); return errors.New("torn") })
 	require.ErrorIs(t, change.Await(ctx, r.site(), time.Minute, torn), context.Canceled, "what is torn then is torn by that")
 
+	seen := proof(func(change.Observed) error { return nil })
+	require.NoError(t, change.Await(ctx, r.site(), time.Minute, seen), "what is seen is seen")
+
 	site := r.site()
 	site.Clock = stopped{&r.lamp}
 	require.ErrorIs(t, change.Await(t.Context(), site, time.Minute, dark), errStopped)

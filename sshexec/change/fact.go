@@ -110,10 +110,7 @@ const (
 func Refs(text string) []string {
 	var names []string
 	for {
-		_, rest, ok := strings.Cut(text, RefOpen)
-		if !ok {
-			return names
-		}
+		_, rest, _ := strings.Cut(text, RefOpen)
 		name, tail, ok := strings.Cut(rest, RefClose)
 		if !ok {
 			return names

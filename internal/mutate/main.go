@@ -43,7 +43,8 @@ type options struct {
 	targets        []target
 	equivalents    string // the file of the list
 	only, operator string
-	list, one      bool
+	list, diff     bool
+	one            bool
 	sample         int
 	seed, json     string
 	budget, slack  time.Duration
@@ -52,11 +53,13 @@ type options struct {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("mutate: ")
-	o := options{dir: ".", targets: targets, equivalents: "internal/mutate/equivalent.txt"}
+	o := options{dir: ".", targets: slices.Clone(targets), equivalents: "internal/mutate/equivalent.txt"}
+	run := flag.String("run", "", "of the package's own tests only those of this pattern, and none of another package: to see whether a new test finds a mutant")
 	pkgs := flag.String("package", "", "of the targets only these, with commas between: ./mongo/live,./cps/issm")
 	flag.StringVar(&o.only, "only", "", "only mutants whose id begins with one of these, with commas between")
 	flag.StringVar(&o.operator, "operator", "", "only mutants of these operators, with commas between")
 	flag.BoolVar(&o.list, "list", false, "print the mutants, and try none")
+	flag.BoolVar(&o.diff, "diff", false, "with --list: what each changes, as it would stand in the list of equivalents")
 	flag.BoolVar(&o.one, "one", false, "of the packages one, chosen by the seed")
 	flag.IntVar(&o.sample, "sample", 0, "try so many, chosen by the seed; all of them when 0")
 	flag.StringVar(&o.seed, "seed", time.Now().Format(time.DateOnly), "chooses the sample: the hash of a commit, or the day")
@@ -70,10 +73,15 @@ func main() {
 	}
 	if *pkgs != "" {
 		names := strings.Split(*pkgs, ",")
-		o.targets = slices.DeleteFunc(slices.Clone(targets), func(t target) bool { return !slices.Contains(names, t.pkg) })
+		o.targets = slices.DeleteFunc(o.targets, func(t target) bool { return !slices.Contains(names, t.pkg) })
 		if len(o.targets) < len(names) {
 			log.Printf("not all of %s are targets: see targets.go", *pkgs)
 			os.Exit(2)
+		}
+	}
+	if *run != "" {
+		for i := range o.targets {
+			o.targets[i].run, o.targets[i].further = *run, nil
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -131,8 +139,14 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 		case o.list:
 			for _, m := range good {
 				fmt.Fprintf(w, "%s\t%s:%d\n", m.ID, m.File, m.Line)
+				if o.diff {
+					fmt.Fprint(w, m.entry(), "\n")
+				}
 			}
 		default:
+			if ctx.Err() != nil {
+				break
+			}
 			if err := o.try(ctx, w, r, sources[t.pkg], t, good, list, began); err != nil {
 				return nil, err
 			}
@@ -216,9 +230,6 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 		fmt.Fprintf(w, "# %s: %d tests at %s\n", f.pkg, len(suite.tests), time.Since(began).Round(time.Second))
 	}
 	for _, m := range chosen {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		if o.budget > 0 && time.Since(began) > o.budget {
 			fmt.Fprintf(w, "# the time is over\n")
 			return nil
@@ -226,6 +237,10 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 		start := time.Now()
 		out := outcome{mutant: m}
 		out.Verdict, out.By = try(ctx, suites, slices.Index(functions, m.in), m, o.slack)
+		if ctx.Err() != nil {
+			fmt.Fprintf(w, "# it was interrupted\n")
+			return nil
+		}
 		out.Took, _ = strconv.ParseFloat(fmt.Sprintf("%.1f", time.Since(start).Seconds()), 64)
 		if e := list[m.ID]; e != nil {
 			out.Because = e.because

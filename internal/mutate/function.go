@@ -15,12 +15,13 @@ import (
 // function is one that can be mutated.
 type function struct {
 	*source
-	file string // its name
-	text []byte // of the whole file
-	decl *ast.FuncDecl
-	name string // "Pair.evacuate"
-	skip map[ast.Node]bool
-	made []*mutant
+	target target
+	file   string // its name
+	text   []byte // of the whole file
+	decl   *ast.FuncDecl
+	name   string // "Pair.evacuate"
+	skip   map[ast.Node]bool
+	made   []*mutant
 }
 
 // edit puts a text in the place of another.

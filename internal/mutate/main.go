@@ -26,7 +26,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -44,7 +43,7 @@ type options struct {
 	equivalents    string // the file of the list
 	only, operator string
 	list, diff     bool
-	one            bool
+	one, held      bool
 	sample         int
 	seed, json     string
 	budget, slack  time.Duration
@@ -60,6 +59,7 @@ func main() {
 	flag.StringVar(&o.operator, "operator", "", "only mutants of these operators, with commas between")
 	flag.BoolVar(&o.list, "list", false, "print the mutants, and try none")
 	flag.BoolVar(&o.diff, "diff", false, "with --list: what each changes, as it would stand in the list of equivalents")
+	flag.BoolVar(&o.held, "held", false, "only files of which no mutant survives: see targets.go")
 	flag.BoolVar(&o.one, "one", false, "of the packages one, chosen by the seed")
 	flag.IntVar(&o.sample, "sample", 0, "try so many, chosen by the seed; all of them when 0")
 	flag.StringVar(&o.seed, "seed", time.Now().Format(time.DateOnly), "chooses the sample: the hash of a commit, or the day")
@@ -98,6 +98,9 @@ func main() {
 
 func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 	began := time.Now()
+	if o.held {
+		o.targets = slices.DeleteFunc(o.targets, func(t target) bool { return len(t.held) == 0 })
+	}
 	if o.one {
 		o.targets = []target{slices.MinFunc(o.targets, func(a, b target) int { return cmp.Compare(o.lot(a.pkg), o.lot(b.pkg)) })}
 	}
@@ -123,7 +126,7 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 		all = append(all, t.mutants(sources[t.pkg])...)
 	}
 	r.Made, r.Faults = len(all), stale(list, pkgs, all)
-	all = o.choose(all)
+	all = o.choose(slices.DeleteFunc(all, func(m *mutant) bool { return o.held && !m.in.target.holds(m.in.file) }))
 	if len(all) == 0 {
 		return nil, errors.New("there is no such mutant: see --list")
 	}
@@ -167,7 +170,7 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 func (t target) mutants(s *source) []*mutant {
 	var all []*mutant
 	for _, f := range s.functions() {
-		if !slices.ContainsFunc(t.skip, func(pattern string) bool { ok, _ := path.Match(pattern, f.file); return ok }) {
+		if f.target = t; !matches(t.skip, f.file) {
 			all = append(all, f.mutants()...)
 		}
 	}

@@ -81,7 +81,7 @@ func main() {
 	}
 	if *run != "" {
 		for i := range o.targets {
-			o.targets[i].run, o.targets[i].further = *run, nil
+			o.targets[i].run, o.targets[i].slow, o.targets[i].further = *run, "", nil
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -220,18 +220,25 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 	if err != nil {
 		return err
 	}
-	var suites []*suite
-	for _, f := range append([]further{{t.pkg, t.run}}, t.further...) {
-		suite, err := build(ctx, o.dir, f.pkg, f.run, overlay, dir)
-		if err == nil {
-			err = suite.record(ctx)
+	made := func(of ...tests) (list []*suite, err error) {
+		for _, f := range of {
+			s, err := build(ctx, o.dir, f, overlay, dir)
+			if err == nil {
+				err = s.record(ctx)
+			}
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, s)
+			fmt.Fprintf(w, "# %s: %d tests at %s\n", f.pkg, len(s.tests), time.Since(began).Round(time.Second))
 		}
-		if err != nil {
-			return err
-		}
-		suites = append(suites, suite)
-		fmt.Fprintf(w, "# %s: %d tests at %s\n", f.pkg, len(suite.tests), time.Since(began).Round(time.Second))
+		return list, nil
 	}
+	own, err := made(t.tests)
+	if err != nil {
+		return err
+	}
+	var others []*suite // made when they are needed
 	for _, m := range chosen {
 		if o.budget > 0 && time.Since(began) > o.budget {
 			fmt.Fprintf(w, "# the time is over\n")
@@ -239,7 +246,17 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 		}
 		start := time.Now()
 		out := outcome{mutant: m}
-		out.Verdict, out.By = try(ctx, suites, slices.Index(functions, m.in), m, o.slack)
+		out.Verdict, out.By = try(ctx, own, slices.Index(functions, m.in), m, o.slack)
+		if !out.found() && len(t.further) > 0 {
+			if others == nil {
+				if others, err = made(t.further...); err != nil {
+					return err
+				}
+			}
+			if v, by := try(ctx, others, slices.Index(functions, m.in), m, o.slack); v != unreached {
+				out.Verdict, out.By = v, by
+			}
+		}
 		if ctx.Err() != nil {
 			fmt.Fprintf(w, "# it was interrupted\n")
 			return nil

@@ -23,7 +23,7 @@ const (
 
 func ofLamp() options {
 	return options{
-		dir: root, targets: []target{{pkg: "./internal/mutate/testdata/lamp"}}, equivalents: "internal/mutate/testdata/equivalent.txt",
+		dir: root, targets: []target{{tests: tests{pkg: "./internal/mutate/testdata/lamp"}}}, equivalents: "internal/mutate/testdata/equivalent.txt",
 		seed: "s", slack: 5 * time.Second,
 	}
 }
@@ -130,6 +130,18 @@ func TestTheListIsTheSame(t *testing.T) {
 	o.only, o.operator = lamp+"Pair.", "undo-emptied,journal-late"
 	_, _, out := played(t, o)
 	require.Equal(t, 3, strings.Count(out, "\n"), out)
+}
+
+// What a package's own tests do not find, those of a package that stands on it may.
+func TestFurtherTestsFindMore(t *testing.T) {
+	o := ofLamp()
+	o.targets[0].further = []tests{{pkg: "./internal/mutate/testdata/shop", slow: "Slow"}}
+	o.only = lamp + "Watts," + lamp + "Pair.Light:error-ignored:1"
+	all, r, out := played(t, o)
+	require.Equal(t, mutants.Survived, all["Pair.Light:error-ignored:1"].Verdict)
+	require.Equal(t, "./internal/mutate/testdata/shop TestWatts", all["Watts:statement-dropped:1"].By)
+	require.Equal(t, 1, r.Survived)
+	require.Contains(t, out, "testdata/shop: 1 tests")
 }
 
 func TestStaleEquivalentsAreFaults(t *testing.T) {

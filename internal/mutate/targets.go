@@ -7,15 +7,14 @@ import (
 
 // target is a package whose mutants are tried, and what tries them.
 type target struct {
-	pkg     string
-	run     string    // of its own tests, those that try mutants; all of them when empty
-	skip    []string  // files that are not mutated, as patterns
-	held    []string  // files, as patterns, all of whose mutants are found, or stand in the list of equivalents: CI tries a sample of these
-	further []further // what is tried where its own tests found nothing
+	tests            // its own, which are tried first
+	further []tests  // those of packages that stand on it, where its own tests found nothing
+	skip    []string // files that are not mutated, as patterns
+	held    []string // files, as patterns, all of whose mutants are found, or stand in the list of equivalents: CI tries a sample of these
 }
 
-// further are tests of another package that stands on a target.
-type further struct{ pkg, run string }
+// tests are those of a package whose names fit run, or all, but those that fit slow.
+type tests struct{ pkg, run, slow string }
 
 // holds tells whether no mutant of a file survives.
 func (t target) holds(file string) bool { return matches(t.held, file) }
@@ -27,21 +26,27 @@ func matches(patterns []string, file string) bool {
 // presented are files of the engine that make what people read; goldens hold them, and a mistake in a word is none in a run.
 var presented = []string{"render*.go", "sheet*.go", "timetable*.go", "rehearse_report.go", "rehearse_story.go"}
 
+// minutes are tests of the runbooks that take them, also with -short.
+const minutes = `Rehears|EveryFault|OfflineFaults|ByHand|Seeded|Lies?$|LiedTo|EveryCheck|TheRecord|EverySize|GROf60|EveryChoice|Choices|NoOutputPasses|Silence`
+
+// What stands on the packages below: the pair, and the cluster, changed in earnest.
+var (
+	pair    = []tests{{pkg: "./lustre/upgrade", run: "^TestThePairIsUpgraded$"}}
+	cluster = []tests{{pkg: "./cps/issm", run: "^TestISSMOnTheSimulatedCluster$"}}
+	engine  = []tests{{pkg: "./lustre/manager", run: "Rehears"}, {pkg: "./cps/maintenance", run: "Rehears"}}
+)
+
 // targets are the engine, the planners, the probes and the runbooks.
 var targets = []target{
-	{pkg: ".", skip: presented},
-	{pkg: "./sshexec/change", held: []string{"*.go"}},
-	{pkg: "./mongo"},
-	{pkg: "./mongo/live"},
-	{pkg: "./pacemaker/placement"},
-	{pkg: "./pacemaker/rebuild"},
-	{pkg: "./pacemaker/live"},
-	{pkg: "./lustre/manager", held: []string{"bundle.go"}},
-	{pkg: "./lustre/upgrade", run: wholeRuns},
-	{pkg: "./cps/maintenance"},
-	{pkg: "./cps/issm", run: wholeRuns},
+	{tests: tests{pkg: "."}, further: engine, skip: presented},
+	{tests: tests{pkg: "./sshexec/change"}, further: engine, held: []string{"*.go"}},
+	{tests: tests{pkg: "./mongo"}, further: cluster},
+	{tests: tests{pkg: "./mongo/live"}, further: cluster},
+	{tests: tests{pkg: "./pacemaker/placement"}},
+	{tests: tests{pkg: "./pacemaker/rebuild"}, further: pair},
+	{tests: tests{pkg: "./pacemaker/live"}, further: pair},
+	{tests: tests{pkg: "./lustre/manager"}, held: []string{"bundle.go"}},
+	{tests: tests{pkg: "./lustre/upgrade", slow: minutes}},
+	{tests: tests{pkg: "./cps/maintenance"}},
+	{tests: tests{pkg: "./cps/issm", slow: minutes}},
 }
-
-// wholeRuns leaves out of the tests of the large runbooks those that take minutes, also with -short.
-const wholeRuns = `^Test(ThePairIsUpgraded|Markdown|Options|Rollback|HandOver|LetGo|Offline|TheGuards|Guards|EachProbe|WhatTheProbes|EachCheckStates|` +
-	`Preflight|ISSMOn|Migrate|Config|Review|Geo|Arbiter|Carbon|Drain|Sum|Prior|Votes|Node2|NIDs|Calm|EveryRing|Every|Health)`

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,9 @@ type test struct {
 	reaches map[int]bool // functions, by number
 }
 
-// build compiles the tests of a package with an overlay, and lists those of a pattern.
-func build(ctx context.Context, dir, pkg, run, overlay, into string) (*suite, error) {
+// build compiles the tests of a package with an overlay, and lists those that are chosen.
+func build(ctx context.Context, dir string, of tests, overlay, into string) (*suite, error) {
+	pkg := of.pkg
 	s := &suite{dir: filepath.Join(dir, pkg), pkg: pkg, kills: map[string]int{}}
 	s.binary = filepath.Join(into, strings.NewReplacer("/", "-", ".", "").Replace(pkg)+".test")
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-o", s.binary, pkg)
@@ -54,12 +56,13 @@ func build(ctx context.Context, dir, pkg, run, overlay, into string) (*suite, er
 	if err != nil {
 		return nil, fmt.Errorf("the tests of %s cannot be listed: %w", pkg, err)
 	}
-	chosen, err := regexp.Compile(run)
-	if err != nil {
+	chosen, err1 := regexp.Compile(of.run)
+	slow, err2 := regexp.Compile(cmp.Or(of.slow, "^$"))
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(string(out)) {
-		if name := strings.TrimSpace(line); !strings.HasPrefix(name, "Benchmark") && chosen.MatchString(name) {
+		if name := strings.TrimSpace(line); !strings.HasPrefix(name, "Benchmark") && chosen.MatchString(name) && !slow.MatchString(name) {
 			s.tests = append(s.tests, &test{suite: s, name: name})
 		}
 	}

@@ -13,8 +13,8 @@ type target struct {
 	held    []string // files, as patterns, all of whose mutants are found, or stand in the list of equivalents: CI tries a sample of these
 }
 
-// tests are those of a package whose names fit run, or all, but those that fit slow.
-type tests struct{ pkg, run, slow string }
+// tests are those of a package whose names fit run, or all, but those that fit slow; with the build tags.
+type tests struct{ pkg, run, slow, tags string }
 
 // holds tells whether no mutant of a file survives.
 func (t target) holds(file string) bool { return matches(t.held, file) }
@@ -31,9 +31,10 @@ const minutes = `Rehears|EveryFault|OfflineFaults|ByHand|Seeded|Lies?$|LiedTo|Ev
 
 // What stands on the packages below: the pair, and the cluster, changed in earnest.
 var (
-	pair    = []tests{{pkg: "./lustre/upgrade", run: "^TestThePairIsUpgraded$"}}
-	cluster = []tests{{pkg: "./cps/issm", run: "^TestISSMOnTheSimulatedCluster$"}}
-	engine  = []tests{{pkg: "./lustre/manager", run: "Rehears"}, {pkg: "./cps/maintenance", run: "Rehears"}}
+	pair     = []tests{{pkg: "./lustre/upgrade", run: "^TestThePairIsUpgraded$"}}
+	cluster  = []tests{{pkg: "./cps/issm", run: "^TestISSMOnTheSimulatedCluster$"}}
+	simulate = []tests{{pkg: "./pacemaker/placement", tags: "integration", run: "CrmSimulate|Mutations|Random"}} // crm_simulate, where it is installed
+	engine   = []tests{{pkg: "./lustre/manager", run: "Rehears"}, {pkg: "./cps/maintenance", run: "Rehears"}}
 )
 
 // targets are the engine, the planners, the probes and the runbooks.
@@ -42,7 +43,7 @@ var targets = []target{
 	{tests: tests{pkg: "./sshexec/change"}, further: engine, held: []string{"*.go"}},
 	{tests: tests{pkg: "./mongo"}, further: cluster},
 	{tests: tests{pkg: "./mongo/live"}, further: cluster},
-	{tests: tests{pkg: "./pacemaker/placement"}},
+	{tests: tests{pkg: "./pacemaker/placement"}, further: simulate},
 	{tests: tests{pkg: "./pacemaker/rebuild"}, further: pair},
 	{tests: tests{pkg: "./pacemaker/live"}, further: pair},
 	{tests: tests{pkg: "./lustre/manager"}, held: []string{"bundle.go"}},

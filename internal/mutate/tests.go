@@ -41,8 +41,8 @@ type test struct {
 func build(ctx context.Context, dir string, of tests, overlay, into string) (*suite, error) {
 	pkg := of.pkg
 	s := &suite{dir: filepath.Join(dir, pkg), pkg: pkg, kills: map[string]int{}}
-	s.binary = filepath.Join(into, strings.NewReplacer("/", "-", ".", "").Replace(pkg)+".test")
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-o", s.binary, pkg)
+	s.binary = filepath.Join(into, strings.NewReplacer("/", "-", ".", "").Replace(pkg)+of.tags+".test")
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-tags="+of.tags, "-o", s.binary, pkg)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("the tests of %s do not compile: %w\n%s", pkg, err, out)

@@ -34,6 +34,7 @@ func Overlay(dir string, texts map[string]string) (string, error) {
 // Verdict is what became of a mutant.
 type Verdict string
 
+// The verdicts.
 const (
 	Killed   Verdict = "was killed"
 	Survived Verdict = "survived"

@@ -97,7 +97,9 @@ func (f *function) add(operator string, edits ...edit) {
 		first, last = min(first, e.from), max(last, e.to)
 	}
 	file := path.Join(strings.TrimPrefix(f.pkg, "./"), f.file)
-	m := &mutant{ID: fmt.Sprintf("%s:%s:%s:%d", file, f.name, operator, nth), Package: f.pkg, File: file, Operator: operator, in: f, changed: changed}
+	m := &mutant{
+		ID: fmt.Sprintf("%s:%s:%s:%d", file, f.name, operator, nth), Package: f.pkg, File: file, Operator: operator, in: f, changed: changed,
+	}
 	m.Line = f.house.fset.PositionFor(first, false).Line
 	// The whole lines that change.
 	begin, end := f.offset(first), f.offset(last)

@@ -124,11 +124,10 @@ func modifiers(f *function, n ast.Node) {
 		}
 		return
 	}
-	if len(call.Args) > 0 && !f.info.Types[call.Fun].IsType() && f.typeOf(call.Args[0]) != nil && types.Identical(f.typeOf(call.Args[0]), result) {
-		f.add("wrapper-dropped", replace(call, f.of(call.Args[0])))
+	if f.info.Types[call.Fun].IsType() {
 		return
 	}
-	for _, arg := range call.Args { // waitFor(limit, host, x)
+	for _, arg := range call.Args { // waits(x), waitFor(limit, host, x)
 		if t := f.typeOf(arg); t != nil && types.Identical(t, result) {
 			f.add("wrapper-dropped", replace(call, f.of(arg)))
 			return

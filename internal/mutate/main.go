@@ -53,7 +53,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("mutate: ")
 	o := options{dir: ".", targets: slices.Clone(targets), equivalents: "internal/mutate/equivalent.txt"}
-	run := flag.String("run", "", "of the package's own tests only those of this pattern, and none of another package: to see whether a new test finds a mutant")
+	run := flag.String("run", "", "only tests of this pattern, of the package alone: to see whether a new one finds a mutant")
 	pkgs := flag.String("package", "", "of the targets only these, with commas between: ./mongo/live,./cps/issm")
 	flag.StringVar(&o.only, "only", "", "only mutants whose id begins with one of these, with commas between")
 	flag.StringVar(&o.operator, "operator", "", "only mutants of these operators, with commas between")

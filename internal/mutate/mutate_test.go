@@ -124,8 +124,9 @@ func TestTheListIsTheSame(t *testing.T) {
 		require.Len(t, lines, 7+2)
 		return lines
 	}
-	require.Equal(t, drawn("a"), drawn("a"))
-	require.NotEqual(t, drawn("a"), drawn("b"))
+	a, again, b := drawn("a"), drawn("a"), drawn("b")
+	require.Equal(t, a, again)
+	require.NotEqual(t, a, b)
 
 	o.only, o.operator = lamp+"Pair.", "undo-emptied,journal-late"
 	_, _, out := played(t, o)

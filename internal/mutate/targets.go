@@ -26,14 +26,14 @@ func matches(patterns []string, file string) bool {
 // presented are files of the engine that make what people read; goldens hold them, and a mistake in a word is none in a run.
 var presented = []string{"render*.go", "sheet*.go", "timetable*.go", "rehearse_report.go", "rehearse_story.go"}
 
-// minutes are tests of the runbooks that take them, also with -short.
+// minutes are tests of the runbooks that take them, also with -short: rehearsals, lies, runbooks by hand. They come second.
 const minutes = `Rehears|EveryFault|OfflineFaults|ByHand|Seeded|Lies?$|LiedTo|EveryCheck|TheRecord|EverySize|GROf60|EveryChoice|Choices|NoOutputPasses|Silence`
 
 // What stands on the packages below: the pair, and the cluster, changed in earnest.
 var (
 	pair     = []tests{{pkg: "./lustre/upgrade", run: "^TestThePairIsUpgraded$"}}
 	cluster  = []tests{{pkg: "./cps/issm", run: "^TestISSMOnTheSimulatedCluster$"}}
-	simulate = []tests{{pkg: "./pacemaker/placement", tags: "integration", run: "CrmSimulate|Mutations|Random"}} // crm_simulate, where it is installed
+	simulate = []tests{{pkg: "./pacemaker/placement", tags: "integration", run: "CrmSimulate|Mutations|Random"}} // where it is installed
 	engine   = []tests{{pkg: "./lustre/manager", run: "Rehears"}, {pkg: "./cps/maintenance", run: "Rehears"}}
 )
 
@@ -47,7 +47,7 @@ var targets = []target{
 	{tests: tests{pkg: "./pacemaker/rebuild"}, further: pair},
 	{tests: tests{pkg: "./pacemaker/live"}, further: pair},
 	{tests: tests{pkg: "./lustre/manager"}, held: []string{"bundle.go"}},
-	{tests: tests{pkg: "./lustre/upgrade", slow: minutes}},
+	{tests: tests{pkg: "./lustre/upgrade", slow: minutes}, further: []tests{{pkg: "./lustre/upgrade", run: minutes}}},
 	{tests: tests{pkg: "./cps/maintenance"}},
-	{tests: tests{pkg: "./cps/issm", slow: minutes}},
+	{tests: tests{pkg: "./cps/issm", slow: minutes}, further: []tests{{pkg: "./cps/issm", run: minutes}}},
 }

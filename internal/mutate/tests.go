@@ -42,7 +42,8 @@ func build(ctx context.Context, dir string, of tests, overlay, into string) (*su
 	pkg := of.pkg
 	s := &suite{dir: filepath.Join(dir, pkg), pkg: pkg, kills: map[string]int{}}
 	s.binary = filepath.Join(into, strings.NewReplacer("/", "-", ".", "").Replace(pkg)+of.tags+".test")
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-tags="+of.tags, "-o", s.binary, pkg)
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-tags="+of.tags,
+		"-o", s.binary, pkg)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("the tests of %s do not compile: %w\n%s", pkg, err, out)
@@ -165,8 +166,9 @@ func try(ctx context.Context, suites []*suite, function int, m *mutant, slack ti
 				return v, s.pkg + " " + by
 			case mutants.Endless:
 				return v, fmt.Sprintf("%s, %d tests from %s on", s.pkg, len(names), names[0])
+			default:
+				return v, s.pkg + ": " + lastLines(out)
 			}
-			return v, s.pkg + ": " + lastLines(out)
 		}
 	}
 	if !reached {

@@ -41,12 +41,13 @@ func TestOneOfAClassServes(t *testing.T) {
 // Who restarts the processes already is not advised to do so.
 func TestEndpointsThatStayDownAfterARestart(t *testing.T) {
 	for restart, advised := range map[bool]bool{true: false, false: true} {
-		rb := restoring(t, restart)
+		rb, looked := restoring(t, restart), 0
 		for _, s := range rb.Steps {
-			for _, a := range s.Actions {
+			for _, a := range slices.Concat(s.Actions, s.Verify) {
 				if a.ID != "up" {
 					continue
 				}
+				looked++
 				w := down(t, deploy(t, cpstest.Options{}), "9092", "9093", "9094")
 				r, err := w.Runner(a.Host)
 				require.NoError(t, err)
@@ -57,6 +58,7 @@ func TestEndpointsThatStayDownAfterARestart(t *testing.T) {
 				require.Equal(t, advised, strings.Contains(err.Error(), "restart: true"))
 			}
 		}
+		require.Equal(t, 1, looked)
 	}
 }
 

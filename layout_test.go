@@ -61,7 +61,8 @@ var arrows = map[string][]string{
 	"mongo/mongotest/conformance":     {"mongo", "mongo/live", "sshexec/..."},
 	"mongo/internal/casetest":         {"mongo"},
 	"internal/golden":                 {},
-	"internal/mutants":                {}, // tests only
+	"internal/mutants":                {},
+	"internal/mutate":                 {"internal/mutants"},
 	"internal/papertest":              {"sshexec/..."},
 	"internal/release":                {},
 	"internal/words":                  {}, // tests only

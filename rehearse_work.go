@@ -8,24 +8,56 @@ import (
 )
 
 // tries are the schedules of a rehearsal, and what the workers have found of them. Each worker walks the straight run by itself and takes
-// the next schedule that nobody has: the schedules are in the order of the run, so a walk only goes forward.
+// the next batch that nobody has: the schedules that go apart between the same two decisions.
 type tries struct {
 	space int
 	list  []due
-	backs []due // crashes from which the run is rolled back; each is two schedules
+	batch []span // of list
+	backs []due  // crashes from which the run is rolled back; each is two schedules
 
 	mu      sync.Mutex
-	next    int
+	next    int      // of batch
 	n       int      // that were tried
 	done    []*tried // of list
 	backed  []tried
 	skipped int // schedules within a rollback that has no point at which to be interrupted
 }
 
+// span is a part of a list: from first up to end, without it.
+type span struct{ first, end int }
+
+// batches are the spans of schedules that go apart at the same place, in the order of the run.
+func batches(list []due) (spans []span) {
+	for i := range list {
+		if i == 0 || list[i].place != list[i-1].place {
+			spans = append(spans, span{i, i})
+		}
+		spans[len(spans)-1].end = i + 1
+	}
+	return spans
+}
+
+// rounds is how many times a rehearsal that may not reach its end goes through the run.
+const rounds = 16
+
+// spread has a rehearsal whose time is limited go through the run several times, each time at other places: it has been everywhere a little
+// when the time is over, and not only at the beginning.
+func spread(spans []span) (list []span) {
+	for _, first := range []int{0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15} { // each far from those before it
+		for i := first; i < len(spans); i += rounds {
+			list = append(list, spans[i])
+		}
+	}
+	return list
+}
+
 // tries are the schedules that are due.
-func (r *rehearsal) tries(straight rehearsed) *tries {
+func (r *rehearsal) tries(ctx context.Context, straight rehearsed) *tries {
 	t := &tries{}
 	t.list, t.space = r.schedules(straight)
+	if t.batch = batches(t.list); limited(ctx) {
+		t.batch = spread(t.batch)
+	}
 	t.done = make([]*tried, len(t.list))
 	if r.plan.tries(RollbackFrom) {
 		t.space += 2 * straight.records
@@ -44,15 +76,20 @@ func (r *rehearsal) tries(straight rehearsed) *tries {
 // of is how many schedules are due. Of two in one rollback a plan with Only names one.
 func (t *tries) of() int { return len(t.list) + 2*len(t.backs) - t.skipped }
 
-// take gives a worker its next schedule.
-func (t *tries) take() (int, due, bool) {
+func limited(ctx context.Context) bool {
+	_, is := ctx.Deadline()
+	return is
+}
+
+// take gives a worker its next batch.
+func (t *tries) take() (first, end int, more bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.next == len(t.list) {
-		return 0, due{}, false
+	if t.next == len(t.batch) {
+		return 0, 0, false
 	}
 	t.next++
-	return t.next - 1, t.list[t.next-1], true
+	return t.batch[t.next-1].first, t.batch[t.next-1].end, true
 }
 
 // found keeps what became of a schedule: of the one with that index in the list, or of a rollback where it is below zero.

@@ -64,12 +64,13 @@ func (r *rehearsal) outages(w World) []RehearsalOutage {
 	return r.plan.Outages(w)
 }
 
-// faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does.
-func (r *rehearsal) faults(ctx context.Context, t *tries) error {
+// faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does: as many batches at
+// most.
+func (r *rehearsal) faults(ctx context.Context, t *tries, most int) error {
 	w := r.walk(ctx, r.start)
 	defer func() { w.close() }()
 	from := w.now
-	for {
+	for range most {
 		first, end, more := t.take()
 		if !more {
 			return nil
@@ -97,6 +98,7 @@ func (r *rehearsal) faults(ctx context.Context, t *tries) error {
 		}
 		r.near = nil
 	}
+	return nil
 }
 
 // fault tries one of the schedules that go apart after a moment of the straight run.

@@ -43,10 +43,19 @@ const rounds = 16
 // spread has a rehearsal whose time is limited go through the run several times, each time at other places: it has been everywhere a little
 // when the time is over, and not only at the beginning.
 func spread(spans []span) (list []span) {
-	for _, first := range []int{0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15} { // each far from those before it
-		for i := first; i < len(spans); i += rounds {
-			list = append(list, spans[i])
-		}
+	for _, first := range roundsFrom {
+		list = append(list, round(spans, first)...)
+	}
+	return list
+}
+
+// roundsFrom is where each round begins: far from those before it.
+var roundsFrom = [rounds]int{0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15}
+
+// round is what one round through the run has of a list.
+func round[T any](all []T, first int) (list []T) {
+	for i := first; i < len(all); i += rounds {
+		list = append(list, all[i])
 	}
 	return list
 }
@@ -120,6 +129,7 @@ func (t *tries) report(report *RehearsalReport) {
 			report.tried(*one)
 		}
 	}
+	slices.SortStableFunc(t.backed, func(a, b tried) int { return a.At - b.At })
 	for _, one := range t.backed {
 		report.tried(one)
 	}
@@ -157,22 +167,34 @@ func (t *tries) worker(ctx context.Context, first *rehearsal, i, of int) error {
 		if err != nil {
 			return err
 		}
-		err = r.faults(ctx, t)
+		err = r.faults(ctx, t, len(t.batch))
 		if done := r.done(); done != nil { // before that of the context, which is expected
 			return done
 		}
 		return err
 	}
-	parts := []func(context.Context, *tries) error{first.faults, first.rollbacks}
-	if of > 1 { // what only this one does comes first
-		slices.Reverse(parts)
+	known := states{}
+	if limited(ctx) { // some of both in each round
+		for _, from := range roundsFrom {
+			if err := first.rollbacks(ctx, t, round(t.backs, from), known); err != nil {
+				return err
+			}
+			if err := first.faults(ctx, t, 1+len(t.batch)/rounds); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	for _, part := range parts {
-		if err := part(ctx, t); err != nil {
+	if of > 1 { // what only this one does comes first
+		if err := first.rollbacks(ctx, t, t.backs, known); err != nil {
 			return err
 		}
+		return first.faults(ctx, t, len(t.batch))
 	}
-	return nil
+	if err := first.faults(ctx, t, len(t.batch)); err != nil {
+		return err
+	}
+	return first.rollbacks(ctx, t, t.backs, known)
 }
 
 // another makes the rehearsal once more, up to where its straight run has ended.

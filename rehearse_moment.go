@@ -13,7 +13,7 @@ import (
 // happens next. With it a rehearsal takes no schedule further than to a state from which a run went on that ended well. A world that embeds
 // one and has state of its own needs its own: what is not in the fingerprint, an early end can hide.
 type Fingerprinter interface {
-	// Fingerprint leaves out the clock, and the files below a path: what this library itself keeps on the machines.
+	// Fingerprint leaves out the clock, the times of files, and the files below a path: what this library itself keeps on the machines.
 	Fingerprint(without string) string
 }
 

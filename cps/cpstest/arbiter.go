@@ -245,8 +245,8 @@ func (y *system) restoreArbiter(s *simhost.State) error {
 	return nil
 }
 
-// judgeArbiter checks what must be so before the arbiter's VM goes (cps:1603-1619). Processes that came up at a boot after it was disabled are
-// no mistake: whoever stands at the hypervisor cannot stop them first, and an arbiter holds no data.
+// judgeArbiter checks what must be so before the arbiter's VM goes (cps:1603-1619). Processes that came up at a boot after it was
+// disabled are no mistake: whoever stands at the hypervisor cannot stop them first, and an arbiter holds no data.
 func (y *system) judgeArbiter(s *simhost.State) {
 	whole := false
 	for _, a := range y.archives {

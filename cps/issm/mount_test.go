@@ -11,7 +11,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
 )
 
-// TestImageGone: the Cluster Manager loses its power, and with it the mount, while the run stands right before migrate.sh. The run names the
+// TestImageGone: the Cluster Manager loses the mount, as with its power, while the run stands right before migrate.sh. The run names the
 // mount and stops; it goes on when the image is mounted again.
 func TestImageGone(t *testing.T) {
 	w, j, rb := deploy(t, cpstest.Options{}), &evenkeel.MemJournal{}, runbook(t, issm.Config{ArchiveDir: t.TempDir(), SkipCarbon: true})

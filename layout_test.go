@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"pacemaker/live":      {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 
 	// Runbooks.
+	"pacemaker/pair":        {".", "pacemaker", "pacemaker/corosync", "pacemaker/readiness", "sshexec/..."},
 	"cps/maintenance":       {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/..."},
 	"cps/internal/steps":    {".", "cps", "mongo", "mongo/live", "sshexec/..."},
 	"lustre/internal/steps": {".", "sshexec/...", "backup"},

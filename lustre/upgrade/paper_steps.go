@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -112,7 +113,7 @@ func (d departure) goneBlock() evenkeel.Block {
 	return evenkeel.Block{
 		Text: "Which targets are proven gone: not mounted, no pool imported, nothing that mounts or unmounts at work, no " +
 			"device of Lustre, and the last that the cluster did with each, where it knows, was a stop that succeeded.",
-		Script: "{ " + shellescape.QuoteCommand(processTable) +
+		Script: "{ " + shellescape.QuoteCommand(pair.ProcessTable()) +
 			" | sed 's/^/process /'; { lctl dl 2>/dev/null || ! cat /proc/modules | grep -qE '^(lustre|obdclass) ' || echo NOT " +
 			"known: lctl; } | sed 's/^/device /'; answer cibadmin --query | last;" + pools +
 			" cat /proc/mounts | targets | sed 's/^/mounted /'; } | gone " + shellescape.QuoteCommand(list),

@@ -41,7 +41,7 @@ func imperative(title string) bool {
 
 // runbooks are the packages that make steps and actions.
 var runbooks = []string{
-	"lustre/upgrade", "lustre/manager", "lustre/internal/steps", "cps/issm", "cps/maintenance", "cps/internal/steps",
+	"lustre/upgrade", "lustre/manager", "internal/steps", "cps/issm", "cps/maintenance", "cps/internal/steps",
 	"pacemaker/live", "pacemaker/rebuild", "pacemaker/pcs", "mongo/live", "backup", "examples/pgpair",
 }
 

@@ -73,18 +73,30 @@ func Holding(ctx context.Context, at evenkeel.Site, host string, units []Unit) (
 			return nil, fmt.Errorf("%s: %s: %w", u.ID, u.Unproven, ErrNotProven)
 		}
 		for _, m := range u.Members {
-			for _, l := range m.Gone {
-				found, seen, err := asked.ask(ctx, l)
-				switch {
-				case err != nil:
-					return nil, err
-				case found == Present:
-					held.add(u, "%s: %s", m.ID, seen)
-				}
+			switch found, seen, err := asked.of(ctx, m); {
+			case err != nil:
+				return nil, err
+			case found != Absent:
+				held.add(u, "%s: %s", m.ID, seen)
 			}
 		}
 	}
 	return held, nil
+}
+
+// of is what the looks find of a member: Present where one says so, else Perhaps where one does.
+func (a *answers) of(ctx context.Context, m Member) (Found, string, error) {
+	worst, why := Absent, ""
+	for _, l := range m.Gone {
+		found, seen, err := a.ask(ctx, l)
+		if err != nil {
+			return 0, "", err
+		}
+		if found == Present || found == Perhaps && worst == Absent {
+			worst, why = found, seen
+		}
+	}
+	return worst, why, nil
 }
 
 // Lacking looks on a host for all that the units need to start, and says what is missing.
@@ -97,7 +109,7 @@ func Lacking(ctx context.Context, at evenkeel.Site, host string, units []Unit) (
 				switch {
 				case err != nil:
 					return nil, err
-				case found == Absent:
+				case found != Present:
 					missing = append(missing, fmt.Sprintf("%s wants that %s: %s", m.ID, l.Text, seen))
 				}
 			}

@@ -35,7 +35,9 @@ func ReadProcesses(res sshexec.Result) ([]string, error) {
 }
 
 // Process is Present while a process runs of which match says so; it gets the arguments as words.
-func Process(text string, match func(args []string) bool) Look {
+func Process(text string, match func(args []string) bool) Look { return process(text, Present, match) }
+
+func process(text string, means Found, match func(args []string) bool) Look {
 	return Look{Argv: ProcessTable(), Text: text, Read: func(res sshexec.Result) (Found, string, error) {
 		list, err := ReadProcesses(res)
 		if err != nil {
@@ -43,7 +45,7 @@ func Process(text string, match func(args []string) bool) Look {
 		}
 		for _, args := range list {
 			if words := strings.Fields(args); match(words) {
-				return Present, fmt.Sprintf("%q runs", args), nil
+				return means, fmt.Sprintf("%q runs", args), nil
 			}
 		}
 		return Absent, "", nil

@@ -35,7 +35,8 @@ type Found uint8
 // What a look can find.
 const (
 	Absent  Found = iota + 1 // it is not there, provably
-	Present                  // it is there, or may be
+	Present                  // it is there
+	Perhaps                  // it may be there, or something is at work on it: not gone, and not seen to be there either
 )
 
 // Look is a command that reads, and what its answer means. It is run as it stands, by the login's own right.
@@ -67,7 +68,7 @@ func (l Look) Judge(res sshexec.Result) (Found, string, error) {
 		return 0, "", fmt.Errorf("the output of %s ends within a line: %w", command, ErrNotProven)
 	}
 	found, seen, err := l.Read(res)
-	if err == nil && found != Absent && found != Present {
+	if err == nil && (found < Absent || found > Perhaps) {
 		err = fmt.Errorf("%w: whether %s", ErrNotProven, l.Text)
 	}
 	if err != nil {

@@ -142,28 +142,29 @@ func postgres(r pacemaker.Resource) (Traits, error) {
 	if err := absolute(data); err != nil {
 		return Traits{}, err
 	}
-	return Traits{Serves: "PostgreSQL in " + data, Gone: []Look{Process("a server of "+data+" runs", postgresOf(data))},
+	return Traits{Serves: "PostgreSQL in " + data, Gone: []Look{
+		Process("a server of "+data+" runs", func(args []string) bool { dir, is := postgresOf(args); return is && dir == path.Clean(data) }),
+		// Those of a server whose first process was killed are left behind, and may write.
+		process("a process of a server runs that may be of "+data, Perhaps, func(args []string) bool { dir, is := postgresOf(args); return is && dir == "" }),
+	},
 		Needs: []Look{Path(optional(r, "pgctl", "/usr/bin/pg_ctl"))}}, nil
 }
 
-// postgresOf tells the server of a data directory, and every process of a server that does not name its directory: those
-// of one whose first process was killed are left behind, and may write.
-func postgresOf(data string) func(args []string) bool {
-	return func(args []string) bool {
-		program := path.Base(strings.TrimSuffix(args[0], ":"))
-		if program != "postgres" && program != "postmaster" {
-			return false
-		}
-		for i, a := range args {
-			switch {
-			case a == "-D" && i+1 < len(args):
-				return path.Clean(args[i+1]) == path.Clean(data)
-			case strings.HasPrefix(a, "-D"):
-				return path.Clean(a[2:]) == path.Clean(data)
-			}
-		}
-		return true
+// postgresOf tells a process of a PostgreSQL server, and its data directory where it names that.
+func postgresOf(args []string) (dir string, is bool) {
+	program := path.Base(strings.TrimSuffix(args[0], ":"))
+	if program != "postgres" && program != "postmaster" {
+		return "", false
 	}
+	for i, a := range args {
+		switch {
+		case a == "-D" && i+1 < len(args):
+			return path.Clean(args[i+1]), true
+		case strings.HasPrefix(a, "-D"):
+			return path.Clean(a[2:]), true
+		}
+	}
+	return "", true
 }
 
 // systemd is a unit of systemd. Pacemaker alone may start it: one that starts at boot would run on both nodes.
@@ -174,7 +175,7 @@ func systemd(r pacemaker.Resource) (Traits, error) {
 	return Traits{Serves: r.Type, Gone: []Look{UnitActive(r.Type)}, Needs: []Look{unitThere(r.Type)}}, nil
 }
 
-// UnitActive is Present where a unit of systemd runs, or has failed, so that processes of it may be left.
+// UnitActive is Present where a unit of systemd runs, and Perhaps where it has failed, so that processes of it may be left.
 func UnitActive(unit string) Look {
 	return Look{Argv: []string{"systemctl", "is-active", unit}, Text: unit + " runs", Read: func(res sshexec.Result) (Found, string, error) {
 		switch state := res.Text(); state {
@@ -186,7 +187,7 @@ func UnitActive(unit string) Look {
 		case "active", "activating", "deactivating", "reloading", "failed":
 			seen := unit + " is " + state
 			if state == "failed" {
-				seen += ": see that no process of it is left, and systemctl reset-failed " + unit
+				return Perhaps, seen + ": see that no process of it is left, and systemctl reset-failed " + unit, nil
 			}
 			return Present, seen, nil
 		}
@@ -228,7 +229,7 @@ func lsb(r pacemaker.Resource) (Traits, error) {
 			case 0:
 				return Present, r.Type + " runs", nil
 			case 1, 2:
-				return Present, r.Type + " died, and left its files: processes of it may be left", nil
+				return Perhaps, r.Type + " died, and left its files: processes of it may be left", nil
 			}
 			return 0, "", unknown(res)
 		},

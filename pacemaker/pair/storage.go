@@ -77,10 +77,10 @@ func unescaped(word string) string {
 	})
 }
 
-// mountingOf is Present while a process mounts or unmounts one of the names, or something that it does not name: the
+// mountingOf is Perhaps while a process mounts or unmounts one of the names, or something that it does not name: the
 // kernel takes a mount out of its table when the unmounting begins, and goes on writing.
 func mountingOf(names ...string) Look {
-	return Process("a process mounts or unmounts "+strings.Join(names, " or "), func(args []string) bool {
+	return process("a process mounts or unmounts "+strings.Join(names, " or "), Perhaps, func(args []string) bool {
 		if !Mounting(args, "Filesystem", "ZFS") {
 			return false
 		}

@@ -15,41 +15,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// What the operator types for the operations: the backup, the release of the targets by node 2, the hand-over, the fencing attributes.
-
-// backupPaper takes the backup with tar over SSH, in the layout of the guide. Nothing is written on the node.
-func (n *node) backupPaper() []evenkeel.Block {
-	var paths []string
-	for _, path := range n.manifest().Paths {
-		paths = append(paths, strings.TrimPrefix(path.Path, "/"))
-	}
-	name, file, sum := n.archiveName.Variable(), n.archivePath.Variable(), n.archiveSum.Variable()
-	script := fmt.Sprintf(`umask 077 && %[1]s=bck-%[4]s-$(date +%%Y%%m%%d-%%H%%M%%S) && %[2]s=$PWD/$%[1]s.tgz &&
-  ssh %[5]s "cd / && tar czf - --ignore-failed-read --transform 's,^,$%[1]s/,SH' -C / %[6]s" > "$%[2]s" &&
-  ssh %[5]s cibadmin --query > "$PWD/$%[1]s.cib.xml" &&
-  %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) && declare -p %[1]s %[2]s %[3]s`, name, file, sum, n.Short(), n.Name, strings.Join(paths, " "))
-	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Text: "In a directory of a machine that is not upgraded.", Script: script}}
-}
-
-// wholePaper compares the backup with its digest.
-func (n *node) wholePaper() evenkeel.Block {
-	return evenkeel.Block{Host: evenkeel.OperatorHost, Script: "sha256sum < " + n.archivePath.Ref() + " | grep -c " +
-		n.archiveSum.Ref(), Shows: []string{"1"}}
-}
-
-// listPaper looks for what is restored in the backup.
-func (n *node) listPaper() evenkeel.Block {
-	var want []string
-	for _, path := range n.manifest().Paths {
-		if !path.Optional && !path.IsGlob() {
-			want = append(want, strings.TrimPrefix(path.Path, "/"))
-		}
-	}
-	slices.Sort(want)
-	script := "for f in " + strings.Join(want, " ") + "; do tar tzf " + n.archivePath.Ref() + " | grep -qE ^" +
-		n.archiveName.Ref() + `"/$f(/|$)" && echo "$f"; done`
-	return evenkeel.Block{Host: evenkeel.OperatorHost, Text: "Everything that is needed later is in it.", Script: script, Shows: want}
-}
+// What the operator types for the operations: the release of the targets by node 2, the hand-over, the fencing attributes.
 
 // letGoPaper waits until node 2 is steady, and tells it to release them.
 func (p moving) letGoPaper(push sshexec.Cmd) []evenkeel.Block {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/rebuild"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
@@ -43,6 +44,7 @@ func (p *Pair) leave() evenkeel.Step {
 	old1, old2 := p.old(n1.Name), p.old(n2.Name)
 	was := p.oldCluster(n2.Name)
 	actions := changed("hold", "Hold fencing in the old cluster", was.Property(pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}))
+	actions = append(actions, changed("alone", "Let the old cluster act without a quorum: node 1 does not come back to it", was.Property(ignoreQuorum))...)
 	actions = append(actions, p.held().AsPrecondition(), p.free("free", n1.Name))
 	actions = append(actions, p.stop(n1.Name)...)
 	left := was.InStatus("offline, and not unclean", func(st *pacemaker.Status) error {
@@ -59,17 +61,26 @@ func (p *Pair) leave() evenkeel.Step {
 		}
 		return nil
 	})
-	before := p.oldCluster(n2.Name).UnsetProperty("stonith-enabled")
-	if v, said := p.CIB.Property("stonith-enabled"); said {
-		before = was.Property(pacemaker.NVPair{Name: "stonith-enabled", Value: v})
-	}
 	return evenkeel.Step{ID: "leave-node1", Title: "Take " + n1.Name + " out of the old cluster, cleanly, with fencing held", Host: n1.Name,
-		Why:     "The old cluster on node 2, if it is ever restarted alone, would power-cycle node 1 in the middle of its rebuild (H1).",
+		Why: "The old cluster on node 2, if it is ever restarted alone, would power-cycle node 1 in the middle of its rebuild (H1). And it would serve " +
+			"nothing: a cluster of two waits at its start until it has seen both nodes (wait_for_all), and node 1 does not come back to it.",
 		Actions: actions,
 		Verify: []evenkeel.Action{evenkeel.Await(p.Config.Outage, "left", "Verify that the old cluster knows that node 1 left in good order", left),
 			p.serves("served", n2.Name)},
-		Undo: append(p.startOld(n1), changed("release", "Let the old cluster fence as before", before)...),
+		Undo: slices.Concat(p.startOld(n1), changed("release", "Let the old cluster fence as before", p.asBefore(was, "stonith-enabled")),
+			changed("quorum", "Let the old cluster mind its quorum as before", p.asBefore(was, ignoreQuorum.Name))),
 	}
+}
+
+// ignoreQuorum lets a cluster act alone: the node that it waits for is off, and is kept from coming back.
+var ignoreQuorum = pacemaker.NVPair{Name: "no-quorum-policy", Value: "ignore"}
+
+// asBefore gives a cluster the property that the old one had in the backup.
+func (p *Pair) asBefore(in live.Cluster, name string) change.Change {
+	if v, said := p.CIB.Property(name); said {
+		return in.Property(pacemaker.NVPair{Name: name, Value: v})
+	}
+	return in.UnsetProperty(name)
 }
 
 // planned is the operation of a list that makes something.

@@ -75,14 +75,10 @@ func (p *Pair) rebalance() evenkeel.Step {
 func (p *Pair) fencing() evenkeel.Step {
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
 	now := p.newCluster(n1)
-	as := now.UnsetProperty("stonith-enabled")
-	if v, said := p.CIB.Property("stonith-enabled"); said {
-		as = now.Property(pacemaker.NVPair{Name: "stonith-enabled", Value: v})
-	}
 	actions := []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes are well: nothing would be fenced as soon as it can be",
 		now.Online(n1, n2)).AsPrecondition()}
 	return evenkeel.Step{ID: "fencing", Title: "Restore fencing", Host: n1, Why: "Last, so that nothing is fenced during the work.",
-		Actions: append(actions, changed("fencing", "Let the new cluster fence as the old one did", as)...),
+		Actions: append(actions, changed("fencing", "Let the new cluster fence as the old one did", p.asBefore(now, "stonith-enabled"))...),
 		Verify: []evenkeel.Action{evenkeel.Prove("same", "Verify that the configuration is the backed-up one, but for what is expected",
 			now.InCIB("no other difference", func(live *pacemaker.CIB) error {
 				want, _ := p.CIB.Property("stonith-enabled")

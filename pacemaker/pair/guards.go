@@ -92,8 +92,11 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 // held wants the old cluster to hold its fire.
 func (p *Pair) held() evenkeel.Action {
 	old1 := p.old(p.Config.Node1.Name)
-	return evenkeel.Prove("held", "Verify that the old cluster fences nobody, and gives node 1 nothing",
-		p.oldCluster(p.Config.Node2.Name).InCIB("stonith-enabled=false, node 1 in standby", func(cib *pacemaker.CIB) error {
+	return evenkeel.Prove("held", "Verify that the old cluster fences nobody, acts alone, and gives node 1 nothing",
+		p.oldCluster(p.Config.Node2.Name).InCIB("stonith-enabled=false, no-quorum-policy=ignore, node 1 in standby", func(cib *pacemaker.CIB) error {
+			if v, _ := cib.Property(ignoreQuorum.Name); v != ignoreQuorum.Value {
+				return fmt.Errorf("no-quorum-policy is %q in the old cluster: node 2, restarted alone, would serve nothing", v)
+			}
 			if v, _ := cib.Property("stonith-enabled"); v != "false" {
 				return fmt.Errorf("stonith-enabled is %q in the old cluster: it could fence node 1 while that is rebuilt", v)
 			}

@@ -73,6 +73,8 @@ func (n *node) restoreStep() evenkeel.Step {
 			actions = append(actions, evenkeel.Look(id+"-proof", "Verify that "+file+" is as in the backup", "cmp", from, file))
 		}
 	}
+	actions = append(actions, evenkeel.Disrupt("sshd", "Restart sshd with the restored keys", "systemctl", "restart", "sshd").
+		Noting("connections that are open stay open; new ones see the host key from before"))
 	for i := range actions {
 		actions[i].Ref = ""
 	}
@@ -106,11 +108,11 @@ func (n *node) softwareStep() evenkeel.Step {
 		password)
 	if n.to.Family == "el" {
 		for i, c := range there.OpenFirewall(n.Name, n.ports) {
-			actions = append(actions, changed(fmt.Sprintf("firewall-%d", i+1), "Open the firewall for the cluster", c)...)
+			actions = append(actions, changed(fmt.Sprintf("firewall-%d", i+1), "Have the firewall "+c.Title, c)...)
 		}
 	}
-	for i, c := range there.StartPcsd(n.Name) {
-		actions = append(actions, changed(fmt.Sprintf("pcsd-%d", i+1), "Start pcsd, now and at boot", c)...)
+	for i, c := range slices.Backward(there.StartPcsd(n.Name)) { // at boot first: a node that loses power between the two comes back with it
+		actions = append(actions, changed(fmt.Sprintf("pcsd-%d", i+1), "Have systemd "+c.Title, c)...)
 	}
 	actions = append(actions, n.seePCS("pcs", n.newPCS), n.seeAble("able", n.proven()))
 	return evenkeel.Step{ID: n.id("software"), Title: "Install the cluster's software on " + n.Name, Host: n.Name, Actions: actions, Irreversible: n.gone()}

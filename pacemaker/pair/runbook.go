@@ -36,11 +36,13 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			join, p.rebalance(), p.fencing(), p.finish(),
 		}),
 	}
-	BoundCommands(rb, func(c sshexec.Cmd) bool {
+	installs := func(c sshexec.Cmd) bool {
 		return slices.Equal(c.Argv[:min(len(c.Argv), len(p.to.install))], p.to.install)
-	})
+	}
+	BoundCommands(rb, installs)
 	LimitWindows(rb)
 	rb.MarkWide(Wide)
+	rb.MarkDetached(installs) // killed half-way, with its connection, it leaves the packages in disorder
 	return rb, rb.Validate()
 }
 

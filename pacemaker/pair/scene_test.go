@@ -100,3 +100,40 @@ func TestThePairIsUpgraded(t *testing.T) {
 		require.Less(t, w.Lasted(), w.Limit, w.ID)
 	}
 }
+
+// rehearsal is thinned; the archives of a run lie beside its world.
+func (s *scene) rehearsal(t testing.TB, thin int) evenkeel.RehearsalPlan {
+	t.Helper()
+	return evenkeel.RehearsalPlan{Every: every(t, thin), Local: s.pair.Config.ArchiveDir, Operator: func(w evenkeel.World) evenkeel.Operator {
+		return &person{w: w.(*pairtest.World)} //nolint:forcetypeassert // it is the pair
+	}}
+}
+
+func (s *scene) rehearse(t *testing.T, plan evenkeel.RehearsalPlan) *evenkeel.RehearsalReport {
+	t.Helper()
+	report, err := evenkeel.Rehearse(t.Context(), s.book, s.world, plan)
+	require.NoError(t, err)
+	t.Logf("%d commands, %d schedules", report.Commands, report.Schedules)
+	for i, f := range report.Failures {
+		if i > 5 {
+			t.Fatalf("and %d more", len(report.Failures)-i)
+		}
+		t.Error(f)
+	}
+	return report
+}
+
+// The tool crashes, is asked to stop, and rolls back, at every point.
+func TestRehearse(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	s.rehearse(t, s.rehearsal(t, 40))
+}
+
+// Each command goes wrong in each way, an idle success among them. The run finishes, or stops with an error or for the
+// operator, and nothing is ever active twice or fenced while it is rebuilt.
+func TestEveryFault(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	plan := s.rehearsal(t, 60)
+	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.AnyFault}
+	s.rehearse(t, plan)
+}

@@ -117,6 +117,18 @@ func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string,
 			}
 		}
 	}
+	seen, unseen := p.sight(ctx, at)
+	for _, u := range p.proven() {
+		for _, m := range u.Members {
+			on := strings.Join(seen[m.ID], " and ")
+			switch home := p.home(u); {
+			case unseen != nil:
+				differs = append(differs, fmt.Sprintf("%s: where it runs is not known: %v", m.ID, unseen))
+			case on == "" || home != "" && on != home:
+				differs = append(differs, fmt.Sprintf("%s runs on %q, not on the node that it prefers, %q: move it when its users can wait for it", m.ID, on, home))
+			}
+		}
+	}
 	return differs, nil
 }
 

@@ -168,15 +168,24 @@ func (w *World) Attend(action, host string) {
 	})
 }
 
-// Mend is what the operator does about a fault: gives power back, and starts the cluster where a restart left it down.
+// Mend is what the operator does about a fault: gives power back, starts the cluster where it should have started by
+// itself, and moves back what failed over meanwhile.
 func (w *World) Mend() {
 	w.World.Mend()
 	w.Do(func(s *simhost.State) {
-		for _, h := range s.Hosts() {
-			if !pacemakertest.Of(s).Member(h.Name) && h.Major() == 9 && h.Exists(pacemakertest.ConfPath) {
-				_, _ = s.Run(h.Name, sshexec.Command(sshexec.Mutating, "pcs", "cluster", "start")) // the run sees what came of it
+		sh := func(h *simhost.Host, argv ...string) {
+			_, _ = s.Run(h.Name, sshexec.Command(sshexec.Mutating, argv...)) // the run sees what came of it
+		}
+		nodes := []*simhost.Host{s.Host(Node1), s.Host(Node2)}
+		member := func(h *simhost.Host) bool { return pacemakertest.Of(s).Member(h.Name) && h.Major() == 9 }
+		for _, h := range nodes {
+			if u, _ := h.Service("pacemaker"); u.Enabled && !pacemakertest.Of(s).Member(h.Name) && h.Exists(pacemakertest.ConfPath) {
+				sh(h, "systemctl", "start", "pacemaker")
 			}
 		}
 		s.Sleep(simhost.BootTime)
+		if member(nodes[0]) && member(nodes[1]) {
+			sh(nodes[0], "pcs", "resource", "relocate", "run")
+		}
 	})
 }

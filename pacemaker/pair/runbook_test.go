@@ -72,6 +72,66 @@ func TestWhatCannotBeProvenMovesLast(t *testing.T) {
 	s.run(t)
 }
 
+// What the old cluster says to have stopped, and what is still there, is not enabled on the other node.
+func TestTheOldClusterIsNotTrusted(t *testing.T) {
+	for liar, want := range map[string]string{
+		"nfs-disk": "/dev/mapper/nfs is mounted on /srv/nfs", "nfs-server": `"[nfsd]" runs`, "nfs-export": "/srv/nfs/share is exported",
+		"nfs-ip": "eth0 has 192.168.7.100", "db-server": `"/usr/bin/postgres -D /srv/db/data" runs`, "db-ip": "eth0 has 192.168.7.101",
+	} {
+		t.Run(liar, func(t *testing.T) {
+			s := newScene(t, pairtest.Options{Liars: []string{liar}}, nil)
+			_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, &evenkeel.MemJournal{}))
+			require.ErrorContains(t, err, want)
+			require.ErrorContains(t, err, "nfs2.example.com still holds")
+			require.NoError(t, s.world.Check())
+			require.NotContains(t, s.world.EndState(), liar+" on nfs1.example.com")
+		})
+	}
+}
+
+// What is still at work on the old node, though no table shows it any more, is waited for.
+func TestWhatIsAtWorkIsWaitedFor(t *testing.T) {
+	for _, args := range []string{"umount -l /srv/nfs", "umount /dev/dm-3", "/bin/sh /usr/lib/ocf/resource.d/heartbeat/Filesystem stop"} {
+		s := newScene(t, pairtest.Options{}, nil)
+		s.world.Do(func(st *simhost.State) { st.Host(pairtest.Node2).Spawn(st, args) })
+		_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, &evenkeel.MemJournal{}))
+		require.ErrorContains(t, err, "nfs2.example.com still holds", args)
+		require.NoError(t, s.world.Check())
+	}
+}
+
+// A node that lacks what a unit needs gets none, and the operator is told before anything is down.
+func TestANodeThatCannot(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*simhost.State, *simhost.Host)
+		want  string
+	}{
+		"no mount point": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/srv/db") }, "db-disk wants that /srv/db is there"},
+		"no disk":        {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/mapper/nfs") }, "nfs-disk wants that /dev/mapper/nfs is there"},
+		"no server":      {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/usr/bin/pg_ctl") }, "db-server wants that /usr/bin/pg_ctl is there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, pairtest.Options{}, nil)
+			s.world.Do(func(st *simhost.State) { c.spoil(st, st.Host(pairtest.Node2)) })
+			report, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, &evenkeel.MemJournal{}))
+			require.ErrorContains(t, err, c.want)
+			require.False(t, report.State.Changed)
+		})
+	}
+}
+
+// What the engine looks at all along tells where everything is served.
+func TestServing(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	report := s.run(t)
+	where := map[string]string{}
+	for _, seen := range report.State.Serving {
+		where[seen.What] = seen.Where
+	}
+	require.Equal(t, map[string]string{"/srv/nfs": pairtest.Node1, "NFS": pairtest.Node1, "export /srv/nfs/share": pairtest.Node1,
+		"192.168.7.100": pairtest.Node1, "/srv/db": pairtest.Node2, "PostgreSQL in /srv/db/data": pairtest.Node2, "192.168.7.101": pairtest.Node2}, where)
+}
+
 // A site's own provisioning installs the nodes, with the same evidence.
 func TestProvisioning(t *testing.T) {
 	s := newScene(t, pairtest.Options{InstallTime: -1}, func(c *pair.Config) {

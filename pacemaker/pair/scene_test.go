@@ -115,7 +115,7 @@ func (s *scene) rehearse(t *testing.T, plan evenkeel.RehearsalPlan) *evenkeel.Re
 	require.NoError(t, err)
 	t.Logf("%d commands, %d schedules", report.Commands, report.Schedules)
 	for i, f := range report.Failures {
-		if i > 5 {
+		if i > 25 {
 			t.Fatalf("and %d more", len(report.Failures)-i)
 		}
 		t.Error(f)

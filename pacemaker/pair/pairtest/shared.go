@@ -217,6 +217,21 @@ func agents() map[string]pacemakertest.Agent {
 	}
 }
 
+// lying makes the agents of resources say on node 2 of the old cluster that they stopped, and do nothing.
+func lying(agents map[string]pacemakertest.Agent, liars []string) map[string]pacemakertest.Agent {
+	for name, a := range agents {
+		honest := a.Stop
+		a.Stop = func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			if h.Name == Node2 && h.Major() == 8 && slices.Contains(liars, r.ID) {
+				return nil
+			}
+			return honest(s, h, r)
+		}
+		agents[name] = a
+	}
+	return agents
+}
+
 func filesystem() pacemakertest.Agent {
 	mounted := func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
 		return slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Dir == value(r, "directory") })

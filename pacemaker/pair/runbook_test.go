@@ -14,6 +14,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair/pairtest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -118,6 +119,69 @@ func TestANodeThatCannot(t *testing.T) {
 			require.False(t, report.State.Changed)
 		})
 	}
+}
+
+// meddling does something in the world when a step has ended, once.
+type meddling struct {
+	evenkeel.Journal
+	after string
+	do    func()
+}
+
+func (j meddling) Append(r evenkeel.Record) error {
+	if r.Kind == evenkeel.KindStepDone && r.Step == j.after {
+		j.do()
+	}
+	return j.Journal.Append(r)
+}
+
+// What is on both nodes, or on none outside a window, ends the run, whoever did it.
+func TestTheInvariantsHoldAllAlong(t *testing.T) {
+	for name, c := range map[string]struct {
+		meddle func(*simhost.State)
+		after  string
+		want   string
+	}{
+		"twice": {func(s *simhost.State) {
+			s.Host(pairtest.Node1).Mount(s, simhost.Mount{Device: "/dev/mapper/db", Dir: "/srv/db", Type: "xfs", Options: "rw"})
+		}, "backup-node2", "db-disk of database is active on nfs1.example.com and nfs2.example.com: stop one of them NOW"},
+		"down": {func(s *simhost.State) { s.Host(pairtest.Node2).Unmount(s, "/srv/nfs") }, "install-node1", "/srv/nfs of nfs is served nowhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, pairtest.Options{}, nil)
+			journal := meddling{&evenkeel.MemJournal{}, c.after, func() { s.world.Do(c.meddle) }}
+			_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, journal))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// A unit that somebody enabled again in the old cluster, after it was told to let it go, is not enabled in the new one.
+func TestSomebodyEnablesItAgain(t *testing.T) {
+	s := newScene(t, pairtest.Options{Liars: []string{"nfs-ip"}}, nil)
+	again := func(r evenkeel.Record) {
+		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "let-go" {
+			s.world.Do(func(st *simhost.State) {
+				_, err := st.Run(pairtest.Node2, sshexec.Command(sshexec.Mutating, "pcs", "resource", "enable", "nfs"))
+				require.NoError(t, err)
+			})
+		}
+	}
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, again}))
+	require.Error(t, err)
+	require.NoError(t, s.world.Check())
+	require.NotContains(t, s.world.EndState(), "nfs-disk on nfs1.example.com")
+}
+
+type listening struct {
+	evenkeel.Journal
+	hear func(evenkeel.Record)
+}
+
+func (j listening) Append(r evenkeel.Record) error {
+	err := j.Journal.Append(r)
+	j.hear(r)
+	return err
 }
 
 // What the engine looks at all along tells where everything is served.

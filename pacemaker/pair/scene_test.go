@@ -126,14 +126,14 @@ func (s *scene) rehearse(t *testing.T, plan evenkeel.RehearsalPlan) *evenkeel.Re
 // The tool crashes, is asked to stop, and rolls back, at every point.
 func TestRehearse(t *testing.T) {
 	s := newScene(t, pairtest.Options{}, nil)
-	s.rehearse(t, s.rehearsal(t, 40))
+	s.rehearse(t, s.rehearsal(t, 80))
 }
 
 // Each command goes wrong in each way, an idle success among them. The run finishes, or stops with an error or for the
 // operator, and nothing is ever active twice or fenced while it is rebuilt.
 func TestEveryFault(t *testing.T) {
 	s := newScene(t, pairtest.Options{}, nil)
-	plan := s.rehearsal(t, 60)
+	plan := s.rehearsal(t, 120)
 	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.AnyFault}
 	s.rehearse(t, plan)
 }

@@ -49,8 +49,9 @@ func TestWays(t *testing.T) {
 
 	// What is in one cluster or in none leaves the way offline.
 	for what, resources := range map[string]string{
-		"replicates": `<master id="ms">` + primitive("r0", "ocf:linbit:drbd", "drbd_resource=r0") + `</master>`,
-		"spans":      `<clone id="dlm">` + primitive("c", "ocf:pacemaker:controld") + `</clone>`,
+		"replicates":                 `<master id="ms">` + primitive("r0", "ocf:linbit:drbd", "drbd_resource=r0") + `</master>`,
+		"replicates, whatever it is": `<master id="ms">` + primitive("x", "ocf:acme:Magic") + `</master>`,
+		"spans":                      `<clone id="dlm">` + primitive("c", "ocf:pacemaker:controld") + `</clone>`,
 	} {
 		r, units = report(t, resources, "", "el7", "el8")
 		ways = pair.Ways(r, units, pair.Durations{})

@@ -117,8 +117,11 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 		Why:   "Every unit is made disabled, and the cluster is in maintenance: node 2 still has them (H8). Fencing comes last.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n.fenced}, Actions: actions,
 		Verify: []evenkeel.Action{
-			evenkeel.Prove("disabled", "Verify that every unit is disabled, and the cluster is in maintenance", now.InCIB(
-				"maintenance-mode=true; target-role=Stopped on each", func(cib *pacemaker.CIB) error {
+			evenkeel.Prove("disabled", "Verify that every unit is disabled, and the cluster is in maintenance and fences nobody", now.InCIB(
+				"maintenance-mode=true; stonith-enabled=false; target-role=Stopped on each", func(cib *pacemaker.CIB) error {
+					if v, _ := cib.Property(fencingHeld.Name); v != fencingHeld.Value {
+						return fmt.Errorf("stonith-enabled is %q in the new cluster: it could fence node 2, which serves", v)
+					}
 					if v, _ := cib.Property("maintenance-mode"); v != "true" {
 						return fmt.Errorf("maintenance-mode is %q", v)
 					}

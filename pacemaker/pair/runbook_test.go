@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -169,6 +170,26 @@ func TestSomebodyEnablesItAgain(t *testing.T) {
 	}
 	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, again}))
 	require.Error(t, err)
+	require.NoError(t, s.world.Check())
+	require.NotContains(t, s.world.EndState(), "nfs-disk on nfs1.example.com")
+}
+
+// It is not enough that it is gone: where it is enabled, the old cluster starts it again as soon as it can.
+func TestGoneAndYetEnabled(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	again := func(r evenkeel.Record) {
+		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "let-go" {
+			s.world.Do(func(st *simhost.State) {
+				for _, argv := range [][]string{{"pcs", "node", "standby", pairtest.Node2}, {"pcs", "resource", "enable", "nfs"}} {
+					_, err := st.Run(pairtest.Node2, sshexec.Command(sshexec.Mutating, argv...))
+					require.NoError(t, err)
+				}
+				st.Sleep(time.Minute)
+			})
+		}
+	}
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, again}))
+	require.ErrorContains(t, err, "nfs is not disabled")
 	require.NoError(t, s.world.Check())
 	require.NotContains(t, s.world.EndState(), "nfs-disk on nfs1.example.com")
 }

@@ -85,13 +85,15 @@ func (a Archive) TakePaper() []evenkeel.Block {
 	script := fmt.Sprintf(`umask 077 && %[1]s=bck-%[4]s-$(date +%%Y%%m%%d-%%H%%M%%S) && %[2]s=$PWD/$%[1]s.tgz &&
   ssh %[5]s "cd / && tar czf - --ignore-failed-read --transform 's,^,$%[1]s/,SH' -C / %[6]s" > "$%[2]s" &&
   ssh %[5]s cibadmin --query > "$PWD/$%[1]s.cib.xml" &&
-  %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) && declare -p %[1]s %[2]s %[3]s`, name, file, sum, short, a.Host, strings.Join(paths, " "))
+  %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) &&
+	declare -p %[1]s %[2]s %[3]s`, name, file, sum, short, a.Host, strings.Join(paths, " "))
 	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Text: "In a directory of a machine that is not upgraded.", Script: script}}
 }
 
 // WholePaper compares the backup with its digest.
 func (a Archive) WholePaper() evenkeel.Block {
-	return evenkeel.Block{Host: evenkeel.OperatorHost, Script: "sha256sum < " + a.Path.Ref() + " | grep -c " + a.Sum.Ref(), Shows: []string{"1"}}
+	return evenkeel.Block{Host: evenkeel.OperatorHost, Script: "sha256sum < " + a.Path.Ref() + " | grep -c " + a.Sum.Ref(),
+		Shows: []string{"1"}}
 }
 
 // ListPaper looks for what is restored in the backup.

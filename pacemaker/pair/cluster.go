@@ -34,7 +34,8 @@ func (p *Pair) evacuate() evenkeel.Step {
 		Opens: []evenkeel.Window{{ID: "evacuation", Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "the units of node 1 stop there before they start on node 2"}},
 		Closes: []string{"evacuation"}, Actions: actions,
-		Undo: append([]evenkeel.Action{n1.autostartBack()}, changed("unstandby", "Take "+old1+" out of standby", disrupting(was.Unstandby(old1)))...),
+		Undo: append([]evenkeel.Action{n1.autostartBack()}, changed("unstandby", "Take "+old1+" out of standby",
+			disrupting(was.Unstandby(old1)))...),
 	}
 }
 
@@ -44,7 +45,8 @@ func (p *Pair) leave() evenkeel.Step {
 	old1, old2 := p.old(n1.Name), p.old(n2.Name)
 	was := p.oldCluster(n2.Name)
 	actions := changed("hold", "Hold fencing in the old cluster", was.Property(pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}))
-	actions = append(actions, changed("alone", "Let the old cluster act without a quorum: node 1 does not come back to it", was.Property(ignoreQuorum))...)
+	actions = append(actions, changed("alone", "Let the old cluster act without a quorum: node 1 does not come back to it",
+		was.Property(ignoreQuorum))...)
 	actions = append(actions, p.held().AsPrecondition(), p.free("free", n1.Name))
 	actions = append(actions, p.stop(n1.Name)...)
 	left := was.InStatus("offline, and not unclean", func(st *pacemaker.Status) error {
@@ -54,7 +56,8 @@ func (p *Pair) leave() evenkeel.Step {
 		case !there || !stays.Online || !st.DC.Present:
 			return evenkeel.NotYet(0, "the old cluster does not show its own node %s online", old2)
 		case known && n.Unclean:
-			return evenkeel.NeedsOperator("the old cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good order: start the "+
+			return evenkeel.NeedsOperator("the old cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good "+
+				"order: start the "+
 				"cluster on %s, wait until it is online, stop it, and resume", old1, n1.Name)
 		case known && n.Online:
 			return evenkeel.NotYet(0, "%s is still online in the old cluster", old1)
@@ -62,10 +65,12 @@ func (p *Pair) leave() evenkeel.Step {
 		return nil
 	})
 	return evenkeel.Step{ID: "leave-node1", Title: "Take " + n1.Name + " out of the old cluster, cleanly, with fencing held", Host: n1.Name,
-		Why: "The old cluster on node 2, if it is ever restarted alone, would power-cycle node 1 in the middle of its rebuild (H1). And it would serve " +
+		Why: "The old cluster on node 2, if it is ever restarted alone, would power-cycle node 1 in the middle of its rebuild (H1). And " +
+			"it would serve " +
 			"nothing: a cluster of two waits at its start until it has seen both nodes (wait_for_all), and node 1 does not come back to it.",
 		Actions: actions,
-		Verify: []evenkeel.Action{evenkeel.Await(p.Config.Outage, "left", "Verify that the old cluster knows that node 1 left in good order", left),
+		Verify: []evenkeel.Action{evenkeel.Await(p.Config.Outage, "left",
+			"Verify that the old cluster knows that node 1 left in good order", left),
 			p.serves("served", n2.Name)},
 		Undo: slices.Concat(p.startOld(n1), changed("release", "Let the old cluster fence as before", p.asBefore(was, "stonith-enabled")),
 			changed("quorum", "Let the old cluster mind its quorum as before", p.asBefore(was, ignoreQuorum.Name))),
@@ -113,7 +118,8 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	if _, its := p.CIB.Property(rebuild.SeedProperty); !its {
 		actions = append(actions, changed("unset", "Remove what made the first start short", now.UnsetProperty(rebuild.SeedProperty))...)
 	}
-	return evenkeel.Step{ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every unit disabled", Host: n.Name, Irreversible: n.gone(),
+	return evenkeel.Step{ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every unit disabled",
+		Host: n.Name, Irreversible: n.gone(),
 		Why:   "Every unit is made disabled, and the cluster is in maintenance: node 2 still has them (H8). Fencing comes last.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n.fenced}, Actions: actions,
 		Verify: []evenkeel.Action{
@@ -168,7 +174,8 @@ func (p *Pair) same(live *pacemaker.CIB, also ...pacemaker.Expectation) error {
 			live.RemoveProperty("stonith-enabled")
 		}
 	}
-	diff := pacemaker.Diff(p.CIB, live, pacemaker.RenameNodes(p.Names), pacemaker.ManagedIDs(), pacemaker.Expect(pacemaker.RebuildExpectations()...),
+	diff := pacemaker.Diff(p.CIB, live, pacemaker.RenameNodes(p.Names), pacemaker.ManagedIDs(),
+		pacemaker.Expect(pacemaker.RebuildExpectations()...),
 		pacemaker.Expect(pacemaker.ExpectRenamed(p.Names)), pacemaker.Expect(also...))
 	if len(diff) > 0 {
 		return fmt.Errorf("the configuration is not the backed-up one: %s (%d differences in all)", diff[0], len(diff))

@@ -20,8 +20,9 @@ func ExamplePair_Runbook() {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, world := context.Background(), pairtest.New(pairtest.Options{})
-	cfg := pair.Config{From: "el8", To: "el9", Password: "secret", ArchiveDir: dir, Restore: pairtest.Restore(), Packages: pairtest.Packages(),
-		Node1: pair.Server{Name: pairtest.Node1}, Node2: pair.Server{Name: pairtest.Node2}}
+	cfg := pair.Config{From: "el8", To: "el9", Password: "secret", ArchiveDir: dir, Restore: pairtest.Restore(),
+		Packages: pairtest.Packages(),
+		Node1:    pair.Server{Name: pairtest.Node1}, Node2: pair.Server{Name: pairtest.Node2}}
 	for _, s := range []*pair.Server{&cfg.Node1, &cfg.Node2} {
 		r, err := world.Runner(s.Name)
 		if err != nil {

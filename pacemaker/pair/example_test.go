@@ -22,7 +22,10 @@ func Example_profile() {
 			}
 			return pair.Traits{
 				Gone: []pair.Look{pair.Process("a server of port "+port+" runs", func(args []string) bool {
-					return path.Base(args[0]) == "redis-server" && slices.ContainsFunc(args, func(a string) bool { return strings.HasSuffix(a, ":"+port) })
+					return path.Base(args[0]) == "redis-server" && slices.ContainsFunc(args, func(a string) bool {
+						return strings.HasSuffix(a,
+							":"+port)
+					})
 				})},
 				Needs:  []pair.Look{pair.Path("/usr/bin/redis-server")},
 				Serves: "redis on port " + port,
@@ -41,7 +44,8 @@ func Example_profile() {
 		return
 	}
 	look := units[0].Members[0].Gone[0]
-	for _, answer := range []string{"Ssl  /usr/bin/redis-server 0.0.0.0:6379\nR+   ps -e -o stat= -o args=\n", "R+   ps -e -o stat= -o args=\n", ""} {
+	for _, answer := range []string{"Ssl  /usr/bin/redis-server 0.0.0.0:6379\nR+   ps -e -o stat= -o args=\n",
+		"R+   ps -e -o stat= -o args=\n", ""} {
 		found, seen, err := look.Judge(sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(answer)})
 		fmt.Println(found == pair.Absent, seen, err)
 	}

@@ -25,7 +25,8 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	add := now.Change(member, change.Change{Needs: []change.Proof{now.Unused(n.Name)},
 		Proof: []change.Proof{now.Configured(n1, p.cluster, n1, n.Name), now.Configured(n.Name, p.cluster, n1, n.Name)}})
 	actions := []evenkeel.Action{n.seeAble("able", p.proven()),
-		evenkeel.Prove("serving", "Verify that "+n1+" is there to be joined: alone, node 2 would begin a cluster of its own", now.Online(n1)).AsPrecondition()}
+		evenkeel.Prove("serving", "Verify that "+n1+" is there to be joined: alone, node 2 would begin a cluster of its own",
+			now.Online(n1)).AsPrecondition()}
 	actions = append(actions, changed("auth", "Let pcs give orders to both nodes", now.Auth(n1, n.Name))...)
 	actions = append(actions, changed("add", "Add "+n.Name+" to the new cluster", add)...)
 	actions = append(actions, changed("enable", "Start the cluster at boot on "+n.Name, now.Enable(n.Name))...)
@@ -42,7 +43,8 @@ func (p *Pair) join() (evenkeel.Step, error) {
 func (p *Pair) settled() (actions []evenkeel.Action) {
 	now := p.newCluster(p.Config.Node1.Name)
 	for i, proof := range append(now.Settled(), now.Active(ids(p.placed("", p.moved()...))...)) {
-		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1), "Wait until the new cluster is at rest, and runs every unit", proof))
+		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1),
+			"Wait until the new cluster is at rest, and runs every unit", proof))
 	}
 	return actions
 }
@@ -58,8 +60,9 @@ func (p *Pair) rebalance() evenkeel.Step {
 		}
 	}
 	s := evenkeel.Step{ID: "rebalance", Title: "Move the units to the nodes that they prefer", Host: n1,
-		Why:    "Nothing moves back by itself where the stickiness beats a preference (H17).",
-		Opens:  []evenkeel.Window{{ID: "rebalance", Invariant: "served", Stop: evenkeel.StopAtClose, Reason: "a unit stops on one node before it starts on the other"}},
+		Why: "Nothing moves back by itself where the stickiness beats a preference (H17).",
+		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Stop: evenkeel.StopAtClose,
+			Reason: "a unit stops on one node before it starts on the other"}},
 		Closes: []string{"rebalance"}, Harmless: "every unit runs on an upgraded node, whichever it is",
 		Actions: []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes can take units", now.Online(n1, n2)).AsPrecondition()},
 		Verify:  p.settled(),
@@ -67,7 +70,8 @@ func (p *Pair) rebalance() evenkeel.Step {
 	if len(where) > 0 {
 		s.Actions = append(s.Actions, changed("relocate", "Move each unit to the node that it prefers", disrupting(now.RelocateRun(where)))...)
 	}
-	s.Actions = append(s.Actions, changed("clear", "Remove what a move that was interrupted may have left in the configuration", now.RelocateClear())...)
+	s.Actions = append(s.Actions, changed("clear", "Remove what a move that was interrupted may have left in the configuration",
+		now.RelocateClear())...)
 	return s
 }
 
@@ -93,11 +97,13 @@ func (p *Pair) fencing() evenkeel.Step {
 // finish looks at the whole once more, and cleans up what the tool brought.
 func (p *Pair) finish() evenkeel.Step {
 	n1, n2 := p.node(0), p.node(1)
-	s := evenkeel.Step{ID: "finish", Title: "Verify that the pair is upgraded", Host: n1.Name, Harmless: "the backups themselves are on this machine"}
+	s := evenkeel.Step{ID: "finish", Title: "Verify that the pair is upgraded", Host: n1.Name,
+		Harmless: "the backups themselves are on this machine"}
 	for _, n := range []*node{n1, n2} {
 		now := p.newCluster(n.Name)
 		s.Needs = append(s.Needs, n.archiveName)
-		s.Actions = append(s.Actions, evenkeel.Do(n.id("clean"), "Remove the copy of the backup from "+n.Name, "rm", "-rf", n.tree(), n.tree()+".tgz").On(n.Name).
+		s.Actions = append(s.Actions, evenkeel.Do(n.id("clean"), "Remove the copy of the backup from "+n.Name, "rm", "-rf", n.tree(),
+			n.tree()+".tgz").On(n.Name).
 			Noting("it holds /etc/shadow and private keys; the backup itself is on this machine"))
 		s.Verify = append(s.Verify, p.to.runs(n.id("release"), "Verify that "+n.Name+" runs the new system", n.Name),
 			evenkeel.Prove(n.id("boot"), "Verify that the cluster starts at boot on "+n.Name, now.AtBoot(n.Name, true)[0]),

@@ -132,7 +132,8 @@ func Recorded(cib *pacemaker.CIB, node, resource string) (why string, stopped bo
 	case pacemaker.RecordRunning:
 		return fmt.Sprintf("the last that the cluster recorded is a %s that succeeded", last.Task), false
 	default:
-		return fmt.Sprintf("the last that the cluster recorded is a %s with exit status %d, status %d", last.Task, last.ExitCode, last.Status), false
+		return fmt.Sprintf("the last that the cluster recorded is a %s with exit status %d, status %d", last.Task, last.ExitCode,
+			last.Status), false
 	}
 }
 
@@ -141,7 +142,8 @@ func recorded(cib *pacemaker.CIB, node, host string, units []Unit, held Held) {
 	for _, u := range units {
 		for _, m := range u.Members {
 			if why, _ := Recorded(cib, node, m.ID); why != "" {
-				held.add(u, "%s: %s; see on %s why, and when it is stopped there, forget the record by crm_resource --cleanup -r %s", m.ID, why, host, m.ID)
+				held.add(u, "%s: %s; see on %s why, and when it is stopped there, forget the record by crm_resource --cleanup -r %s", m.ID, why,
+					host, m.ID)
 			}
 		}
 	}

@@ -29,7 +29,8 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 			n.hostname("hostname-"+n.no),
 			n.seePCS("pcs-"+n.no, p.oldPCS),
 			n.noteAutostart(),
-			evenkeel.Await(p.Config.Outage, "online-"+n.no, "Wait until both nodes are online, seen from "+n.Name, p.oldCluster(n.Name).Online(old1, old2)),
+			evenkeel.Await(p.Config.Outage, "online-"+n.no, "Wait until both nodes are online, seen from "+n.Name,
+				p.oldCluster(n.Name).Online(old1, old2)),
 			n.seeAble("able-"+n.no, p.proven()))
 		s.Makes = append(s.Makes, n.autostart)
 	}
@@ -43,7 +44,8 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 	}
 	slices.Sort(ids)
 	s.Actions = append(s.Actions, steps.Boot("boot-id", n2.bootSeen).On(n2.Name), past,
-		evenkeel.Prove("cib", "Verify that the cluster is configured as it was when the plan was made", was.InCIB("no difference to the backup", p.unchanged)),
+		evenkeel.Prove("cib", "Verify that the cluster is configured as it was when the plan was made",
+			was.InCIB("no difference to the backup", p.unchanged)),
 		evenkeel.Await(p.Config.Outage, "active", "Wait until every resource runs, on one node each", was.Active(ids...)),
 		p.carries("carries"))
 	if len(ids) == 0 {
@@ -72,7 +74,8 @@ func (p *Pair) carries(id string) evenkeel.Action {
 			return r.Class == "stonith" // one that is kept from the node that it fences has no other where that is alone
 		})
 		if len(lost) > 0 {
-			return evenkeel.NeedsOperator("%s would run nowhere without %s: %s. Put that right in the old cluster, and resume", lost[0].Resource, n1, lost[0].Why)
+			return evenkeel.NeedsOperator("%s would run nowhere without %s: %s. Put that right in the old cluster, and resume",
+				lost[0].Resource, n1, lost[0].Why)
 		}
 		return nil
 	})
@@ -93,18 +96,19 @@ func (p *Pair) spareNode1() []evenkeel.Action {
 func (p *Pair) held() evenkeel.Action {
 	old1 := p.old(p.Config.Node1.Name)
 	return evenkeel.Prove("held", "Verify that the old cluster fences nobody, acts alone, and gives node 1 nothing",
-		p.oldCluster(p.Config.Node2.Name).InCIB("stonith-enabled=false, no-quorum-policy=ignore, node 1 in standby", func(cib *pacemaker.CIB) error {
-			if v, _ := cib.Property(ignoreQuorum.Name); v != ignoreQuorum.Value {
-				return fmt.Errorf("no-quorum-policy is %q in the old cluster: node 2, restarted alone, would serve nothing", v)
-			}
-			if v, _ := cib.Property("stonith-enabled"); v != "false" {
-				return fmt.Errorf("stonith-enabled is %q in the old cluster: it could fence node 1 while that is rebuilt", v)
-			}
-			if n, _ := cib.Node(old1); !standby(n) {
-				return fmt.Errorf("the CIB does not say that %s is in standby: it could take units back", old1)
-			}
-			return nil
-		}))
+		p.oldCluster(p.Config.Node2.Name).InCIB("stonith-enabled=false, no-quorum-policy=ignore, node 1 in standby",
+			func(cib *pacemaker.CIB) error {
+				if v, _ := cib.Property(ignoreQuorum.Name); v != ignoreQuorum.Value {
+					return fmt.Errorf("no-quorum-policy is %q in the old cluster: node 2, restarted alone, would serve nothing", v)
+				}
+				if v, _ := cib.Property("stonith-enabled"); v != "false" {
+					return fmt.Errorf("stonith-enabled is %q in the old cluster: it could fence node 1 while that is rebuilt", v)
+				}
+				if n, _ := cib.Node(old1); !standby(n) {
+					return fmt.Errorf("the CIB does not say that %s is in standby: it could take units back", old1)
+				}
+				return nil
+			}))
 }
 
 // history asks a cluster whom it has fenced since its daemons started.
@@ -156,7 +160,8 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 	ask := history(p.old(n1.Name))
 	res, err = at.Run(ctx, n2.Name, Brief(ask...))
 	switch {
-	case res.Outcome == evenkeel.Exited && errors.Is(pcs.Operation{Argv: ask}.Meaning().Judge(res.ExitCode, string(res.Stderr)), pacemaker.ErrClusterDown):
+	case res.Outcome == evenkeel.Exited && errors.Is(pcs.Operation{Argv: ask}.Meaning().Judge(res.ExitCode, string(res.Stderr)),
+		pacemaker.ErrClusterDown):
 		return nil // it has stopped, and fences nobody
 	case err != nil:
 		return err
@@ -166,7 +171,8 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 	known := append(strings.Split(fenced, "\n"), seen...)
 	for line := range strings.Lines(string(res.Stdout)) {
 		if line = strings.TrimSuffix(line, "\n"); !slices.Contains(known, line) {
-			return evenkeel.NeedsOperator("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `%s >> %s` on %s, and resume",
+			return evenkeel.NeedsOperator("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `%s >> %s` "+
+				"on %s, and resume",
 				n1.Name, line, strings.Join(ask, " "), seenFile, n2.Name)
 		}
 	}

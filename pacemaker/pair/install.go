@@ -19,13 +19,16 @@ func (n *node) installStep() evenkeel.Step {
 	install.Expect.Awaits = true
 	var actions []evenkeel.Action
 	if own := n.Config.Provision; own == nil {
-		install.Manual = "Install " + n.to.Title + " on " + n.Name + " by the vendor's instructions, without touching the shared disks. Restore its " +
-			"network with the system's tools, with the host name " + n.Name + " and every link of the cluster, and the accounts that the services " +
+		install.Manual = "Install " + n.to.Title + " on " + n.Name + " by the vendor's instructions, without touching the shared disks. " +
+			"Restore its " +
+			"network with the system's tools, with the host name " + n.Name + " and every link of the cluster, and the accounts that the " +
+			"services " +
 			"need. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh."
 	} else {
 		argv := append(slices.Clone(own.Argv), n.Name)
 		seen := n.to.runs("", "", n.Name)
-		actions = append(actions, evenkeel.Disrupt("provision", "Have the site's provisioning install "+n.Name, argv...).On(own.Host).Probed(evenkeel.Probe{
+		actions = append(actions, evenkeel.Disrupt("provision", "Have the site's provisioning install "+n.Name,
+			argv...).On(own.Host).Probed(evenkeel.Probe{
 			Host: n.Name, Cmd: seen.Cmd, Text: seen.Expect.Text + " runs on it", Silent: evenkeel.NotRun, Settle: n.Config.Install,
 			Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
 				if seen.Expect.Check(o) == nil {
@@ -44,7 +47,8 @@ func (n *node) installStep() evenkeel.Step {
 	}
 	return evenkeel.Step{
 		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name,
-		Reinstalls: []string{n.Name}, Actions: append(actions, install), Verify: []evenkeel.Action{n.hostname("hostname")}, Irreversible: n.gone(),
+		Reinstalls: []string{n.Name}, Actions: append(actions,
+			install), Verify: []evenkeel.Action{n.hostname("hostname")}, Irreversible: n.gone(),
 	}
 }
 
@@ -56,7 +60,8 @@ func (n *node) restoreStep() evenkeel.Step {
 	target := n.tree() + ".tgz"
 	all := func(backup.Group) bool { return true }
 	actions := append([]evenkeel.Action{
-		steps.Upload("upload", "Copy the backup onto the new system, whole", "backup", n.Name, n.archivePath.Ref(), n.archiveSum.Ref(), target+".part"),
+		steps.Upload("upload", "Copy the backup onto the new system, whole", "backup", n.Name, n.archivePath.Ref(), n.archiveSum.Ref(),
+			target+".part"),
 		evenkeel.Do("private", "Keep everybody else from reading it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part"),
 		steps.Rename("rename", "backup", target, n.archiveSum.Ref()),
 	}, steps.Restore([]backup.Operation{backup.Extract(target, "/root")}, all)...)
@@ -115,5 +120,6 @@ func (n *node) softwareStep() evenkeel.Step {
 		actions = append(actions, changed(fmt.Sprintf("pcsd-%d", i+1), "Have systemd "+c.Title, c)...)
 	}
 	actions = append(actions, n.seePCS("pcs", n.newPCS), n.seeAble("able", n.proven()))
-	return evenkeel.Step{ID: n.id("software"), Title: "Install the cluster's software on " + n.Name, Host: n.Name, Actions: actions, Irreversible: n.gone()}
+	return evenkeel.Step{ID: n.id("software"), Title: "Install the cluster's software on " + n.Name, Host: n.Name, Actions: actions,
+		Irreversible: n.gone()}
 }

@@ -198,7 +198,8 @@ func (p *Pair) understand() error {
 	if p.Units, err = Units(p.CIB, p.Config.Profiles); err != nil {
 		return err
 	}
-	if p.Report, err = readiness.Check(readiness.Input{CIB: p.CIB, Conf: p.Corosync, From: p.Config.From, Addresses: p.Config.Addresses}, p.Config.To); err != nil {
+	if p.Report, err = readiness.Check(readiness.Input{CIB: p.CIB, Conf: p.Corosync, From: p.Config.From,
+		Addresses: p.Config.Addresses}, p.Config.To); err != nil {
 		return err
 	}
 	if p.Way, p.InSpite, err = Choose(p.Report, Ways(p.Report, p.Units, Durations{}), readiness.TwoClusters, p.Config.InSpite); err != nil {

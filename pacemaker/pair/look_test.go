@@ -48,7 +48,8 @@ var answers = []struct {
 	{vip, 0, 0, lo + "2: eth0    inet 10.0.0.10/24 brd 10.0.0.255 scope global eth0\\  valid_lft forever\n", "", pair.Present},
 	{vip, 0, 0, lo + "2: eth0    inet 10.0.0.100/24 brd 10.0.0.255 scope global eth0\\  valid_lft forever\n", "", pair.Absent},
 	{vip, 0, 0, lo + "2: eth0    inet 10.0.0.10 peer 10.0.0.11/32 scope global eth0\n", "", pair.Present},
-	{strings.Replace(vip, "10.0.0.10", "fd00:0::10", 1), 0, 0, lo + "2: eth0    inet6 fd00::10/64 scope global \\ valid_lft forever\n", "", pair.Present},
+	{strings.Replace(vip, "10.0.0.10", "fd00:0::10", 1), 0, 0, lo + "2: eth0    inet6 fd00::10/64 scope global \\ valid_lft forever\n",
+		"", pair.Present},
 	{vip, 0, 0, "2: eth0    inet 10.0.0.11/24 scope global eth0\n", "", 0}, // where is the loopback address?
 	{vip, 0, 0, lo + "2: eth0    inet 10.0.0\n", "", 0},
 	{vip, 0, 127, "", "ip: command not found", 0},
@@ -78,7 +79,8 @@ var answers = []struct {
 	{primitive("n", "ocf:heartbeat:nfsserver"), 0, 0, "S    [nfsd]\n" + table, "", pair.Present},
 	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 1, "0\n", "", pair.Absent},
 	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 0, "2\n", "", pair.Present},
-	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 2, "", "grep: /var/lib/nfs/etab: No such file or directory\n", pair.Absent},
+	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 2, "", "grep: /var/lib/nfs/etab: No such file or directory\n",
+		pair.Absent},
 	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 2, "", "grep: /var/lib/nfs/etab: Permission denied\n", 0},
 
 	{database, 0, 0, table, "", pair.Absent},

@@ -61,10 +61,12 @@ func (p *Pair) ready() (evenkeel.Step, error) {
 	actions := append(p.spareNode1(), n1.seeAble("able", p.proven()),
 		evenkeel.Prove("disabled", "Verify that the new cluster still touches no unit", disabled), end)
 	for i, proof := range now.Settled() {
-		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1), "Wait until the new cluster acts, and has nothing left to do", proof))
+		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1),
+			"Wait until the new cluster acts, and has nothing left to do", proof))
 	}
 	return evenkeel.Step{ID: "ready-node1", Title: "Let the new cluster act, with every unit disabled", Host: n1.Name,
-		Why:   "What is not part of an outage comes before it: the cluster looks for the units, finds each disabled, and has nothing more to find out.",
+		Why: "What is not part of an outage comes before it: the cluster looks for the units, finds each disabled, and has nothing " +
+			"more to find out.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n1.fenced}, Actions: actions,
 		Verify: []evenkeel.Action{evenkeel.Prove("still-disabled", "Verify that every unit is still disabled", disabled)},
 		Undo:   changed("maintenance", "Put the new cluster into maintenance again", now.Maintenance(true)),
@@ -101,7 +103,8 @@ func (p *Pair) move(u Unit) (evenkeel.Step, error) {
 		Needs: []evenkeel.FactKey{n2.bootSeen, n1.fenced},
 		Opens: []evenkeel.Window{{ID: own, Invariant: "served", Stop: evenkeel.StopAtClose, Down: u.Serves(), Completion: there[1:],
 			Reason: "the unit stops on " + n2.Name + " before it starts on " + n1.Name}},
-		Closes: []string{own}, Actions: append([]evenkeel.Action{p.calm().AsPreconditionThrough("let-go"), n1.seeAble("able", []Unit{u})}, there...),
+		Closes: []string{own}, Actions: append([]evenkeel.Action{p.calm().AsPreconditionThrough("let-go"), n1.seeAble("able", []Unit{u})},
+			there...),
 		Undo: back,
 	}
 	return s, errors.Join(err1, err2)
@@ -115,8 +118,10 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 		Title: "Enable the unit on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host, Repeat: evenkeel.Idempotent,
 		Limit: p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(on.Cmd),
-			Text: "Look at " + from.host + " until none of this is so: " + proofs([]Unit{u}) + ". See that `cibadmin --query` there says target-role=Stopped of " +
-				strings.Join(u.Tops, ", ") + ", and that no operation of it is under way or failed in its status (or that the cluster there has stopped " +
+			Text: "Look at " + from.host + " until none of this is so: " + proofs([]Unit{u}) + ". See that `cibadmin --query` there says " +
+				"target-role=Stopped of " +
+				strings.Join(u.Tops, ", ") + ", and that no operation of it is under way or failed in its status (or that the cluster there " +
+				"has stopped " +
 				"altogether). Look once more, and at once, on " + to.host + ": pcs resource enable " + strings.Join(u.Tops, " ") + ".",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				if err := p.let(ctx, at, u, from); err != nil {
@@ -141,8 +146,9 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 func lost(ctx context.Context, err error, host string) error {
 	var failed *sshexec.CommandError
 	if o := sshexec.OutcomeOf(err); errors.As(err, &failed) && (o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
-		return &evenkeel.Retry{After: tick, Key: "lost", Reason: fmt.Sprintf("%v. Until it can be seen on %s that the unit is gone, it is enabled nowhere; "+
-			"enable nothing by hand", err, host)}
+		return &evenkeel.Retry{After: tick, Key: "lost",
+			Reason: fmt.Sprintf("%v. Until it can be seen on %s that the unit is gone, it is enabled nowhere; "+
+				"enable nothing by hand", err, host)}
 	}
 	return err
 }
@@ -194,7 +200,8 @@ func (p *Pair) said(ctx context.Context, at evenkeel.Site, from side) (cib *pace
 			return nil, err
 		}
 		if err := proof.AtOnce().Check(evenkeel.Observed{Result: res, Host: from.host}); err != nil {
-			return nil, evenkeel.NotYet(time.Second, "the cluster on %s does not answer (%v), and has not stopped either (%v): start it there, or stop it whole",
+			return nil, evenkeel.NotYet(time.Second,
+				"the cluster on %s does not answer (%v), and has not stopped either (%v): start it there, or stop it whole",
 				from.host, down, err)
 		}
 	}
@@ -217,7 +224,8 @@ func (p *Pair) stopOld() (evenkeel.Step, error) {
 	if err != nil {
 		return evenkeel.Step{}, err
 	}
-	actions := append([]evenkeel.Action{p.serves("served", n1.Name)}, changed("disable", "Keep the old cluster from starting on "+n2.Name+" at boot",
+	actions := append([]evenkeel.Action{p.serves("served", n1.Name)}, changed("disable",
+		"Keep the old cluster from starting on "+n2.Name+" at boot",
 		was.Disable(was.node))...)
 	actions = append(actions, p.stop(n2.Name)...)
 	undo := append(p.startOld(n2), n2.autostartBack())
@@ -238,7 +246,8 @@ func (p *Pair) stopOld() (evenkeel.Step, error) {
 			now.Inactive(ids(p.placed("", unproven(p.moved())...))...))}, undo...)
 		err = errors.Join(err1, err2)
 	}
-	return evenkeel.Step{ID: "stop-old-node2", Title: "Stop the old cluster on " + n2.Name, Host: n2.Name, Needs: []evenkeel.FactKey{n2.autostart},
+	return evenkeel.Step{ID: "stop-old-node2", Title: "Stop the old cluster on " + n2.Name, Host: n2.Name,
+		Needs:   []evenkeel.FactKey{n2.autostart},
 		Actions: onHost(actions, n1.Name, "enable"), Verify: p.seeStopped("stopped", n2.Name), Undo: onHost(undo, n1.Name, "disable-rest")}, err
 }
 

@@ -55,7 +55,8 @@ func (n *node) gone() string {
 
 func (n *node) hostname(id string) evenkeel.Action {
 	short, _, _ := strings.Cut(n.Name, ".")
-	return evenkeel.Look(id, "Verify that it is the machine that it should be", "hostname").Expecting(short, evenkeel.Says(short, n.Name)).On(n.Name)
+	return evenkeel.Look(id, "Verify that it is the machine that it should be", "hostname").Expecting(short, evenkeel.Says(short,
+		n.Name)).On(n.Name)
 }
 
 // seePCS wants the pcs of a node to be of the generation that the plan speaks to.
@@ -88,15 +89,21 @@ func (n *node) noteAutostart() evenkeel.Action {
 		}
 		return "", fmt.Errorf("the cluster neither starts at boot on %s nor does it not: %q %q", n.Name, o.Text(), o.Stderr)
 	}
-	a := evenkeel.Look("autostart-"+n.no, "Note whether the cluster starts at boot on "+n.Name, append([]string{"systemctl", "is-enabled"}, services...)...).
-		Expecting("enabled or disabled, the same for both services", func(o evenkeel.Observed) error { _, err := verb(o); return err }).On(n.Name)
+	a := evenkeel.Look("autostart-"+n.no, "Note whether the cluster starts at boot on "+n.Name, append([]string{"systemctl",
+		"is-enabled"}, services...)...).
+		Expecting("enabled or disabled, the same for both services", func(o evenkeel.Observed) error {
+			_,
+				err := verb(o)
+			return err
+		}).On(n.Name)
 	a.Makes = []evenkeel.Make{n.autostart.From(verb)}
 	return a
 }
 
 // autostartBack lets the old cluster start at boot as it did.
 func (n *node) autostartBack() evenkeel.Action {
-	return evenkeel.Do("boot", "Let the old cluster start at boot on "+n.Name+" as it did", append([]string{"systemctl", n.autostart.Ref()}, services...)...).On(n.Name)
+	return evenkeel.Do("boot", "Let the old cluster start at boot on "+n.Name+" as it did", append([]string{"systemctl",
+		n.autostart.Ref()}, services...)...).On(n.Name)
 }
 
 // seeAble wants a node to have all that units need to start.
@@ -138,10 +145,12 @@ func (n *node) backupStep() evenkeel.Step {
 	take := evenkeel.Action{ID: "backup", Makes: a.Makes(), Paper: a.TakePaper(), Change: evenkeel.Change{
 		Title: "Back up " + n.Name + " to this machine",
 		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Do: a.Take(n.Config.ArchiveDir),
-			Text: "Stream an archive of the files that are restored later on, and of the cluster's configuration, to this machine. Nothing is written on the node."},
+			Text: "Stream an archive of the files that are restored later on, and of the cluster's configuration, to this machine. Nothing " +
+				"is written on the node."},
 	}}
 	check := n.local("check", "Read the backup again: nothing that a later step needs is missing, and the cluster is as it was planned for",
-		"Compare the archive's digest with "+n.archiveSum.Ref()+"; list it, and compare the cluster's configuration with that of the plan.", func(path string) error {
+		"Compare the archive's digest with "+n.archiveSum.Ref()+"; list it, and compare the cluster's configuration with that of the "+
+			"plan.", func(path string) error {
 			fresh := &Pair{Config: n.Config}
 			cib, err := fresh.open(n.index, Server{Name: n.Name, Backup: path})
 			if err != nil {
@@ -182,7 +191,8 @@ func (n *node) shutDownStep(before ...evenkeel.Action) evenkeel.Step {
 	on.Manual = "Switch " + n.Name + " on again if it is off, without installing anything, and wait until its old system is up."
 	on.Expect.Awaits = true
 	safe := n.local("backup", "Verify that the backup of "+n.Name+" is on this machine, and whole",
-		"Compare the sha256 of "+n.archivePath.Ref()+", on this machine, with "+n.archiveSum.Ref()+": what is not in it is lost.", func(string) error { return nil })
+		"Compare the sha256 of "+n.archivePath.Ref()+", on this machine, with "+n.archiveSum.Ref()+": what is not in it is "+
+			"lost.", func(string) error { return nil })
 	return evenkeel.Step{
 		ID: n.id("shutdown"), Title: "Shut " + n.Name + " down", Host: n.Name, Reinstalls: []string{n.Name},
 		Needs: []evenkeel.FactKey{n.node(1).bootSeen, n.node(0).fenced, n.archivePath, n.archiveSum}, Makes: []evenkeel.FactKey{n.bootOld},
@@ -248,7 +258,8 @@ func proofs(units []Unit) string {
 // seeStopped wants the old cluster to be down on a node.
 func (p *Pair) seeStopped(id, host string) (actions []evenkeel.Action) {
 	for i, proof := range p.oldCluster(host).Stopped(p.old(host)) {
-		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("%s-%d", id, i+1), "Verify that the old cluster has stopped on "+host, proof))
+		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("%s-%d", id, i+1),
+			"Verify that the old cluster has stopped on "+host, proof))
 	}
 	return actions
 }

@@ -121,7 +121,8 @@ func (ps Profiles) Check() error {
 		}
 		for _, a := range p.Agents {
 			if !strings.Contains(a, ":") {
-				errs = append(errs, fmt.Errorf("profile %s: %q is no agent: it is written like ocf:heartbeat:Filesystem, or systemd: for all of a class",
+				errs = append(errs, fmt.Errorf("profile %s: %q is no agent: it is written like ocf:heartbeat:Filesystem, or systemd: for all "+
+					"of a class",
 					name, a))
 			}
 		}

@@ -48,7 +48,8 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 
 func (p *Pair) intro() string {
 	var b strings.Builder
-	b.WriteString("One node is rebuilt while the other serves, in a cluster of its own. A unit is what is moved as one; it starts in the new " +
+	b.WriteString("One node is rebuilt while the other serves, in a cluster of its own. A unit is what is moved as one; it starts in " +
+		"the new " +
 		"cluster only when it is proven gone from the node of the old one. Made from the backups of both nodes; the cluster is made " +
 		"again as it was. HN is a hazard of docs/references.md.\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
 	for _, u := range p.Units {

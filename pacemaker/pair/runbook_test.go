@@ -35,7 +35,8 @@ func magic(cib string) string {
 
 // acme is a user's own profile.
 var acme = pair.Profile{Name: "acme", Agents: []string{"ocf:acme:magic"}, Of: func(r pacemaker.Resource) (pair.Traits, error) {
-	return pair.Traits{Serves: r.ID, Gone: []pair.Look{pair.Process("it runs", func(args []string) bool { return args[0] == "/opt/acme/magic" })}}, nil
+	return pair.Traits{Serves: r.ID, Gone: []pair.Look{pair.Process("it runs",
+		func(args []string) bool { return args[0] == "/opt/acme/magic" })}}, nil
 }}
 
 var errStopped = errors.New("the tool crashed")
@@ -109,8 +110,10 @@ func TestANodeThatCannot(t *testing.T) {
 		want  string
 	}{
 		"no mount point": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/srv/db") }, "db-disk wants that /srv/db is there"},
-		"no disk":        {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/mapper/nfs") }, "nfs-disk wants that /dev/mapper/nfs is there"},
-		"no server":      {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/usr/bin/pg_ctl") }, "db-server wants that /usr/bin/pg_ctl is there"},
+		"no disk": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/mapper/nfs") },
+			"nfs-disk wants that /dev/mapper/nfs is there"},
+		"no server": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/usr/bin/pg_ctl") },
+			"db-server wants that /usr/bin/pg_ctl is there"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, pairtest.Options{}, nil)
@@ -146,7 +149,8 @@ func TestTheInvariantsHoldAllAlong(t *testing.T) {
 		"twice": {func(s *simhost.State) {
 			s.Host(pairtest.Node1).Mount(s, simhost.Mount{Device: "/dev/mapper/db", Dir: "/srv/db", Type: "xfs", Options: "rw"})
 		}, "backup-node2", "db-disk of database is active on nfs1.example.com and nfs2.example.com: stop one of them NOW"},
-		"down": {func(s *simhost.State) { s.Host(pairtest.Node2).Unmount(s, "/srv/nfs") }, "install-node1", "/srv/nfs of nfs is served nowhere"},
+		"down": {func(s *simhost.State) { s.Host(pairtest.Node2).Unmount(s, "/srv/nfs") }, "install-node1",
+			"/srv/nfs of nfs is served nowhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, pairtest.Options{}, nil)
@@ -214,7 +218,8 @@ func TestServing(t *testing.T) {
 		where[seen.What] = seen.Where
 	}
 	require.Equal(t, map[string]string{"/srv/nfs": pairtest.Node1, "NFS": pairtest.Node1, "export /srv/nfs/share": pairtest.Node1,
-		"192.168.7.100": pairtest.Node1, "/srv/db": pairtest.Node2, "PostgreSQL in /srv/db/data": pairtest.Node2, "192.168.7.101": pairtest.Node2}, where)
+		"192.168.7.100": pairtest.Node1, "/srv/db": pairtest.Node2, "PostgreSQL in " +
+			"/srv/db/data": pairtest.Node2, "192.168.7.101": pairtest.Node2}, where)
 }
 
 // A site's own provisioning installs the nodes, with the same evidence.
@@ -268,17 +273,21 @@ func TestLoadRefuses(t *testing.T) {
 		mend func(*pair.Config)
 		want string
 	}{
-		"what the cluster does not move": {cib: strings.Replace(cib, `<group id="database">`, `<group id="database">`+meta("database", "is-managed", "false"), 1),
+		"what the cluster does not move": {cib: strings.Replace(cib, `<group id="database">`, `<group id="database">`+meta("database",
+			"is-managed", "false"), 1),
 			want: "the cluster does not move db-disk (is-managed=false in its group database)"},
-		"a release without pcs": {mend: func(c *pair.Config) { c.To = "sles16" }, want: "made by crmsh, and this runbook has the words of pcs only"},
-		"an unknown release":    {mend: func(c *pair.Config) { c.To = "el99" }, want: `unknown release "el99"`},
-		"no password":           {mend: func(c *pair.Config) { c.Password = "" }, want: "no password for hacluster"},
-		"one machine":           {mend: func(c *pair.Config) { c.Node2 = c.Node1 }, want: "node 1 and node 2 are the same machine"},
-		"a short name":          {mend: func(c *pair.Config) { c.Node1.Name = "nfs1" }, want: `"nfs1" is not a fully qualified name`},
-		"the other's backup":    {mend: func(c *pair.Config) { c.Node1.Backup, c.Node2.Backup = c.Node2.Backup, c.Node1.Backup }, want: "is a backup of"},
-		"a pattern":             {mend: func(c *pair.Config) { c.Restore = []string{"/etc/*"} }, want: `restore: "/etc/*" is no absolute path`},
-		"what is not backed up": {mend: func(c *pair.Config) { c.Restore = append(c.Restore, "/etc/nginx") }, want: "has no /etc/nginx, which is needed later on"},
-		"an option as package":  {mend: func(c *pair.Config) { c.Packages = []string{"--nogpgcheck"} }, want: "is no name of a package"},
+		"a release without pcs": {mend: func(c *pair.Config) { c.To = "sles16" },
+			want: "made by crmsh, and this runbook has the words of pcs only"},
+		"an unknown release": {mend: func(c *pair.Config) { c.To = "el99" }, want: `unknown release "el99"`},
+		"no password":        {mend: func(c *pair.Config) { c.Password = "" }, want: "no password for hacluster"},
+		"one machine":        {mend: func(c *pair.Config) { c.Node2 = c.Node1 }, want: "node 1 and node 2 are the same machine"},
+		"a short name":       {mend: func(c *pair.Config) { c.Node1.Name = "nfs1" }, want: `"nfs1" is not a fully qualified name`},
+		"the other's backup": {mend: func(c *pair.Config) { c.Node1.Backup, c.Node2.Backup = c.Node2.Backup, c.Node1.Backup },
+			want: "is a backup of"},
+		"a pattern": {mend: func(c *pair.Config) { c.Restore = []string{"/etc/*"} }, want: `restore: "/etc/*" is no absolute path`},
+		"what is not backed up": {mend: func(c *pair.Config) { c.Restore = append(c.Restore, "/etc/nginx") },
+			want: "has no /etc/nginx, which is needed later on"},
+		"an option as package": {mend: func(c *pair.Config) { c.Packages = []string{"--nogpgcheck"} }, want: "is no name of a package"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pairtest.New(pairtest.Options{CIB: c.cib})
@@ -294,7 +303,8 @@ func TestLoadRefuses(t *testing.T) {
 
 // A blocker is gone on with only where it is said, and then it stands in the plan, and changes its digest.
 func TestInSpiteOfABlocker(t *testing.T) {
-	old := strings.Replace(pairtest.File("cib.xml"), "    </resources>", `<primitive id="old" class="ocf" provider="heartbeat" type="LVM"/></resources>`, 1)
+	old := strings.Replace(pairtest.File("cib.xml"), "    </resources>",
+		`<primitive id="old" class="ocf" provider="heartbeat" type="LVM"/></resources>`, 1)
 	w := pairtest.New(pairtest.Options{CIB: old})
 	cfg := config(t, w)
 	_, err := pair.Load(cfg)

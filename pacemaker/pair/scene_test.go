@@ -104,9 +104,10 @@ func TestThePairIsUpgraded(t *testing.T) {
 // rehearsal is thinned; the archives of a run lie beside its world.
 func (s *scene) rehearsal(t testing.TB, thin int) evenkeel.RehearsalPlan {
 	t.Helper()
-	return evenkeel.RehearsalPlan{Every: every(t, thin), Local: s.pair.Config.ArchiveDir, Operator: func(w evenkeel.World) evenkeel.Operator {
-		return &person{w: w.(*pairtest.World)} //nolint:forcetypeassert // it is the pair
-	}}
+	return evenkeel.RehearsalPlan{Every: every(t, thin), Local: s.pair.Config.ArchiveDir,
+		Operator: func(w evenkeel.World) evenkeel.Operator {
+			return &person{w: w.(*pairtest.World)} //nolint:forcetypeassert // it is the pair
+		}}
 }
 
 func (s *scene) rehearse(t *testing.T, plan evenkeel.RehearsalPlan) *evenkeel.RehearsalReport {

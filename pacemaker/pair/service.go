@@ -65,7 +65,8 @@ var showAddresses = []string{"ip", "-o", "addr", "show"}
 
 // Address is Present where a host has an address.
 func Address(ip netip.Addr) Look {
-	return Look{Argv: showAddresses, Text: ip.String() + " is an address of the host", Read: func(res sshexec.Result) (Found, string, error) {
+	return Look{Argv: showAddresses, Text: ip.String() + " is an address of the host", Read: func(res sshexec.Result) (Found, string,
+		error) {
 		list, err := faces(res)
 		if err != nil {
 			return 0, "", err
@@ -122,7 +123,8 @@ const etab = "/var/lib/nfs/etab"
 
 func exported(dir string) Look {
 	pattern := "^" + regexp.QuoteMeta(dir) + "[[:space:]]"
-	return Look{Argv: []string{"grep", "-cE", pattern, etab}, Text: dir + " is exported", Read: func(res sshexec.Result) (Found, string, error) {
+	return Look{Argv: []string{"grep", "-cE", pattern, etab}, Text: dir + " is exported", Read: func(res sshexec.Result) (Found,
+		string, error) {
 		count := res.Text()
 		switch {
 		case res.ExitCode == 1 && count == "0":
@@ -145,7 +147,11 @@ func postgres(r pacemaker.Resource) (Traits, error) {
 	return Traits{Serves: "PostgreSQL in " + data, Gone: []Look{
 		Process("a server of "+data+" runs", func(args []string) bool { dir, is := postgresOf(args); return is && dir == path.Clean(data) }),
 		// Those of a server whose first process was killed are left behind, and may write.
-		process("a process of a server runs that may be of "+data, Perhaps, func(args []string) bool { dir, is := postgresOf(args); return is && dir == "" }),
+		process("a process of a server runs that may be of "+data, Perhaps, func(args []string) bool {
+			dir,
+				is := postgresOf(args)
+			return is && dir == ""
+		}),
 	},
 		Needs: []Look{Path(optional(r, "pgctl", "/usr/bin/pg_ctl"))}}, nil
 }
@@ -252,17 +258,18 @@ func Path(name string) Look {
 
 // Module is Present where a module of the kernel is loaded.
 func Module(name string) Look {
-	return Look{Argv: []string{"cat", "/proc/modules"}, Text: "the module " + name + " is loaded", Read: func(res sshexec.Result) (Found, string, error) {
-		if res.ExitCode != 0 {
-			return 0, "", unknown(res)
-		}
-		for line := range strings.Lines(string(res.Stdout)) {
-			if first, _, _ := strings.Cut(line, " "); first == name {
-				return Present, name + " is loaded", nil
+	return Look{Argv: []string{"cat", "/proc/modules"}, Text: "the module " + name + " is loaded",
+		Read: func(res sshexec.Result) (Found, string, error) {
+			if res.ExitCode != 0 {
+				return 0, "", unknown(res)
 			}
-		}
-		return Absent, name + " is not loaded", nil
-	}}
+			for line := range strings.Lines(string(res.Stdout)) {
+				if first, _, _ := strings.Cut(line, " "); first == name {
+					return Present, name + " is loaded", nil
+				}
+			}
+			return Absent, name + " is not loaded", nil
+		}}
 }
 
 // together are units and agents whose copies on the two nodes belong together: a lock manager, a file system of both.

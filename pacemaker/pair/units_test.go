@@ -13,7 +13,8 @@ import (
 // cibOf is a CIB with such resources and constraints.
 func cibOf(t *testing.T, resources, constraints string) *pacemaker.CIB {
 	t.Helper()
-	cib, err := pacemaker.ParseCIB(strings.NewReader(`<cib crm_feature_set="3.0.14" validate-with="pacemaker-2.10"><configuration><crm_config/><nodes/>` +
+	cib, err := pacemaker.ParseCIB(strings.NewReader(`<cib crm_feature_set="3.0.14" validate-with="pacemaker-2.10">` +
+		`<configuration><crm_config/><nodes/>` +
 		`<resources>` + resources + `</resources><constraints>` + constraints + `</constraints></configuration><status/></cib>`))
 	require.NoError(t, err)
 	return cib
@@ -35,7 +36,8 @@ func primitive(id, agent string, parameters ...string) string {
 }
 
 func meta(id, name, value string) string {
-	return `<meta_attributes id="` + id + `-meta"><nvpair id="` + id + `-` + name + `" name="` + name + `" value="` + value + `"/></meta_attributes>`
+	return `<meta_attributes id="` + id + `-meta">` +
+		`<nvpair id="` + id + `-` + name + `" name="` + name + `" value="` + value + `"/></meta_attributes>`
 }
 
 var (
@@ -52,8 +54,9 @@ func TestUnits(t *testing.T) {
 	}{
 		"alone":      {resources: vip + disk, want: []pair.Unit{{ID: "vip", Tops: []string{"vip"}}, {ID: "disk", Tops: []string{"disk"}}}},
 		"in a group": {resources: `<group id="nfs">` + disk + vip + `</group>`, want: []pair.Unit{{ID: "nfs", Tops: []string{"nfs"}}}},
-		"tied by a colocation": {resources: vip + disk + database, constraints: `<rsc_colocation id="c" rsc="vip" with-rsc="db" score="INFINITY"/>`,
-			want: []pair.Unit{{ID: "vip", Tops: []string{"vip", "db"}}, {ID: "disk", Tops: []string{"disk"}}}},
+		"tied by a colocation": {resources: vip + disk + database,
+			constraints: `<rsc_colocation id="c" rsc="vip" with-rsc="db" score="INFINITY"/>`,
+			want:        []pair.Unit{{ID: "vip", Tops: []string{"vip", "db"}}, {ID: "disk", Tops: []string{"disk"}}}},
 		"tied by a wish": {resources: vip + database, constraints: `<rsc_colocation id="c" rsc="vip" with-rsc="db" score="10"/>`,
 			want: []pair.Unit{{ID: "vip", Tops: []string{"vip", "db"}}}},
 		"kept apart": {resources: vip + database, constraints: `<rsc_colocation id="c" rsc="vip" with-rsc="db" score="-INFINITY"/>`,
@@ -61,12 +64,16 @@ func TestUnits(t *testing.T) {
 		"tied by an order to what is in a group": {resources: database + `<group id="nfs">` + disk + vip + `</group>`,
 			constraints: `<rsc_order id="o" first="disk" then="db"/>`, want: []pair.Unit{{ID: "db", Tops: []string{"db", "nfs"}}}},
 		"tied one after the other": {resources: vip + disk + database, constraints: `<rsc_order id="o" first="disk" then="db"/>` +
-			`<rsc_colocation id="c" rsc="vip" with-rsc="db" score="INFINITY"/>`, want: []pair.Unit{{ID: "vip", Tops: []string{"vip", "disk", "db"}}}},
+			`<rsc_colocation id="c" rsc="vip" with-rsc="db" score="INFINITY"/>`, want: []pair.Unit{{ID: "vip", Tops: []string{"vip", "disk",
+			"db"}}}},
 		"tied by a set": {resources: vip + disk + database, constraints: `<rsc_order id="o"><resource_set id="s"><resource_ref id="disk"/>` +
-			`<resource_ref id="vip"/></resource_set></rsc_order>`, want: []pair.Unit{{ID: "vip", Tops: []string{"vip", "disk"}}, {ID: "db", Tops: []string{"db"}}}},
-		"what each node has ties nothing": {resources: vip + database + `<clone id="pings">` + primitive("ping", "ocf:pacemaker:ping") + `</clone>`,
+			`<resource_ref id="vip"/></resource_set></rsc_order>`, want: []pair.Unit{{ID: "vip", Tops: []string{"vip", "disk"}}, {ID: "db",
+			Tops: []string{"db"}}}},
+		"what each node has ties nothing": {resources: vip + database + `<clone id="pings">` + primitive("ping", "ocf:pacemaker:ping") +
+			`</clone>`,
 			constraints: `<rsc_order id="o1" first="pings" then="vip"/><rsc_order id="o2" first="pings" then="db"/>`,
-			want:        []pair.Unit{{ID: "vip", Tops: []string{"vip"}}, {ID: "db", Tops: []string{"db"}}, {ID: "pings", Tops: []string{"pings"}, PerNode: true}}},
+			want: []pair.Unit{{ID: "vip", Tops: []string{"vip"}}, {ID: "db", Tops: []string{"db"}}, {ID: "pings",
+				Tops: []string{"pings"}, PerNode: true}}},
 		"a service on each node": {resources: `<clone id="cc">` + primitive("c", "systemd:chronyd") + `</clone>`,
 			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"}, PerNode: true}}},
 		"a lock manager": {resources: `<clone id="cc">` + primitive("c", "ocf:pacemaker:controld") + `</clone>`,
@@ -77,7 +84,8 @@ func TestUnits(t *testing.T) {
 			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"}, Unproven: "disk belongs together with its copy on the other node"}}},
 		"a cloned disk": {resources: `<clone id="cc">` + disk + `</clone>`,
 			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"}, Unproven: "disk is cloned: both nodes hold it"}}},
-		"replicated, and what needs it": {resources: `<master id="ms">` + primitive("r0", "ocf:linbit:drbd", "drbd_resource=r0") + `</master>` + disk,
+		"replicated, and what needs it": {resources: `<master id="ms">` + primitive("r0", "ocf:linbit:drbd", "drbd_resource=r0") +
+			`</master>` + disk,
 			constraints: `<rsc_colocation id="c" rsc="disk" with-rsc="ms" with-rsc-role="Master" score="INFINITY"/>`,
 			want: []pair.Unit{{ID: "ms", Tops: []string{"ms", "disk"},
 				Unproven: "r0 replicates between the nodes: a node of the new cluster has no copy that could be promoted"}}},

@@ -66,7 +66,8 @@ func (p *Pair) twice(seen sighting) (list []string) {
 
 // once is what must never be: two nodes that have the same file system, address or database.
 func (p *Pair) once() evenkeel.Invariant {
-	return evenkeel.Invariant{ID: "once", Title: "Nothing is active on both nodes.", Absolute: true, Check: func(ctx context.Context, at evenkeel.Site) error {
+	return evenkeel.Invariant{ID: "once", Title: "Nothing is active on both nodes.", Absolute: true, Check: func(ctx context.Context,
+		at evenkeel.Site) error {
 		seen, unseen := p.sight(ctx, at)
 		found := p.twice(seen)
 		if len(found) == 0 {
@@ -85,7 +86,8 @@ func (p *Pair) once() evenkeel.Invariant {
 
 // served is what users notice.
 func (p *Pair) served() evenkeel.Invariant {
-	return evenkeel.Invariant{ID: "served", Title: "Every unit is served by one of the nodes.", Check: func(ctx context.Context, at evenkeel.Site) error {
+	return evenkeel.Invariant{ID: "served", Title: "Every unit is served by one of the nodes.", Check: func(ctx context.Context,
+		at evenkeel.Site) error {
 		seen, unseen := p.sight(ctx, at)
 		for _, u := range p.proven() {
 			for _, m := range u.Members {
@@ -125,7 +127,8 @@ func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string,
 			case unseen != nil:
 				differs = append(differs, fmt.Sprintf("%s: where it runs is not known: %v", m.ID, unseen))
 			case on == "" || home != "" && on != home:
-				differs = append(differs, fmt.Sprintf("%s runs on %q, not on the node that it prefers, %q: move it when its users can wait for it", m.ID, on, home))
+				differs = append(differs, fmt.Sprintf("%s runs on %q, not on the node that it prefers, %q: move it when its users can wait "+
+					"for it", m.ID, on, home))
 			}
 		}
 	}

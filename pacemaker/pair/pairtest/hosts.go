@@ -14,7 +14,8 @@ const (
 )
 
 // hostTable is what the nodes know of each other.
-const hostTable = "127.0.0.1 localhost\n192.168.7.1 nfs1.example.com nfs1\n192.168.7.2 nfs2.example.com nfs2\n192.168.7.9 provision.example.com\n"
+const hostTable = "127.0.0.1 localhost\n192.168.7.1 nfs1.example.com nfs1\n192.168.7.2 nfs2.example.com nfs2\n192.168.7.9 " +
+	"provision.example.com\n"
 
 // system is a host of EL with a release.
 func system(release string) simhost.OS {
@@ -24,16 +25,18 @@ func system(release string) simhost.OS {
 }
 
 // oldSystem is a node of the old cluster.
-func oldSystem(name, cib string) simhost.OS {
+func oldSystem(cib string) simhost.OS {
 	os := system("AlmaLinux release 8.10 (Cerulean Leopard)")
 	maps.Copy(os.Packages, map[string]string{"corosync": "3.1.8-1.el8", "pacemaker": "2.1.7-5.el8", "pcs": "0.10.18-2.el8",
 		"resource-agents": "4.9.0-54.el8", "fence-agents-all": "4.2.1-129.el8", "nfs-utils": "2.3.3-59.el8", "postgresql-server": "10.23-4.el8"})
-	maps.Copy(os.Services, map[string]simhost.Unit{"corosync": {Enabled: true}, "pacemaker": {Enabled: true}, "pcsd": {Enabled: true}, "firewalld": {}})
+	maps.Copy(os.Services, map[string]simhost.Unit{"corosync": {Enabled: true}, "pacemaker": {Enabled: true}, "pcsd": {Enabled: true},
+		"firewalld": {}})
 	maps.Copy(os.Files, map[string]string{
 		"/etc/hosts": hostTable, "/etc/resolv.conf": "nameserver 192.168.7.9\n",
 		"/etc/corosync/corosync.conf": File("corosync.conf"), "/etc/corosync/authkey": "simulated key of the old cluster\n",
 		"/etc/pacemaker/authkey": "simulated key of the old cluster\n", "/var/lib/pacemaker/cib/cib.xml": cib,
-		"/var/lib/pcsd/known-hosts": `{"format_version": 1, "data_version": 1, "known_hosts": {"` + Node1 + `": {"dest_list": [], "token": "old"}, "` +
+		"/var/lib/pcsd/known-hosts": `{"format_version": 1, "data_version": 1, ` +
+			`"known_hosts": {"` + Node1 + `": {"dest_list": [], "token": "old"}, "` +
 			Node2 + `": {"dest_list": [], "token": "old"}}}`,
 		"/root/.ssh/authorized_keys": "ssh-rsa AAAAsimulated admin@provision.example.com\n",
 		"/etc/exports":               "# kept by the cluster\n", "/etc/fence/nfs1": "#!/bin/sh\necho simulated\n",
@@ -45,7 +48,6 @@ func oldSystem(name, cib string) simhost.OS {
 	os.Files["/etc/group"] += group
 	os.Files["/etc/shadow"] += "postgres:!!:19000::::::\nhacluster:!!:19000::::::\n"
 	os.Owners = map[string]string{"/var/lib/pacemaker/cib/cib.xml": "hacluster:haclient", "/etc/pacemaker/authkey": "hacluster:haclient"}
-	_ = name
 	return os
 }
 
@@ -70,14 +72,18 @@ func registry() *simhost.Registry {
 	r := simhost.NewRegistry()
 	hacluster := []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Home: "/var/lib/pacemaker", Shell: "/sbin/nologin"}}
 	r.Packages = []simhost.Package{
-		{Name: "pacemaker", Version: "2.1.7-5.el9", Repo: "highavailability", Needs: []string{"corosync", "resource-agents"}, Services: []string{"pacemaker"},
-			Users: hacluster, Files: map[string]string{"/var/lib/pacemaker/cib/.keep": ""},
+		{Name: "pacemaker", Version: "2.1.7-5.el9", Repo: "highavailability", Needs: []string{"corosync", "resource-agents"},
+			Services: []string{"pacemaker"},
+			Users:    hacluster, Files: map[string]string{"/var/lib/pacemaker/cib/.keep": ""},
 			Programs: []string{"cibadmin", "crm_mon", "crm_node", "crm_attribute", "crm_standby", "crm_resource", "stonith_admin"}},
-		{Name: "corosync", Version: "3.1.8-1.el9", Repo: "highavailability", Services: []string{"corosync"}, Programs: []string{"corosync-cfgtool"}},
-		{Name: "pcs", Version: "0.11.7-2.el9", Repo: "highavailability", Needs: []string{"pacemaker"}, Services: []string{"pcsd"}, Programs: []string{"pcs"}},
+		{Name: "corosync", Version: "3.1.8-1.el9", Repo: "highavailability", Services: []string{"corosync"},
+			Programs: []string{"corosync-cfgtool"}},
+		{Name: "pcs", Version: "0.11.7-2.el9", Repo: "highavailability", Needs: []string{"pacemaker"}, Services: []string{"pcsd"},
+			Programs: []string{"pcs"}},
 		{Name: "resource-agents", Version: "4.10.0-52.el9", Repo: "highavailability"},
 		{Name: "fence-agents-all", Version: "4.10.0-62.el9", Repo: "highavailability"},
-		{Name: "nfs-utils", Version: "2.5.4-25.el9", Repo: "base", Files: map[string]string{"/usr/sbin/exportfs": "#!/bin/sh\n", "/var/lib/nfs/etab": ""}},
+		{Name: "nfs-utils", Version: "2.5.4-25.el9", Repo: "base", Files: map[string]string{"/usr/sbin/exportfs": "#!/bin/sh\n",
+			"/var/lib/nfs/etab": ""}},
 		{Name: "postgresql-server", Version: "13.14-1.el9", Repo: "base", Files: map[string]string{"/usr/bin/pg_ctl": "#!/bin/sh\n"},
 			Users: []simhost.User{{Name: "postgres", ID: 26, Home: "/var/lib/pgsql", Shell: "/bin/bash"}}},
 	}

@@ -79,7 +79,7 @@ func New(o Options) *World {
 	}))
 	s.AddLayer(&shared{install: o.InstallTime})
 	for _, name := range []string{Node1, Node2} {
-		attach(s, s.AddHost(name, oldSystem(name, o.CIB)))
+		attach(s, s.AddHost(name, oldSystem(o.CIB)))
 	}
 	s.AddHost(Provisioning, simhost.EL7())
 	s.Sleep(settleTime)

@@ -69,6 +69,7 @@ var answers = []struct {
 	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg", "lvname=a-b"), 0, 0, "vg-c\t(253:0)\n", "", pair.Absent},
 	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 1, "", "Permission denied", 0},
 	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 0, "vg-data\n", "", 0},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 0, "", "a warning", 0},
 
 	{primitive("d", "ocf:linbit:drbd", "drbd_resource=r0"), 0, 0, "Secondary/Primary\n", "", pair.Absent},
 	{primitive("d", "ocf:linbit:drbd", "drbd_resource=r0"), 0, 0, "Primary/Secondary\n", "", pair.Present},

@@ -62,7 +62,7 @@ func (l Look) Judge(res sshexec.Result) (Found, string, error) {
 		return 0, "", fmt.Errorf("%s did not come to its end (%s): %w", command, res.Outcome, ErrNotProven)
 	case res.Truncated:
 		return 0, "", fmt.Errorf("the output of %s is cut off: %w", command, ErrNotProven)
-	case !l.Mute && len(res.Stdout) == 0 && len(res.Stderr) == 0:
+	case !l.Mute && len(res.Stdout) == 0 && (res.ExitCode == 0 || len(res.Stderr) == 0): // a warning is no answer
 		return 0, "", fmt.Errorf("%s printed nothing (exit status %d): %w", command, res.ExitCode, ErrNotProven)
 	case !l.Mute && len(res.Stdout) > 0 && !strings.HasSuffix(string(res.Stdout), "\n"):
 		return 0, "", fmt.Errorf("the output of %s ends within a line: %w", command, ErrNotProven)

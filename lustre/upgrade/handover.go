@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
@@ -212,11 +213,7 @@ func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []Target, ot
 }
 
 // brief is a look that does not hold the outage up when its tool hangs (H19).
-func brief(argv ...string) sshexec.Cmd {
-	cmd := sshexec.Command(sshexec.ReadOnly, argv...)
-	cmd.Timeout = 20 * time.Second
-	return cmd
-}
+func brief(argv ...string) sshexec.Cmd { return pair.Brief(argv...) }
 
 // overdue tells whether the targets that are free have waited long enough for the others.
 func (h *handOver) overdue(at evenkeel.Site) bool {

@@ -85,8 +85,8 @@ func (a Archive) TakePaper() []evenkeel.Block {
 	script := fmt.Sprintf(`umask 077 && %[1]s=bck-%[4]s-$(date +%%Y%%m%%d-%%H%%M%%S) && %[2]s=$PWD/$%[1]s.tgz &&
   ssh %[5]s "cd / && tar czf - --ignore-failed-read --transform 's,^,$%[1]s/,SH' -C / %[6]s" > "$%[2]s" &&
   ssh %[5]s cibadmin --query > "$PWD/$%[1]s.cib.xml" &&
-  %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) &&
-	declare -p %[1]s %[2]s %[3]s`, name, file, sum, short, a.Host, strings.Join(paths, " "))
+  %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) && `+
+		`declare -p %[1]s %[2]s %[3]s`, name, file, sum, short, a.Host, strings.Join(paths, " "))
 	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Text: "In a directory of a machine that is not upgraded.", Script: script}}
 }
 

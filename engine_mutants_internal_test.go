@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,7 +39,7 @@ func TestATornRecordThatCannotBeCutOff(t *testing.T) {
 func TestWhatAStaleJournalSays(t *testing.T) {
 	later := &StaleJournalError{Host: "h", Epoch: 2}
 	later.Lease.Epoch, later.Lease.Holder = 3, "B"
-	require.True(t, strings.Contains(later.Error(), "it ends with epoch 2, and h has had the lease of epoch 3"), later.Error())
+	require.ErrorContains(t, later, "it ends with epoch 2, and h has had the lease of epoch 3")
 	same := &StaleJournalError{Host: "h", Epoch: 2, Records: 4, At: 9}
-	require.True(t, strings.Contains(same.Error(), "it has 4 records of epoch 2"), same.Error())
+	require.ErrorContains(t, same, "it has 4 records of epoch 2")
 }

@@ -146,7 +146,7 @@ func (f *loadedFleet) rules(w *wrong) {
 		if wave.Soak < 0 {
 			w.add("%s: soak: %s is no time to wait", key, short(wave.Soak))
 		}
-		f.Waves = append(f.Waves, fleetWave{wave.Name, wave.Soak, wave.Confirm})
+		f.Waves = append(f.Waves, fleetWave(wave))
 	}
 	if len(f.Waves) == 0 {
 		f.Waves = []fleetWave{{Name: "all"}}

@@ -37,7 +37,7 @@ type fleetMemory struct {
 func remember(records []evenkeel.Record) (*fleetMemory, error) {
 	m := &fleetMemory{begun: map[string]bool{}, waits: map[string]string{}, done: map[string]time.Time{}, said: map[string]string{}}
 	for _, r := range records {
-		switch r.Kind { //nolint:exhaustive // no other is written
+		switch r.Kind {
 		case evenkeel.KindBegin, evenkeel.KindAmend:
 			m.run = r.Run
 		case evenkeel.KindResume:

@@ -16,7 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-// fleetRun is one life of the tool with a fleet. What is to be done is decided by fleet.next; each pair is carried out as it would be alone.
+// fleetRun is one life of the tool with a fleet. fleet.next decides what is to be done; each pair is carried out as it would be alone.
 type fleetRun struct {
 	app     *App
 	fleet   *loadedFleet
@@ -355,8 +355,9 @@ func (r *fleetRun) confirm(ctx context.Context, stop <-chan struct{}, w int) {
 			case <-inner.Done():
 			}
 		}()
-		line, err := r.app.terminal(r.noWait).ask(inner, r.lines.of(-1), "wave %s is done (%s). Who confirms that the next wave may begin, and when? "+
-			"(empty: not now) ", wave, r.fleet.counts(r.now, w))
+		line, err := r.app.terminal(r.noWait).ask(inner, r.lines.of(-1),
+			"wave %s is done (%s). Who confirms that the next wave may begin, and when? "+
+				"(empty: not now) ", wave, r.fleet.counts(r.now, w))
 		if err == nil {
 			answer = line
 		}

@@ -247,7 +247,8 @@ func inCell(text string) string {
 // counts says how many pairs are in each state.
 func (s *FleetStanding) counts() string {
 	var list []string
-	for _, state := range []string{stateFinished, stateRunning, stateWaiting, statePaused, stateFailed, stateStopped, stateRolledBack, stateUnreadable,
+	for _, state := range []string{stateFinished, stateRunning, stateWaiting, statePaused, stateFailed, stateStopped, stateRolledBack,
+		stateUnreadable,
 		statePending} {
 		if n := s.Counts[state]; n > 0 {
 			list = append(list, fmt.Sprintf("%d %s", n, state))

@@ -43,9 +43,9 @@ func faces(res sshexec.Result) (map[netip.Prefix]string, error) {
 		if f[2] != "inet" && f[2] != "inet6" {
 			continue
 		}
-		text, peer := f[3], "" // "10.0.0.10 peer 10.0.0.11/32"
-		if !strings.Contains(text, "/") && len(f) > 5 && f[4] == "peer" {
-			_, peer, _ = strings.Cut(f[5], "/")
+		text := f[3]
+		if !strings.Contains(text, "/") && len(f) > 5 && f[4] == "peer" { // 10.0.0.10 peer 10.0.0.11/32
+			_, peer, _ := strings.Cut(f[5], "/")
 			text += "/" + peer
 		}
 		p, err := netip.ParsePrefix(text)

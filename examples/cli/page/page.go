@@ -74,7 +74,8 @@ func Write(w io.Writer, rb *evenkeel.Runbook, o Options) error {
 	v := view{Sheet: sheet, Banner: printable.Line(o.Banner), CSS: template.CSS(pageCSS), //nolint:gosec // our own
 		Policy:  policy(),
 		Picture: p.draw(), Legend: p.legend(), Walked: p.table(), Report: len(o.Records) > 0,
-		Source: "The picture shows what the runbook itself declares: windows, work by hand, points of no return. It was not run in a simulated world" +
+		Source: "The picture shows what the runbook itself declares: windows, work by hand, points of no return. " +
+			"It was not run in a simulated world" +
 			in(": ", printable.Line(o.Why)) + "."}
 	if o.Walk != nil {
 		v.Source, v.Outages = "Who serves what comes from running this very runbook on "+printable.Line(o.Walk.World)+

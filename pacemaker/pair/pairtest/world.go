@@ -30,7 +30,8 @@ func File(name string) string {
 
 // The names of the simulated site.
 const (
-	Node1, Node2 = "nfs1.example.com", "nfs2.example.com"
+	Node1        = "nfs1.example.com"
+	Node2        = "nfs2.example.com"
 	Provisioning = "provision.example.com"
 )
 

@@ -167,11 +167,11 @@ func TestAnswersThatProveNothing(t *testing.T) {
 		set   func(*twoNodes)
 		fails string
 	}{
-		"ps says nothing": {func(n *twoNodes) { n.ps = text("") }, "does not list every process"},
+		"ps says nothing": {func(n *twoNodes) { n.ps = text("") }, "the table of processes is not whole"},
 		"ps is cut": {func(n *twoNodes) { n.ps = text("Ss   /sbin/init\nD    umount /mnt/x\n") },
-			"does not list every process"},
+			"the table of processes is not whole"},
 		"ps is cut in its last line": {func(n *twoNodes) { n.ps = text("Ss   /sbin/init\nR+   ps -e -o stat= -o args=") },
-			"does not list every process"},
+			"the table of processes is not whole"},
 		"a zombie has ended":           {func(n *twoNodes) { n.ps = text("Z    [umount] <defunct>\n" + own) }, ""},
 		"lctl fails":                   {func(n *twoNodes) { n.lctl, n.modules = 1, "lustre 1 0 - Live 0x0\n" }, "lctl dl"},
 		"lctl fails without Lustre":    {func(n *twoNodes) { n.lctl, n.modules = 1, "ext4 1 0 - Live 0x0\n" }, ""},

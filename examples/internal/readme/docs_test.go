@@ -244,8 +244,8 @@ func facts(t *testing.T, runbook string) string {
 var inDocs = []struct{ line, prints *regexp.Regexp }{
 	{regexp.MustCompile(`^go build \./examples/(lustre-hapair|cps-issm)$`), regexp.MustCompile(`^$`)},
 	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm)( [a-z]+)? plan$`), regexp.MustCompile(`(?m)^ 1  \S+ +[A-Z]`)},
-	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm)( [a-z]+)? demo$`), regexp.MustCompile(`(\d+) of (\d+) steps done`)},
 	{regexp.MustCompile(`^\./lustre-hapair fleet demo$`), regexp.MustCompile(`(?m)^simulated fleet: finished, 4 pairs: 4 finished$`)},
+	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm)( [a-z]+)? demo$`), regexp.MustCompile(`(\d+) of (\d+) steps done`)},
 	{regexp.MustCompile(`^\./lustre-hapair preflight --target el8 `), regexp.MustCompile(`(?m)^ready as far as it was checked for el8 .*: 0 blockers`)},
 }
 

@@ -192,11 +192,12 @@ func TestALongRunGoesOnInANewHistory(t *testing.T) {
 	in.Events = 120
 	work(t, c, j, "w1")
 	run := started(t, c, in)
+	first := run.GetRunID()
 	require.NoError(t, run.Get(t.Context(), nil))
 	require.Equal(t, "s1a s1b s2a s2b s3a s3b s4a s4b s5a s5b s6a s6b", m.did())
 	is, err := c.DescribeWorkflowExecution(t.Context(), "p1", "")
 	require.NoError(t, err)
-	require.NotEqual(t, run.GetRunID(), is.GetWorkflowExecutionInfo().GetExecution().GetRunId(), "there was a second history")
+	require.NotEqual(t, first, is.GetWorkflowExecutionInfo().GetExecution().GetRunId(), "there was a second history")
 	history, err := History(t.Context(), c, "p1")
 	require.NoError(t, err)
 	st, err := evenkeel.ReadState(history)

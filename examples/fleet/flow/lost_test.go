@@ -61,7 +61,7 @@ func TestAWorkerIsLost(t *testing.T) {
 			var out Out
 			require.NoError(t, run.Get(t.Context(), &out))
 			require.Equal(t, course.Finished, out.State)
-			require.Equal(t, 1, out.Standing.Lost)
+			require.Positive(t, out.Standing.Lost)
 			want := "a b c d e"
 			require.Equal(t, want, withoutRepeats(m.did(), "a e"), "an idempotent change may be made twice, and no other")
 			before := m.did()

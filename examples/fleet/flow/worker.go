@@ -66,7 +66,10 @@ func NewWorker(c client.Client, jobs Jobs, o WorkerOptions) *Worker {
 		// A decision takes milliseconds. On a machine that is busy it may be long before it gets them.
 		DeadlockDetectionTimeout: time.Minute,
 	}
+	// What the server hands to a worker that stands still is lost with it: one asks for few things at a time.
+	common.MaxConcurrentActivityTaskPollers, common.MaxConcurrentWorkflowTaskPollers = 1, 2
 	own := common
+	own.MaxConcurrentActivityTaskPollers = 2
 	own.DisableWorkflowWorker = true
 	w := &Worker{shared: worker.New(c, o.Queue, common), own: worker.New(c, acts.queue(), own), acts: acts}
 	f := &Flows{Books: jobs}

@@ -33,13 +33,16 @@ func TestAWorkerIsLost(t *testing.T) {
 			reached, goOn := make(chan struct{}), make(chan struct{})
 			var stop sync.Once
 			block := func() {
-				stop.Do(func() {
-					w.set(true, false)
-					close(reached)
-					if when == "sends" {
-						<-goOn
-					}
-				})
+				first := false
+				stop.Do(func() { first = true })
+				if !first {
+					return
+				}
+				w.set(true, false)
+				close(reached)
+				if when == "sends" {
+					<-goOn
+				}
 			}
 			m.door = func(argv []string) {
 				if when == "sends" && argv[0] == "do" && argv[1] == what {

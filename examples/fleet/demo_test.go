@@ -40,6 +40,9 @@ func program(ctx context.Context) func(args ...string) *exec.Cmd {
 // The demonstration, with as few pairs as it takes: a worker is killed just after a change, a node loses its power, and
 // every pair ends as one that the library runs alone.
 func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is whole runs of simulated pairs")
+	}
 	server := temporaltest.NewServer(temporaltest.WithT(t))
 	a, err := newArena(t.Context(), t.TempDir(), server, program(t.Context()), 1, 1)
 	require.NoError(t, err)
@@ -69,7 +72,7 @@ func TestManyPairs(t *testing.T) {
 		pairs = n
 	}
 	if testing.Short() {
-		t.Skip("TestDemo has two")
+		t.Skip("it is whole runs of simulated pairs")
 	}
 	server := temporaltest.NewServer(temporaltest.WithT(t))
 	a, err := newArena(t.Context(), t.TempDir(), server, program(t.Context()), pairs)

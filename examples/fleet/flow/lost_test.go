@@ -23,6 +23,9 @@ func TestAWorkerIsLost(t *testing.T) {
 		"sends a", "sends b", "sends c", "sends d", "sends e", // the record is written, and the command not sent
 		"did a", "did b", "did c", "did d", "did e", // the command has taken effect, and that is not written
 	} {
+		if testing.Short() && point != "sends d" && point != "did b" {
+			continue
+		}
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			when, what, _ := strings.Cut(point, " ")

@@ -10,13 +10,14 @@ type sums struct {
 	of           *Runbook // whose they are; those of a copy are its own
 	whole, frame string
 	steps        []string
+	sound        error // nil where Validate finds nothing
 }
 
-// frozen is a copy of a runbook that remembers its digests, for a rehearsal: each of its lives asks for all of them. The copy shares
-// what it is made of with the original; see changed.
+// frozen is a copy of a runbook that remembers its digests, and whether it is sound, for a rehearsal: each of its lives asks for all
+// that. The copy shares what it is made of with the original; see changed.
 func (rb *Runbook) frozen() *Runbook {
 	c := *rb
-	c.sums = &sums{of: &c, whole: rb.Digest(), frame: rb.frameDigest(), steps: rb.stepDigests()}
+	c.sums = &sums{of: &c, whole: rb.Digest(), frame: rb.frameDigest(), steps: rb.stepDigests(), sound: rb.Validate()}
 	return &c
 }
 

@@ -103,7 +103,7 @@ func TestExpectedOutages(t *testing.T) {
 
 	w.Each = evenkeel.Estimate{}
 	_, text = timetable(t, rb, evenkeel.TimetableOptions{})
-	require.Contains(t, text, "and 1 more: once, for a time that nobody knows")
+	require.Contains(t, text, "and 1 more: once, for a time that is not known")
 	require.Contains(t, text, "t6: 2 times, each for 20 s and more (a test)")
 	w.Each = evenkeel.Estimate{Most: 1}
 	require.ErrorContains(t, rb.Validate(), "window down: says how long it takes, and not who says so")

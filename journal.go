@@ -132,7 +132,7 @@ type Journal interface {
 
 // Errors of a journal.
 var (
-	ErrJournalInUse   = errors.New("the journal is in use by another process")
+	ErrJournalInUse   = errors.New("the journal is in use by another process: status says which, and where it stands")
 	ErrJournalDamaged = errors.New("the journal is damaged")
 	ErrJournalExists  = errors.New("the journal has records of a run that changed something: resume that run, or choose another file")
 	ErrJournalOver    = errors.New("the journal belongs to a run that has ended: a new run needs a new journal")

@@ -112,7 +112,7 @@ func torn(records []Record, line []byte) error {
 	begin := fmt.Appendf(nil, `{"seq":%d,`, len(records)+1)
 	text := bytes.TrimRight(line, "\x00")
 	if n := min(len(text), len(begin)); !bytes.Equal(text[:n], begin[:n]) {
-		return errors.New("it is no record that was cut off")
+		return fmt.Errorf("the last line has no line end, and is not the beginning of record %d", len(records)+1)
 	}
 	h := sha256.New()
 	_, _ = io.WriteString(h, lastSum(records))

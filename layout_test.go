@@ -40,12 +40,14 @@ var arrows = map[string][]string{
 	"pacemaker/live":      {"pacemaker", "pacemaker/corosync", "pacemaker/pcs", "sshexec/..."},
 
 	// Runbooks.
-	"cps/maintenance":       {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/..."},
-	"cps/internal/steps":    {".", "cps", "mongo", "mongo/live", "sshexec/..."},
-	"lustre/internal/steps": {".", "sshexec/...", "backup"},
-	"lustre/manager":        {".", "lustre", "lustre/internal/steps", "sshexec/...", "backup"},
-	"lustre/upgrade":        {".", "lustre", "lustre/internal/steps", "sshexec/...", "backup", "pacemaker/..."},
-	"cps/issm":              {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/...", "backup"},
+	"pacemaker/pair":          {".", "backup", "internal/steps", "pacemaker/...", "sshexec/..."},
+	"pacemaker/pair/pairtest": {".", "backup", "internal/steps", "pacemaker/...", "sshexec/..."},
+	"cps/maintenance":         {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/..."},
+	"cps/internal/steps":      {".", "cps", "mongo", "mongo/live", "sshexec/..."},
+	"internal/steps":          {".", "sshexec/...", "backup"},
+	"lustre/manager":          {".", "lustre", "internal/steps", "sshexec/...", "backup"},
+	"lustre/upgrade":          {".", "lustre", "internal/steps", "sshexec/...", "backup", "pacemaker/..."},
+	"cps/issm":                {".", "cps", "cps/internal/steps", "mongo", "mongo/live", "sshexec/...", "backup"},
 
 	// What tests and simulated worlds are made of.
 	"sshexec/sftpfiles":               {"sshexec/..."},
@@ -61,7 +63,8 @@ var arrows = map[string][]string{
 	"mongo/mongotest/conformance":     {"mongo", "mongo/live", "sshexec/..."},
 	"mongo/internal/casetest":         {"mongo"},
 	"internal/golden":                 {},
-	"internal/mutants":                {}, // tests only
+	"internal/mutants":                {},
+	"internal/mutate":                 {"internal/mutants"},
 	"internal/papertest":              {"sshexec/..."},
 	"internal/release":                {},
 	"internal/words":                  {}, // tests only

@@ -49,7 +49,9 @@ type RehearsalPlan struct {
 	// Tell is told what happens in the schedule that Only names, in the order in which it happens; may be nil.
 	Tell func(RehearsalMoment)
 
-	apart bool // every schedule is taken to its end; for tests
+	// Whole takes every schedule to its end, also one that comes to a state from which another run went on that ended well. It takes several
+	// times as long, and reports the same but for Met: who writes a Fingerprint tests it by that.
+	Whole bool
 }
 
 // Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again
@@ -83,7 +85,7 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if err := straight.has(append(slices.Clone(plan.Kinds), plan.Only.Kind)); err != nil {
 		return report, err
 	}
-	t := r.tries(straight)
+	t := r.tries(ctx, straight)
 	if plan.Only != (Schedule{}) && t.of() == 0 {
 		return report, fmt.Errorf("%w %q: %d journal records, %d commands", ErrNoSchedule, plan.Only, straight.records, straight.commands)
 	}

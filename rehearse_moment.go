@@ -13,7 +13,7 @@ import (
 // happens next. With it a rehearsal takes no schedule further than to a state from which a run went on that ended well. A world that embeds
 // one and has state of its own needs its own: what is not in the fingerprint, an early end can hide.
 type Fingerprinter interface {
-	// Fingerprint leaves out the clock, and the files below a path: what this library itself keeps on the machines.
+	// Fingerprint leaves out the clock, the times of files, and the files below a path: what this library itself keeps on the machines.
 	Fingerprint(without string) string
 }
 
@@ -80,11 +80,11 @@ type states map[string]*string
 const checkEach = 64
 
 // meeting is when a schedule is not taken further: when what it tries is behind it, and it comes to a step in a state in which another run
-// came to it. A run without an interruption notes its states; end is where it ends.
+// came to it: one without an interruption, or one that goes apart at the same place (near). Each notes its states; end is where it ends.
 func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) func(*Life, Decision, bool) bool {
 	world, can := tool.world.(Fingerprinter)
 	straight := tool.schedule == (Schedule{})
-	can = can && !r.plan.apart && r.plan.Only == (Schedule{}) && (straight || r.nth%checkEach != 0)
+	can = can && !r.plan.Whole && r.plan.Only == (Schedule{}) && (straight || r.nth%checkEach != 0)
 	return func(l *Life, d Decision, arrives bool) bool {
 		if straight {
 			out.passed = append(out.passed, passed{d.Step, tool.records, tool.commands})
@@ -97,14 +97,21 @@ func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) fu
 			return false // the life itself says what is wrong there
 		}
 		key := world.Fingerprint(LeasePath) + l.fingerprint(d, local)
-		if end := known[key]; end != nil && *end != "" { // that run has ended, and well
+		end := known[key]
+		if end == nil {
+			end = r.near[key]
+		}
+		if end != nil && *end != "" { // that run has ended, and well
 			if r.out(r.outages(tool.world)) {
 				return false // how long it lasts is of this run alone
 			}
 			*out.end = *end // not the same pointer: the states before this one have that of this run
 			return true
 		}
-		if straight && known[key] == nil {
+		switch {
+		case !straight:
+			out.noted = append(out.noted, key)
+		case known[key] == nil:
 			known[key] = out.end
 		}
 		return false
@@ -120,7 +127,12 @@ func (l *Life) fingerprint(d Decision, local tree) string {
 	enc := json.NewEncoder(h)
 	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write
 	put(l.e.rb.Name, d.String(), st.Facts, st.Confirmed, l.e.rb.barrier)
-	put(slices.Sorted(maps.Keys(mine.held)), slices.Sorted(maps.Keys(mine.unsure)), mine.Missing, away)
+	// A machine whose lease is held goes on like one that gets its lease when it is next seen: a life that took a run up has looked at all.
+	ours := maps.Clone(mine.held)
+	for host := range away {
+		ours[host] = ""
+	}
+	put(slices.Sorted(maps.Keys(ours)), slices.Sorted(maps.Keys(mine.unsure)))
 	for _, w := range st.openWindows() {
 		put(w.ID, l.e.opts.Clock.Now().After(l.e.due(w)))
 	}

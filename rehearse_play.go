@@ -19,7 +19,8 @@ type rehearsal struct {
 	local    tree   // what stood in Local
 	start    moment
 	known    states
-	nth      int // the number of the schedule among those that are due, from 1
+	near     states // of the schedules that go apart between the same two decisions
+	nth      int    // the number of the schedule among those that are due, from 1
 
 	records int      // of the straight run
 	end     string   // Hash of the world after it
@@ -63,15 +64,22 @@ func (r *rehearsal) outages(w World) []RehearsalOutage {
 	return r.plan.Outages(w)
 }
 
-// faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does.
-func (r *rehearsal) faults(ctx context.Context, t *tries) error {
+// faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does: as many batches at
+// most.
+func (r *rehearsal) faults(ctx context.Context, t *tries, most int) error {
 	w := r.walk(ctx, r.start)
-	defer w.close()
+	defer func() { w.close() }()
 	from := w.now
-	for {
-		i, s, more := t.take()
+	for range most {
+		first, end, more := t.take()
 		if !more {
 			return nil
+		}
+		s := t.list[first]
+		if s.behind(from) { // another round through the run
+			w.close()
+			w = r.walk(ctx, r.start)
+			from = w.now
 		}
 		for !s.between(from, w.now) {
 			var err error
@@ -79,19 +87,47 @@ func (r *rehearsal) faults(ctx context.Context, t *tries) error {
 				return err
 			}
 		}
-		r.nth = i + 1
-		got := r.play(ctx, from, s.Schedule, r.known)
-		if err := ctx.Err(); err != nil {
-			return err // what the schedule came to says nothing
+		r.near = states{}
+		for i := first; i < end; i++ {
+			r.nth = i + 1
+			one, err := r.fault(ctx, from, t.list[i])
+			if err != nil {
+				return err
+			}
+			t.found(i, one, r.plan.Progress)
 		}
-		if ends := got.how == Finished || got.how == Resumed; got.err == nil && ends && *got.end != r.end {
-			got.err = errors.New("it ended in another state than the straight run")
-		}
-		if got.err != nil && got.hit != nil {
-			got.err = fmt.Errorf("%s on %s, in step %s: %w", got.hit, got.hit.host, s.step, got.err)
-		}
-		t.found(i, r.tried(s, got), r.plan.Progress)
+		r.near = nil
 	}
+	return nil
+}
+
+// fault tries one of the schedules that go apart after a moment of the straight run.
+func (r *rehearsal) fault(ctx context.Context, from moment, s due) (tried, error) {
+	got := r.play(ctx, from, s.Schedule, r.known)
+	if err := ctx.Err(); err != nil {
+		return tried{}, err // what the schedule came to says nothing
+	}
+	ends := got.how == Finished || got.how == Resumed
+	if got.err == nil && ends && *got.end != r.end {
+		got.err = errors.New("it ended in another state than the straight run")
+	}
+	if got.err == nil && ends {
+		for _, key := range got.noted {
+			r.near[key] = got.end
+		}
+	}
+	if got.err != nil && got.hit != nil {
+		got.err = fmt.Errorf("%s on %s, in step %s: %w", got.hit, got.hit.host, s.step, got.err)
+	}
+	return r.tried(s, got), nil
+}
+
+// behind tells whether the point of a schedule lies before a moment of a run.
+func (s Schedule) behind(from moment) bool {
+	if s.Kind.atRecords() {
+		return s.At <= from.records
+	}
+	return s.At <= from.commands
 }
 
 // between tells whether the point of a schedule lies behind a moment of a run, and not behind another.
@@ -124,6 +160,7 @@ type rehearsed struct {
 	how               RehearsalEnd
 	hit               *dispatch // what met the scheduled fault
 	merged            bool      // it came to a state in which another run was, and was not taken further
+	noted             []string  // the states in which its last life came to a step; that life reached the end by itself
 	err               error
 }
 
@@ -146,7 +183,11 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	life, err := r.begun(ctx, from, tool, opts)
 	for lives := 1; ; lives++ {
 		if out.err = err; err == nil && life != nil {
+			out.noted = nil
 			out.report, out.merged, out.err = live(life, meet)
+		}
+		if out.err != nil || tool.dead || tool.stopped() { // who was asked to stop goes on with more rights
+			out.noted = nil
 		}
 		if out.how = Resumed; lives == 1 {
 			out.how = Finished
@@ -171,6 +212,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	if out.err == nil && !out.merged && tool.down() { // after the last look of the run: what it did stands, and the machine comes back
 		tool.world.(Faulty).Mend() //nolint:forcetypeassert // it has struck
 		tool.story.people("People give back the power, and start what does not start by itself.")
+		out.noted = nil
 	}
 	out.journal = journal.Records()[len(from.journal):]
 	out.records, out.commands, out.hit, out.sent = tool.records, tool.commands, tool.hit, tool.sent

@@ -61,12 +61,12 @@ func stands(rehearsed, records []Record) int {
 // sampled.
 const RollbackFrom ScheduleKind = "rollback-from"
 
-// rollbacks rehearses rollbacks from every point of the straight run.
-func (r *rehearsal) rollbacks(ctx context.Context, t *tries) error {
+// rollbacks rehearses rollbacks from points of the straight run, in the order of the run.
+func (r *rehearsal) rollbacks(ctx context.Context, t *tries, list []due, known states) error {
 	w := r.walk(ctx, r.start)
 	defer w.close()
-	known, from := states{}, w.now
-	for _, s := range t.backs {
+	from := w.now
+	for _, s := range list {
 		for !s.between(from, w.now) {
 			var (
 				err  error

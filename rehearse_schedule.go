@@ -145,19 +145,20 @@ type passed struct {
 // due is a schedule that is to be tried, and the step in which it goes apart from the straight run.
 type due struct {
 	Schedule
-	step string
+	step  string
+	place int // the number of the decision after which it goes apart
 }
 
 // schedules are those of a run forward that are tried, in the order of the run. Each lies between two decisions.
 func (r *rehearsal) schedules(straight rehearsed) (list []due, space int) {
 	var from passed
-	for _, to := range append(straight.passed, passed{"", straight.records, straight.commands}) {
+	for place, to := range append(straight.passed, passed{"", straight.records, straight.commands}) {
 		add := func(kind ScheduleKind, at int) {
 			if r.plan.tries(kind) {
 				space++
 			}
 			if r.plan.due(kind, at) {
-				list = append(list, due{Schedule{Kind: kind, At: at}, from.step})
+				list = append(list, due{Schedule{Kind: kind, At: at}, from.step, place})
 			}
 		}
 		for _, kind := range scheduleKinds {

@@ -245,3 +245,43 @@ func TestFrozen(t *testing.T) {
 	rb.Steps[1].Actions[0].Cmd.Argv[0] = "other"
 	require.Error(t, frozen.Changed(), "the steps are")
 }
+
+// A rehearsal whose time is limited says the same when it reaches its end, and has been everywhere in the run when it does not.
+func TestLimitedTimeIsSpread(t *testing.T) {
+	text := ""
+	for i := range 40 {
+		text += fmt.Sprintf("s%d[a%d.safe b%d.read] ", i, i, i)
+	}
+	plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.CrashRecord, evenkeel.CrashAfter, evenkeel.RollbackFrom}}
+	whole, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, text), newTrapWorld(nil), plan)
+	require.NoError(t, err)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))
+	defer cancel()
+	same, err := evenkeel.Rehearse(ctx, parseRunbook(t, text), newTrapWorld(nil), plan)
+	require.NoError(t, err)
+	whole.Met, same.Met = 0, 0 // a rollback meets those that were tried before it
+	require.Equal(t, reportText(whole), reportText(same))
+	for _, plan.Workers = range []int{1, 3} {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))
+		plan.Progress = func(tried, of int) {
+			if tried == of/6 {
+				cancel()
+			}
+		}
+		part, err := evenkeel.Rehearse(ctx, parseRunbook(t, text), newTrapWorld(nil), plan)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Positive(t, part.Left)
+		early, late, back := 0, 0, 0
+		for _, c := range part.Coverage {
+			switch {
+			case c.Kind == evenkeel.RollbackFrom:
+				back += c.Explored
+			case strings.HasPrefix(c.Step, "s3"):
+				late += c.Explored
+			case strings.HasPrefix(c.Step, "s1"):
+				early += c.Explored
+			}
+		}
+		require.True(t, early > 3 && late > 3 && back > 3, "%d early, %d late, %d rolled back", early, late, back)
+	}
+}

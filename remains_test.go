@@ -9,7 +9,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 )
 
-// What the undo of a step does not take back is a point of no return in every form of the plan, and is said where the
+// What stays after the undo of a step is a point of no return in every form of the plan, and is said where the
 // step is undone.
 func TestWhatAnUndoDoesNotTakeBack(t *testing.T) {
 	rb := parseRunbook(t, "s1[a.safe]")
@@ -25,10 +25,10 @@ func TestWhatAnUndoDoesNotTakeBack(t *testing.T) {
 	require.NoError(t, rb.Markdown(&md))
 	require.NoError(t, rb.Text(&text))
 	require.Contains(t, md.String(), "## Points of no return\n\n- From step 1, s1: the disks keep their new format")
-	require.Contains(t, md.String(), "What the undo does not take back: the disks keep their new format.")
+	require.Contains(t, md.String(), "What stays after the undo: the disks keep their new format.")
 	require.Contains(t, text.String(), "Points of no return:")
 	plan, err := rb.RollbackPlan(report.State)
 	require.NoError(t, err)
 	require.NoError(t, plan.Markdown(&back))
-	require.Contains(t, back.String(), "What this does not take back: the disks keep their new format")
+	require.Contains(t, back.String(), "What stays after it: the disks keep their new format")
 }

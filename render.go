@@ -129,7 +129,7 @@ type pointOfNoReturn struct {
 }
 
 // pointsOfNoReturn tells where a rollback ends, the first of each run of steps that cannot be undone; and which steps leave something
-// that their undo does not take back.
+// that stay after their undo.
 func (rb *Runbook) pointsOfNoReturn() []pointOfNoReturn {
 	var points []pointOfNoReturn
 	for i := 0; i < len(rb.Steps); i++ {

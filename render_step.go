@@ -51,7 +51,7 @@ func (p *printer) step(s *StepSheet) {
 		p.line("Nothing to undo: %s.\n", s.Harmless)
 	case len(s.Undo) > 0:
 		if s.Remains != "" {
-			p.line("What the undo does not take back: %s.\n", s.Remains)
+			p.line("What stays after the undo: %s.\n", s.Remains)
 		}
 		p.line("<details><summary>To undo it</summary>\n")
 		p.actions(s.Undo)

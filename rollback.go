@@ -249,7 +249,7 @@ func (rb *Runbook) UndoPlan(st *State) (*Runbook, error) {
 			Actions: actions, Verify: known(st.Facts, s.UndoVerify), Harmless: "it is the rollback itself",
 		}
 		if s.Remains != "" {
-			undo.Why = "What this does not take back: " + s.Remains
+			undo.Why = "What stays after it: " + s.Remains
 		}
 		for name := range st.Facts {
 			undo.Needs = append(undo.Needs, change.Named(name))

@@ -40,7 +40,7 @@ type Step struct {
 	UndoVerify   []Action
 	Irreversible string
 	Harmless     string
-	// Remains says what the undo does not take back: a point of no return of its own, though the step can be undone.
+	// Remains says what stays after the undo: a point of no return of its own, though the step can be undone.
 	Remains string
 	// UndoOnFailure runs Undo as soon as the step fails, under its own deadline, even when the run was cancelled. A run
 	// that holds for the operator, or that was asked to stop, has not failed and keeps its place.
@@ -242,6 +242,9 @@ func (s *Step) parts() []part {
 func (rb *Runbook) Validate() error {
 	if rb == nil {
 		return errors.New("there is no runbook")
+	}
+	if s := rb.remembered(); s != nil {
+		return s.sound
 	}
 	v := validator{rb: rb, hide: sshexec.Redactor(rb.Secrets...), made: map[string]bool{}, variables: map[string]string{},
 		open: map[string]string{}, outages: map[string]bool{}, steps: map[string]bool{}, invariants: map[string]*Invariant{}}

@@ -69,7 +69,7 @@ type StepSheet struct {
 	// How it is undone: one of the three. NoReturn and Harmless say why it is not.
 	Undo               []ActionSheet
 	NoReturn, Harmless Prose
-	Remains            Prose // what the undo does not take back
+	Remains            Prose // what stays after the undo
 
 	Ran *Ran // what became of it, where a journal is laid over the plan
 }

@@ -27,6 +27,9 @@ func (b *sheeter) summary() Chapter {
 	add := func(name, format string, args ...any) {
 		c.Rows = append(c.Rows, []string{name, b.text(fmt.Sprintf(format, args...))})
 	}
+	if b.state != nil {
+		add("Outcome", "%s%s", b.state.outcome(), map[bool]string{true: ". The machines were simulated"}[b.state.Run.Simulated])
+	}
 	if b.o.Digest != "" {
 		add(digestRow, "%s%s", b.o.Digest, in(". What was signed runs, and nothing else: ", b.o.Signed, ""))
 	}
@@ -40,7 +43,7 @@ func (b *sheeter) summary() Chapter {
 		if b.t.Start != nil || b.t.End != nil || b.t.Within > 0 {
 			add("When", "%s", b.t.bounds())
 		}
-		add("Duration", "%s%s", b.t.Total, in(" (nobody knows the whole time of ", b.unknown(), ")"))
+		add("Duration", "%s%s", b.t.Total, in(" (not known in full: ", b.unknown(), ")"))
 	}
 	b.windowsOf(add, "Outage", true)
 	if b.t != nil && len(b.t.outages()) > 0 {
@@ -93,7 +96,7 @@ func (b *sheeter) unknown() string {
 	case len(list) == 0:
 		return ""
 	case len(list) > 1 && len(list) == len(b.t.Steps):
-		return "any step"
+		return "every step"
 	case len(list) > 12:
 		return fmt.Sprintf("%d of them", len(list))
 	}
@@ -291,7 +294,7 @@ func (b *sheeter) reading() Chapter {
 
 // howToRead explains the words behind each action.
 const howToRead = "How to read it: every action says what it does to the system (read-only, mutating, disruptive) and " +
-	"whether it may be repeated when nobody knows if it ran: *idempotent*, twice is the same as once; " +
+	"whether it may be repeated when it is not known whether it ran: *idempotent*, twice is the same as once; " +
 	"*probe-first*, look first and run it unless it is done; *never*, only when the probe shows that it never took " +
 	"effect. A *precondition* must hold immediately before what follows it; after an interruption it is read again." +
 	"\n\nType the commands into bash, each where it says, in the order in which they stand. A command whose output is " +

@@ -53,7 +53,7 @@ func timesDown(each []Estimate) string {
 		often = fmt.Sprintf("%d times, each for ", n)
 	}
 	if !all.known() {
-		return often + "a time that nobody knows"
+		return often + "a time that is not known"
 	}
 	return fmt.Sprintf("%s%s (%s)", often, all, all.From)
 }

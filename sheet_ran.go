@@ -161,7 +161,7 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 		resumed = printable.Count(st.Resumed, "time")
 	}
 	add("Time", "from %s to %s: %s%s",
-		inFull(st.Begun), inFull(st.Last), printable.Duration(st.Last.Sub(st.Begun)), in(", taken up again ", resumed, ""))
+		inFull(st.Begun), inFull(st.Last), printable.Duration(st.Last.Sub(st.Begun)), in(", resumed ", resumed, ""))
 	if st.Run.Version != "" {
 		add("By", "version %s of the tool", st.Run.Version)
 	}

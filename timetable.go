@@ -280,7 +280,7 @@ func (t *Timetable) find() {
 				add("a member comes back too late: %s are away for %s (step %s to step %s), and %s: make the oplog larger, "+
 					"or shorten the absence", a.What, a.Lasts, a.From, a.Until, log)
 			case a.Lasts.AtLeast:
-				add("nobody knows whether %s come back in time: they are away for a time that is %s (step %s to step %s), and %s",
+				add("it is not known whether %s come back in time: they are away for a time that is %s (step %s to step %s), and %s",
 					a.What, a.Lasts, a.From, a.Until, log)
 			}
 		}
@@ -293,7 +293,7 @@ func (t *Timetable) find() {
 		add("the run does not fit into the maintenance window: it takes %s, and the window has %s", t.Total,
 			inWords(t.Within))
 	case t.Total.AtLeast:
-		add("nobody knows whether the run fits into the maintenance window of %s: its time is %s, and of %d of its "+
+		add("it is not known whether the run fits into the maintenance window of %s: its time is %s, and of %d of its "+
 			"%s it is not known", inWords(t.Within), t.Total, len(t.Unknown), printable.Count(len(t.Steps), "step"))
 	case t.Total.Guessed:
 		add("that the run fits into the maintenance window of %s rests on guesses: its time is %s. State what you know of the steps, or "+
@@ -316,7 +316,7 @@ func (t *Timetable) find() {
 		add("that a rollback from these steps ends within the maintenance window rests on guesses: %s", numbers(guesses))
 	}
 	if len(unknown) > 0 {
-		add("nobody knows whether a rollback from these steps ends within the maintenance window: %s", numbers(unknown))
+		add("it is not known whether a rollback from these steps ends within the maintenance window: %s", numbers(unknown))
 	}
 	if len(late) > 0 {
 		add("when these steps are done as planned, a rollback from there ends after the maintenance window: %s",

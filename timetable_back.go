@@ -44,8 +44,8 @@ type TimedNoReturn struct {
 }
 
 // barredIn is why there is no rollback while steps run that have begun to change something.
-func (rb *Runbook) barredIn(g timedGroup) string {
-	records := rb.upTo(g.first)
+func (rb *Runbook) barredIn(g timedGroup, info *RunInfo) string {
+	records := rb.upTo(g.first, info)
 	for i := g.first; i < g.first+g.n; i++ {
 		s := &rb.Steps[i]
 		records = append(records, Record{Kind: KindStep, Step: s.ID, Opens: s.Opens})
@@ -67,9 +67,9 @@ func (rb *Runbook) barredIn(g timedGroup) string {
 	return ""
 }
 
-// upTo are the records of a run that has done its first n steps. What they found out is not known yet.
-func (rb *Runbook) upTo(n int) []Record {
-	records := []Record{{Kind: KindBegin, Run: rb.info("timetable")}}
+// upTo are the records of a run that began as info says and has done its first n steps. What they found out is not known yet.
+func (rb *Runbook) upTo(n int, info *RunInfo) []Record {
+	records := []Record{{Kind: KindBegin, Run: info}}
 	exited := Exited
 	for i := range rb.Steps[:n] {
 		s := &rb.Steps[i]
@@ -93,10 +93,11 @@ func (rb *Runbook) upTo(n int) []Record {
 // turnBacks finds the rollback from every step. What the operator states of a step that none of them has is a mistake.
 func (t *Timetable) turnBacks(says map[string]time.Duration) error {
 	names := map[string]bool{}
+	info := t.rb.info("timetable")
 	for _, g := range t.groups {
 		last := &t.rb.Steps[g.first+g.n-1]
 		back := TurnBack{Number: g.first + g.n, Step: last.ID}
-		st, err := ReadState(t.rb.upTo(g.first + g.n))
+		st, err := ReadState(t.rb.upTo(g.first+g.n, info))
 		var plan *Runbook
 		if err == nil {
 			plan, err = t.rb.RollbackPlan(st)
@@ -109,7 +110,7 @@ func (t *Timetable) turnBacks(says map[string]time.Duration) error {
 			back.Why = "it cannot be planned yet: " + err.Error()
 		default:
 			back.To = "the beginning"
-			back.While = t.rb.barredIn(g)
+			back.While = t.rb.barredIn(g, info)
 			if plan.barrier != nil {
 				back.To = "the end of step " + plan.barrier.Step
 			}

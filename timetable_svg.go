@@ -203,7 +203,7 @@ func wrapped(text string) (lines []string) {
 func (p *picture) legend() (list []string) {
 	say := func(format string, args ...any) { list = append(list, wrapped(fmt.Sprintf(format, args...))...) }
 	say("Dark bar: its time is known, and the run takes longer when it does. White bar: there is time to " +
-		"spare. Dashed bar: nobody knows the whole time, and its width says nothing. Diamond: the operator is needed.")
+		"spare. Dashed bar: the whole time is not known, and its width says nothing. Diamond: the operator is needed.")
 	say("Red stripes: an outage window. Thin stripes: reduced redundancy, or an absence. Dashed red line: from there on " +
 		"there is no rollback, for a while or for good.")
 	if p.t.Total.AtLeast {

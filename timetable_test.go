@@ -145,31 +145,31 @@ func TestTimetableOfTheUnknown(t *testing.T) {
 	require.Contains(t, text, "3  0:01:00     unknown")
 	require.Contains(t, text, "4  >= 1:01:00  1 m and more")
 	require.Contains(t, text, "The run takes: at least 4 h 3 m. By the tool's limits at most: no limit.")
-	require.Contains(t, text, "Of 2 of the 6 steps nobody knows the whole time: 3, 4.")
+	require.Contains(t, text, "The whole time of 2 of the 6 steps is not known: 3, 4.")
 	require.Contains(t, text, "Begin the run at the latest: before 0:57:00.")
 	require.Contains(t, text, "Steps 2 to 4: turn back at the latest: unknown, to the beginning.")
-	require.Contains(t, text, "Nobody knows the whole time of: test-rollback/undo-out, test-rollback/undo-right, test-rollback/undo-left")
-	require.Contains(t, strings.Join(table.Findings, "\n"), "nobody knows whether the run fits into the maintenance window of 5 h")
-	require.Contains(t, strings.Join(table.Findings, "\n"), "nobody knows whether the members of set 1 come back in time")
+	require.Contains(t, text, "Not known in full: test-rollback/undo-out, test-rollback/undo-right, test-rollback/undo-left")
+	require.Contains(t, strings.Join(table.Findings, "\n"), "it is not known whether the run fits into the maintenance window of 5 h")
+	require.Contains(t, strings.Join(table.Findings, "\n"), "it is not known whether the members of set 1 come back in time")
 	require.Contains(t, strings.Join(table.Findings, "\n"),
-		"nobody knows whether a rollback from these steps ends within the maintenance window: 3, 4, 6")
+		"it is not known whether a rollback from these steps ends within the maintenance window: 3, 4, 6")
 	_, text = timetable(t, parseRunbook(t, "a[a.safe] b[b.safe]"), evenkeel.TimetableOptions{})
 	require.Contains(t, text, "The run takes: unknown.")
 	require.Contains(t, text, "Begin it at the latest: unknown.")
-	require.Contains(t, text, "Nobody has said when it begins and how long it is.")
+	require.Contains(t, text, "Neither its start nor its length is given (start, end, within).")
 }
 
 // The summary names the steps of which nobody knows the time as a sentence does.
 func TestTheSummaryNamesTheStepsOfUnknownTime(t *testing.T) {
 	for unknown, words := range map[string]string{"2": "step 2", "23": "steps 2 and 3", "234": "steps 2 to 4", "135": "steps 1, 3 and 5",
-		"1456": "steps 1 and 4 to 6", "12456": "steps 1, 2 and 4 to 6", "123456": "any step"} {
+		"1456": "steps 1 and 4 to 6", "12456": "steps 1, 2 and 4 to 6", "123456": "every step"} {
 		rb := timedBook(t)
 		for _, number := range unknown {
 			rb.Steps[number-'1'].Takes = evenkeel.Estimate{}
 		}
 		var text strings.Builder
 		require.NoError(t, rb.Markdown(&text))
-		require.Contains(t, text.String(), "(nobody knows the whole time of "+words+") |", unknown)
+		require.Contains(t, text.String(), "(not known in full: "+words+") |", unknown)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestTimetableFindings(t *testing.T) {
 		rb.Steps[0].Takes = known(time.Hour)
 	}), "step look is expected to take 1 h, and the tool gives it up after 2 m")
 	_, text := timetable(t, timedBook(t), evenkeel.TimetableOptions{})
-	require.Contains(t, text, "No oplog was given: nobody has compared")
+	require.Contains(t, text, "No oplog was given: it is not compared")
 }
 
 // All times of the day are in one time zone, that of the start, and it is named.
@@ -355,7 +355,7 @@ func TestTimetableAsPictureAndForPrograms(t *testing.T) {
 	require.Greater(t, texts, 40)
 	for _, want := range []string{"a note", "no rollback from step 5", "Window down, an outage: 5 m",
 		"Away at least 5 m: the members of set 1",
-		"FINDING: the run does not fit", "stroke-dasharray=\"3 2\"", "Dashed bar: nobody knows the whole time", "&lt;script&gt;"} {
+		"FINDING: the run does not fit", "stroke-dasharray=\"3 2\"", "Dashed bar: the whole time is not known", "&lt;script&gt;"} {
 		require.Contains(t, svg.String(), want)
 	}
 	require.NotContains(t, svg.String(), "NaN")

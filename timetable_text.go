@@ -72,13 +72,13 @@ func (t *Timetable) isFrom(at func(*time.Time) string) string {
 	case t.Start != nil && t.End != nil:
 		return "From " + at(t.Start) + " to " + at(t.End) + ", which is " + inWords(t.Within) + "."
 	case t.End != nil:
-		return "It ends at " + at(t.End) + "; nobody has said when it begins. Times of steps count from the start of the run."
+		return "It ends at " + at(t.End) + "; its start is not given. Times of steps count from the start of the run."
 	case t.Start != nil:
-		return "From " + at(t.Start) + "; nobody has said when it ends."
+		return "From " + at(t.Start) + "; its end is not given."
 	case t.Within > 0:
 		return "It is " + inWords(t.Within) + " long. Times count from its start."
 	}
-	return "Nobody has said when it begins and how long it is. Times count from the start of the run."
+	return "Neither its start nor its length is given (start, end, within). Times count from the start of the run."
 }
 
 // when is a time of the run.
@@ -207,7 +207,7 @@ func (p *printer) totals(t *Timetable) {
 				which = append(which, s.Number)
 			}
 		}
-		p.line("  Of %d of the %s nobody knows the whole time: %s. The journal of an earlier run tells it, or you "+
+		p.line("  The whole time of %d of the %s is not known: %s. Give the journal of an earlier run, or "+
 			"state it.",
 			n, printable.Count(len(t.Steps), "step"), numbers(which))
 	}
@@ -271,7 +271,7 @@ func (p *printer) suspended(t *Timetable) {
 	switch {
 	case !slices.ContainsFunc(t.Absences, func(a TimedAbsence) bool { return !a.Stopped }):
 	case len(t.Oplogs) == 0:
-		p.line("  No oplog was given: nobody has compared how far back it reaches with how long these are away.")
+		p.line("  No oplog was given: it is not compared how far back it reaches with how long these are away.")
 	default:
 		for _, log := range t.Oplogs {
 			p.line("  Compared: %s.", plain(log.String()))
@@ -323,7 +323,7 @@ func (p *printer) turningBack(t *Timetable) {
 			}
 			p.line("    It takes: %s. By the tool's limits at most: %s.", back.Takes, limit)
 			if len(back.Unknown) > 0 {
-				p.line("    Nobody knows the whole time of: %s", plain(strings.Join(back.Unknown, ", ")))
+				p.line("    Not known in full: %s", plain(strings.Join(back.Unknown, ", ")))
 			}
 		}
 	}

@@ -165,7 +165,7 @@ func (h *HAProxyReport) Findings() []Finding {
 		case s.GoingDown():
 			f.add(Warning, s.Line, "CPS-132", "%s is going down (%s)", s.Name, s.Transition)
 		case s.State == "no check":
-			f.add(Warning, s.Line, "CPS-131", "%s is not checked: nobody knows whether it is up", s.Name)
+			f.add(Warning, s.Line, "CPS-131", "%s is not checked: whether it is up is not known", s.Name)
 		case !s.Known():
 			f.add(Error, s.Line, "CPS-131", "the state %s of %s is not known", s.State, s.Name)
 		case s.State != "UP":

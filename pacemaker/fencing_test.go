@@ -65,51 +65,126 @@ func TestFencingHindrances(t *testing.T) {
 		"fencing is off":      {properties: property("stonith-enabled", "false"), resources: f1, want: []string{"no-fencing stonith-enabled"}},
 		"unmanaged is in use": {resources: device("f", "pcmk_host_list=n1 n2", "is-managed=false"), want: []string{"unmanaged f"}},
 
-		"no device at all":       {want: []string{"cannot-fence "}, says: "there is no fence device"},
-		"one node is missing":    {resources: f1, want: []string{n2}, says: "f1 fences only what its pcmk_host_list and pcmk_host_map name (n1), and that is not n2"},
-		"it names nobody":        {resources: device("f", "pcmk_host_list=n1.example.com,n2.example.com"), want: []string{n1, n2}, says: "(n1.example.com, n2.example.com)"},
-		"an empty list":          {resources: device("f", "pcmk_host_list="), want: []string{n1, n2}, says: "name (nobody)"},
-		"a map without ports":    {resources: device("f", "pcmk_host_map=n1;n2"), want: []string{n1, n2}},
-		"a port is no node":      {resources: device("f", "pcmk_host_map=a:n1;b:n2"), want: []string{n1, n2}},
-		"an unknown check":       {resources: device("f", "pcmk_host_list=n1 n2", "pcmk_host_check=static"), want: []string{n1, n2}, says: "does not know"},
-		"static without a list":  {resources: device("f", "pcmk_host_check=static-list"), want: []string{n1, n2}},
-		"a line of complaints":   {resources: device("f", `pcmk_host_list=invalid n1 n2`), want: []string{n1, n2}},
-		"a letter ends a name":   {resources: device("f", `pcmk_host_list=n1/x n2`)},
-		"disabled":               {resources: f1 + device("f2", "pcmk_host_list=n2", "target-role=Stopped"), want: []string{n2}, says: "f2 is disabled (target-role=Stopped)"},
-		"disabled by its group":  {resources: `<group id="g"><meta_attributes id="gm"><nvpair id="gt" name="target-role" value="stopped"/></meta_attributes>` + both + `</group>`, want: []string{n1, n2}, says: "in its group g"},
-		"behind a stopped one":   {resources: `<group id="g">` + device("f0", "pcmk_host_list=n1 n2", "target-role=Stopped") + both + `</group>`, want: []string{"idle-fencing f0"}},
-		"disabled, and not used": {resources: f1 + f2 + device("f3", "pcmk_host_list=n1", "target-role=Stopped"), want: []string{"idle-fencing f3"}},
-		"names a stranger":       {resources: f1 + f2 + device("f3", "pcmk_host_list=n3"), want: []string{"idle-fencing f3"}, says: "the fence device f3 is of no use"},
+		"no device at all": {want: []string{"cannot-fence "}, says: "there is no fence device"},
+		"one node is missing": {
+			resources: f1, want: []string{n2},
+			says: "f1 fences only what its pcmk_host_list and pcmk_host_map name (n1), and that is not n2",
+		},
+		"it names nobody": {
+			resources: device("f", "pcmk_host_list=n1.example.com,n2.example.com"), want: []string{n1, n2},
+			says: "(n1.example.com, n2.example.com)",
+		},
+		"an empty list":       {resources: device("f", "pcmk_host_list="), want: []string{n1, n2}, says: "name (nobody)"},
+		"a map without ports": {resources: device("f", "pcmk_host_map=n1;n2"), want: []string{n1, n2}},
+		"a port is no node":   {resources: device("f", "pcmk_host_map=a:n1;b:n2"), want: []string{n1, n2}},
+		"an unknown check": {
+			resources: device("f", "pcmk_host_list=n1 n2", "pcmk_host_check=static"), want: []string{n1, n2},
+			says: "does not know",
+		},
+		"static without a list": {resources: device("f", "pcmk_host_check=static-list"), want: []string{n1, n2}},
+		"a line of complaints":  {resources: device("f", `pcmk_host_list=invalid n1 n2`), want: []string{n1, n2}},
+		"a letter ends a name":  {resources: device("f", `pcmk_host_list=n1/x n2`)},
+		"disabled": {
+			resources: f1 + device("f2", "pcmk_host_list=n2", "target-role=Stopped"), want: []string{n2},
+			says: "f2 is disabled (target-role=Stopped)",
+		},
+		"disabled by its group": {
+			resources: `<group id="g"><meta_attributes id="gm"><nvpair id="gt" name="target-role" value="stopped"/></meta_attributes>` + both + `</group>`,
+			want:      []string{n1, n2}, says: "in its group g",
+		},
+		"behind a stopped one": {
+			resources: `<group id="g">` + device("f0", "pcmk_host_list=n1 n2", "target-role=Stopped") + both + `</group>`,
+			want:      []string{"idle-fencing f0"},
+		},
+		"disabled, and not used": {
+			resources: f1 + f2 + device("f3", "pcmk_host_list=n1", "target-role=Stopped"), want: []string{"idle-fencing f3"},
+		},
+		"names a stranger": {
+			resources: f1 + f2 + device("f3", "pcmk_host_list=n3"), want: []string{"idle-fencing f3"},
+			says: "the fence device f3 is of no use",
+		},
 
-		"the agent knows":    {resources: device("f"), want: []string{"fencing-unknown n1", "fencing-unknown n2"}, says: "only its agent, asked on the machine"},
-		"by a dynamic list":  {resources: device("f", "pcmk_host_list=n1 n2", "pcmk_host_check=dynamic-list"), want: []string{"fencing-unknown n1", "fencing-unknown n2"}, says: "pcmk_host_check=dynamic-list"},
-		"by status":          {resources: f1 + device("f", "pcmk_host_check=status"), want: []string{"fencing-unknown n2"}, says: "pcmk_host_check=status"},
+		"the agent knows": {
+			resources: device("f"), want: []string{"fencing-unknown n1", "fencing-unknown n2"},
+			says: "only its agent, asked on the machine",
+		},
+		"by a dynamic list": {
+			resources: device("f", "pcmk_host_list=n1 n2", "pcmk_host_check=dynamic-list"),
+			want:      []string{"fencing-unknown n1", "fencing-unknown n2"}, says: "pcmk_host_check=dynamic-list",
+		},
+		"by status": {
+			resources: f1 + device("f", "pcmk_host_check=status"), want: []string{"fencing-unknown n2"},
+			says: "pcmk_host_check=status",
+		},
 		"IML's, with agents": {resources: strings.Replace(chroma, "/>", "/>"+f2, 1)},
 		"IML's, without":     {resources: chroma, want: []string{n2}, says: "node n2 has no 0_fence_agent"},
 
-		"kept from the node it fences":  {resources: f1 + f2, more: where(at("f1", "n1", "-INFINITY"), at("f2", "n2", "-INFINITY"))},
-		"kept from the other node":      {resources: f1 + f2, more: where(at("f1", "n2", "-INFINITY")), want: []string{n1}, says: "f1 may not run on node n2 (score -INFINITY)"},
-		"the sum is below zero":         {resources: f1 + f2, more: where(at("f1", "n2", "5"), strings.Replace(at("f1", "n2", "-6"), `id="l-`, `id="m-`, 1)), want: []string{n1}},
-		"by a rule on the name":         {resources: f1 + f2, more: where(rule("f2", "eq")), want: []string{n2}},
-		"by a rule on the other name":   {resources: f1 + f2, more: where(rule("f2", "ne"))},
-		"by a rule nobody knows":        {resources: f1 + f2, more: where(rule("f2", "lt")), want: []string{"fencing-unknown n2"}, says: "not of the plain form"},
-		"opt-in, and not let":           {properties: property("symmetric-cluster", "false"), resources: f1 + f2, more: where(at("f1", "n2", "0")), want: []string{n2}, says: "symmetric-cluster is false"},
-		"opt-in, and let":               {properties: property("symmetric-cluster", "false"), resources: f1 + f2, more: where(at("f1", "n2", "0"), at("f2", "n1", "1"))},
-		"opt-in, let on the wrong node": {properties: property("symmetric-cluster", "no"), resources: both, more: where(at("f", "n2", "10")), want: []string{n2}},
-		"by a tag":                      {resources: f1 + f2, more: where(at("T", "n2", "-INFINITY")) + `<tags><tag id="T"><obj_ref id="f1"/></tag></tags>`, want: []string{n1}},
+		"kept from the node it fences": {resources: f1 + f2, more: where(at("f1", "n1", "-INFINITY"), at("f2", "n2", "-INFINITY"))},
+		"kept from the other node": {
+			resources: f1 + f2, more: where(at("f1", "n2", "-INFINITY")), want: []string{n1},
+			says: "f1 may not run on node n2 (score -INFINITY)",
+		},
+		"the sum is below zero": {
+			resources: f1 + f2, more: where(at("f1", "n2", "5"), strings.Replace(at("f1", "n2", "-6"), `id="l-`, `id="m-`, 1)),
+			want: []string{n1},
+		},
+		"by a rule on the name":       {resources: f1 + f2, more: where(rule("f2", "eq")), want: []string{n2}},
+		"by a rule on the other name": {resources: f1 + f2, more: where(rule("f2", "ne"))},
+		"by a rule nobody knows": {
+			resources: f1 + f2, more: where(rule("f2", "lt")), want: []string{"fencing-unknown n2"},
+			says: "not of the plain form",
+		},
+		"opt-in, and not let": {
+			properties: property("symmetric-cluster", "false"), resources: f1 + f2, more: where(at("f1", "n2", "0")),
+			want: []string{n2}, says: "symmetric-cluster is false",
+		},
+		"opt-in, and let": {
+			properties: property("symmetric-cluster", "false"), resources: f1 + f2,
+			more: where(at("f1", "n2", "0"), at("f2", "n1", "1")),
+		},
+		"opt-in, let on the wrong node": {
+			properties: property("symmetric-cluster", "no"), resources: both, more: where(at("f", "n2", "10")),
+			want: []string{n2},
+		},
+		"by a tag": {
+			resources: f1 + f2, more: where(at("T", "n2", "-INFINITY")) + `<tags><tag id="T"><obj_ref id="f1"/></tag></tags>`,
+			want: []string{n1},
+		},
 
-		"topology":                        {resources: f1 + f2, more: levels(level("a", `target="n1"`, "f1"), level("b", `target="n2"`, "f2"))},
-		"a level without its device":      {resources: f1 + f2, more: levels(level("a", `target="n1"`, "f1,gone")), want: []string{n1, "idle-fencing a"}, says: "names gone, and there is no such device"},
-		"another level is whole":          {resources: f1 + f2, more: levels(level("a", `target="n1"`, "gone"), strings.Replace(level("b", `target="n1"`, "f1"), `index="1"`, `index="2"`, 1)), want: []string{"idle-fencing a"}},
-		"two of one index":                {resources: f1 + f2, more: levels(level("a", `target="n1"`, "f2"), level("b", `target="n1"`, "f1")), want: []string{n1}},
-		"the wrong device":                {resources: f1 + f2, more: levels(level("a", `target="n1"`, "f2")), want: []string{n1}, says: "f2 fences only"},
-		"a level by pattern":              {resources: f1 + f2, more: levels(level("a", `target-pattern="n[12]"`, "f1")), want: []string{n2}},
-		"a level by name before patterns": {resources: f1 + f2, more: levels(level("a", `target-pattern="n.*"`, "f1"), level("b", `target="n2"`, "f2"))},
-		"a level by attribute":            {resources: f1 + f2, more: levels(level("a", `target-attribute="rack" target-value="a"`, "f2")), want: []string{n1}},
-		"for a node that is not there":    {resources: f1 + f2, more: levels(level("a", `target="n3"`, "f1"))},
+		"topology": {resources: f1 + f2, more: levels(level("a", `target="n1"`, "f1"), level("b", `target="n2"`, "f2"))},
+		"a level without its device": {
+			resources: f1 + f2, more: levels(level("a", `target="n1"`, "f1,gone")), want: []string{n1, "idle-fencing a"},
+			says: "names gone, and there is no such device",
+		},
+		"another level is whole": {
+			resources: f1 + f2,
+			more:      levels(level("a", `target="n1"`, "gone"), strings.Replace(level("b", `target="n1"`, "f1"), `index="1"`, `index="2"`, 1)),
+			want:      []string{"idle-fencing a"},
+		},
+		"two of one index": {
+			resources: f1 + f2, more: levels(level("a", `target="n1"`, "f2"), level("b", `target="n1"`, "f1")),
+			want: []string{n1},
+		},
+		"the wrong device": {
+			resources: f1 + f2, more: levels(level("a", `target="n1"`, "f2")), want: []string{n1}, says: "f2 fences only",
+		},
+		"a level by pattern": {resources: f1 + f2, more: levels(level("a", `target-pattern="n[12]"`, "f1")), want: []string{n2}},
+		"a level by name before patterns": {
+			resources: f1 + f2, more: levels(level("a", `target-pattern="n.*"`, "f1"), level("b", `target="n2"`, "f2")),
+		},
+		"a level by attribute": {
+			resources: f1 + f2, more: levels(level("a", `target-attribute="rack" target-value="a"`, "f2")), want: []string{n1},
+		},
+		"for a node that is not there": {resources: f1 + f2, more: levels(level("a", `target="n3"`, "f1"))},
 
-		"the watchdog fences":    {properties: property("have-watchdog", "true") + property("stonith-watchdog-timeout", "10s"), want: []string{"fencing-unknown n1", "fencing-unknown n2"}, says: "sbd"},
-		"a watchdog without sbd": {properties: property("have-watchdog", "true") + property("stonith-watchdog-timeout", "0s"), want: []string{"cannot-fence "}},
+		"the watchdog fences": {
+			properties: property("have-watchdog", "true") + property("stonith-watchdog-timeout", "10s"),
+			want:       []string{"fencing-unknown n1", "fencing-unknown n2"}, says: "sbd",
+		},
+		"a watchdog without sbd": {
+			properties: property("have-watchdog", "true") + property("stonith-watchdog-timeout", "0s"),
+			want:       []string{"cannot-fence "},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := ParseCIB(strings.NewReader(fencingPair(tt.properties, tt.resources, tt.more)))

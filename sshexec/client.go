@@ -67,7 +67,7 @@ func NewClient(cfg Config) (*Client, error) {
 		return nil, errors.New("cannot make an SSH client: host and user are required")
 	}
 	if a := cfg.Auth; len(a.Keys) == 0 && len(a.KeyFiles) == 0 && !a.Agent && a.Password == nil {
-		return nil, fmt.Errorf("cannot make an SSH client for %s: no way to log in is given", cfg.Host)
+		return nil, fmt.Errorf("cannot make an SSH client for %s: no way to log in is given: a key, the agent or a password", cfg.Host)
 	}
 	if cfg.Jump != nil && cfg.Dialer != nil {
 		return nil, fmt.Errorf("cannot make an SSH client for %s: it has both a jump host and a dialer", cfg.Host)

@@ -40,12 +40,14 @@ type thirdState struct {
 	zone     string
 	replaced bool // the new one stands in its place
 	wrong    int  // port of the mongod that runs for another replica set
+	disabled int  // how often it had booted when "disable arbiter" stopped its processes; 0 where it has not
 }
 
 func (t thirdState) encode(e *simhost.Encoder) {
 	e.Texts([]string{t.release, t.zone})
 	e.Bool(t.replaced)
 	e.Int(t.wrong)
+	e.Int(t.disabled)
 }
 
 // arbiterISO is where the image of an arbiter lies on it, unless it is said otherwise (cps:1576).
@@ -140,6 +142,7 @@ func (m *script) disableArbiter() int {
 		_ = m.Host.StopService(m.State, mongoService(p.member.Port)) // its stop does not fail
 		m.info("command.execute", "Mongo port:%d stopped successfully", p.member.Port)
 	}
+	y.third.disabled = m.Host.Boots
 	m.stage("ExtractInstallArtifacts", time.Second)
 	m.info("extract_install_artifacts.extract_scripts", "Extracting CPS scripts")
 	m.stage("PrepareWorkingDir", time.Second)
@@ -169,7 +172,7 @@ func (m *script) enableArbiter(from string) int {
 			m.Host.MustWrite(m.State, "/"+f.path, f.data, 0o600)
 		}
 	}
-	y.third.wrong = y.opts.ThirdSite.WrongSet
+	y.third.wrong, y.third.disabled = y.opts.ThirdSite.WrongSet, 0
 	for _, p := range y.mongodsOn(m.Host.Name) {
 		if !m.work(20 * time.Second) {
 			return m.finish()
@@ -242,7 +245,8 @@ func (y *system) restoreArbiter(s *simhost.State) error {
 	return nil
 }
 
-// judgeArbiter checks what must be so before the arbiter's VM goes (cps:1603-1619).
+// judgeArbiter checks what must be so before the arbiter's VM goes (cps:1603-1619). Processes that came up at a boot after it was
+// disabled are no mistake: whoever stands at the hypervisor cannot stop them first, and an arbiter holds no data.
 func (y *system) judgeArbiter(s *simhost.State) {
 	whole := false
 	for _, a := range y.archives {
@@ -251,8 +255,12 @@ func (y *system) judgeArbiter(s *simhost.State) {
 	if !whole {
 		s.Violate("the arbiter was replaced before its archive was read off it")
 	}
-	for _, m := range y.mongodsOn(y.opts.ThirdSite.Name) {
-		if s.Host(y.opts.ThirdSite.Name).Active(mongoService(m.member.Port)) {
+	h := s.Host(y.opts.ThirdSite.Name)
+	if y.third.disabled > 0 && h.Boots > y.third.disabled {
+		return
+	}
+	for _, m := range y.mongodsOn(h.Name) {
+		if h.Active(mongoService(m.member.Port)) {
 			s.Violate("the arbiter was replaced while its mongod on port %d ran: disable it first", m.member.Port)
 		}
 	}

@@ -121,3 +121,34 @@ func TestArbiterHarmIsTold(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, none.DeployArbiter())
 }
+
+// A disabled arbiter that was restarted may be replaced, although its processes started at boot; one whose processes somebody started again
+// by hand may not.
+func TestArbiterRestartedWhileItWaits(t *testing.T) {
+	for _, by := range []string{"boot", "hand"} {
+		d := thirdSite(t, cpstest.ThirdSite{})
+		do := func(argv ...string) string {
+			out, err := onArbiter(t, d, argv...)
+			require.NoError(t, err)
+			return out
+		}
+		do("umount", "/mnt/iso")
+		do("mount", "-o", "loop", "/root/cps-arbiter-21.1.0.iso", "/mnt/iso")
+		do("/mnt/iso/migrate.sh", "disable", "arbiter")
+		do("cat", "/var/tmp/"+strings.TrimSpace(do("ls", "/var/tmp"))) // somebody saves it
+		if by == "boot" {
+			require.NoError(t, d.Power("site3-arbiter", false))
+			require.NoError(t, d.Power("site3-arbiter", true))
+			d.Advance(10 * time.Minute)
+		} else {
+			do("systemctl", "start", "sessionmgr-27717")
+		}
+		require.Contains(t, do("ps", "-ef"), "27717")
+		require.NoError(t, d.DeployArbiter())
+		if err := d.Check(); by == "boot" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "mongod on port 27717 ran: disable it first")
+		}
+	}
+}

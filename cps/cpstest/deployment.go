@@ -200,6 +200,12 @@ func (d *Deployment) Clone() *Deployment { return &Deployment{plan: d.plan, worl
 // Hash names all that decides what happens next, but not the clock and the log.
 func (d *Deployment) Hash() string { return d.world.Hash() }
 
+// Fingerprint makes a deployment an evenkeel.Fingerprinter: all of its state is in its layers.
+func (d *Deployment) Fingerprint(without string) string {
+	d.catchUp()
+	return d.world.HashWithout(without)
+}
+
 // Hooks are called around every command, outside its turn: they may hold it back or do something to the deployment. Set them before the
 // first command.
 func (d *Deployment) Hooks(before func(host string, c sshexec.Cmd), after func(host string, c sshexec.Cmd, res sshexec.Result)) {

@@ -40,7 +40,7 @@ var arbiterMistakes = []struct {
 	{name: "the new image is not mounted (CPS-056)", change: without("image"),
 		stops: `the mounted image holds release "19.4.0"`},
 	{name: "the new image is not mounted on the new VM (CPS-056)", change: dropActions("enable", "mount", "mounted"),
-		stops: "No such file"},
+		stops: "there is no /mnt/iso/migrate.sh on site3-arbiter"},
 	{name: "the archive does not come back (CPS-058)", change: dropActions("enable", "upload", "sum", "rename"),
 		stops: "migrate_arbiter_"},
 	{name: "it is not enabled (CPS-079)", change: without("enable"), stops: "away"},

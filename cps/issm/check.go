@@ -20,6 +20,12 @@ import (
 // migrated is the check of every migrate.sh: SUCCESS and END in the log (cps:433-434), no error in it, and exit status 0; none of them
 // alone is trusted.
 func migrated(o evenkeel.Observed) error {
+	const notFound = 127 // by POSIX
+	if o.Outcome == sshexec.Exited && o.ExitCode == notFound {
+		// No Pause: a job that has ended is not asked again, and the probe sees that it did nothing.
+		return fmt.Errorf("there is no %s on %s: no image is mounted there, as after a restart; mount the image that was mounted "+
+			"(mount -o loop IMAGE %s), then resume", migrateScript, o.Host, isoMount)
+	}
 	log, err := readMigrateLog(o.Result)
 	if err != nil {
 		return errors.Join(o.Succeeded(), err)

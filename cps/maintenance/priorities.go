@@ -254,7 +254,7 @@ func (p *priorities) well(ctx context.Context, at evenkeel.Site) error {
 	i := slices.IndexFunc(lags, func(l mongo.MemberLag) bool { return l.Host == wished })
 	switch {
 	case i < 0 || !lags[i].Known:
-		errs = append(errs, fmt.Errorf("nobody knows how far %s is behind", wished))
+		errs = append(errs, fmt.Errorf("how far %s is behind is not known", wished))
 	case lags[i].Lag > mongo.MaxLag:
 		errs = append(errs, fmt.Errorf("%s is %s behind: it could not become the primary", wished, printable.Duration(lags[i].Lag)))
 	}

@@ -107,7 +107,7 @@ func TestPrioritiesAreLeftAlone(t *testing.T) {
 			t.Helper()
 			on(t, w, "sessionmgr02", "systemctl", "stop", "sessionmgr-27718")
 			w.Advance(time.Minute)
-		}, "nobody knows how far sessionmgr02:27718 is behind"},
+		}, "how far sessionmgr02:27718 is behind is not known"},
 		"the wished primary is behind": {func(t *testing.T, w simulated) {
 			t.Helper()
 			on(t, w, "sessionmgr02", "systemctl", "stop", "sessionmgr-27718")

@@ -30,7 +30,7 @@ func (a *App) Answer(format string, value any, text func() string) (int, error) 
 		raw = []byte(text())
 	}
 	if err == nil {
-		_, err = a.Stdout.Write(raw)
+		_, err = a.answers(format).Write(raw)
 	}
 	return exitCode(err), err
 }

@@ -120,13 +120,10 @@ func (c *Config) problems() (list []string) {
 	if c.SSH.User == "" {
 		add("ssh: user: name who logs in")
 	}
-	if len(c.SSH.Keys) == 0 && !c.SSH.Agent {
-		add("ssh: keys: name a private key, or set agent: true")
-	}
 	if c.SSH.Agent && os.Getenv("SSH_AUTH_SOCK") == "" {
 		add("ssh: agent: no SSH agent runs here (SSH_AUTH_SOCK is empty)")
 	}
-	list = append(list, lines(c.checkFiles())...)
+	list = append(list, lines(c.checkLogin())...)
 	for _, host := range slices.Sorted(maps.Keys(c.Hosts)) {
 		_, port, err := net.SplitHostPort(c.Hosts[host])
 		if err != nil {
@@ -149,7 +146,7 @@ func (c *Config) reach(rb *evenkeel.Runbook) (list []string) {
 	}
 	h := connect(c)
 	defer h.Close()
-	if c.checkFiles() != nil {
+	if c.checkLogin() != nil {
 		names = nil // that is said already
 	}
 	for _, host := range names {

@@ -46,7 +46,7 @@ func (a *App) Command(c *cobra.Command, run func(ctx context.Context, args []str
 	args := c.Args
 	c.Args = func(c *cobra.Command, given []string) error {
 		if err := args(c, given); err != nil {
-			return usage(c, fmt.Sprintf("beside its flags it takes %s and got %q", operands(c), given))
+			return usage(c, fmt.Sprintf("beside its flags it takes %s and got %s", operands(c), quoted(given)))
 		}
 		return nil
 	}
@@ -83,9 +83,20 @@ func operands(c *cobra.Command) string {
 	return "no argument"
 }
 
+// quoted are words as a sentence lists them.
+func quoted(words []string) string {
+	if len(words) == 0 {
+		return "nothing"
+	}
+	return strings.Trim(fmt.Sprintf("%q", words), "[]")
+}
+
 // Root is the command line of a binary: its own job and the others that it knows.
 func (a *App) Root() *cobra.Command {
 	root := a.tree(a.Name)
+	if !a.Looks {
+		root.AddCommand(a.fleetCommand())
+	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.DisableAutoGenTag = true
@@ -216,8 +227,11 @@ func mistaken(c *cobra.Command, err error) error {
 		return err
 	case errors.As(err, &none):
 		name := none.GetSpecifiedName()
-		if short := none.GetSpecifiedShortnames(); len(short) > 1 {
+		switch short := none.GetSpecifiedShortnames(); {
+		case len(short) > 1:
 			name = short // the old form of a long name, or an attempt at it
+		case short != "":
+			return usage(c, "there is no flag -"+short)
 		}
 		var known []string
 		c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -230,6 +244,8 @@ func mistaken(c *cobra.Command, err error) error {
 		why := bad.Unwrap()
 		if number := (*strconv.NumError)(nil); errors.As(why, &number) {
 			why = errors.New("a whole number is needed")
+		} else if strings.HasPrefix(why.Error(), "time: ") {
+			why = errors.New("it takes a number with a unit, such as 90m or 8h")
 		}
 		return usage(c, fmt.Sprintf("--%s %s: %v", bad.GetFlag().Name, printable.Line(bad.GetValue()), why))
 	}

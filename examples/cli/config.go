@@ -77,6 +77,9 @@ func ReadConfig[J any](path string) (*Config, error) {
 		Job    *J `yaml:"job"`
 	}
 	doc, wrong := decode(path, &file)
+	if errors.Is(wrong, os.ErrNotExist) {
+		wrong = fmt.Errorf("%w. A file of this machine is needed; config init writes one", wrong)
+	}
 	if doc == nil {
 		return nil, wrong
 	}
@@ -249,10 +252,19 @@ func (c *Config) Write(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
-		return err
+	return replace(path, raw, 0o600)
+}
+
+// replace writes a file at once or not at all: on a full disk what was there stays as it was.
+func replace(path string, raw []byte, mode os.FileMode) error {
+	err := os.WriteFile(path+".new", raw, mode)
+	if err == nil {
+		err = os.Rename(path+".new", path)
 	}
-	return os.Rename(path+".new", path)
+	if err != nil {
+		_ = os.Remove(path + ".new")
+	}
+	return err
 }
 
 // Path is a path of the configuration, made absolute; ~/ is the home directory.
@@ -305,9 +317,13 @@ func unnamed(key string, err error) error {
 	return fmt.Errorf("%s: the file cannot be read: %w (its name is not shown: it may be the secret itself)", key, why)
 }
 
-// checkFiles says which files of how to log in cannot be read, by their places in the lists; a FIFO or a device would hang the run.
-func (c *Config) checkFiles() error {
+// checkLogin says what is missing to log in, and which files of it cannot be read, by their places in the lists; a FIFO or a device
+// would hang the run.
+func (c *Config) checkLogin() error {
 	var errs []error
+	if len(c.SSH.Keys) == 0 && !c.SSH.Agent {
+		errs = append(errs, errors.New("ssh: keys: name a private key, or set agent: true"))
+	}
 	for i, name := range c.SSH.Keys {
 		if _, err := infile.Read(c.Path(name), infile.Secret); err != nil {
 			errs = append(errs, unnamed(fmt.Sprintf("ssh: keys[%d]", i), err))

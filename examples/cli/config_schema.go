@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
 	"reflect"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,6 +28,11 @@ func Schema[J any](title string, comments Comments) ([]byte, error) {
 	s.Properties.of("journal").MinLength = 1
 	job := s.Properties.of("job")
 	job.Type, job.Description = "object", "What is to be done."
+	return s.text()
+}
+
+// text is the schema in JSON.
+func (s *schema) text() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -146,7 +153,25 @@ func described(f field, comments Comments) string {
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}
-	return text
+	return asKeys(text, f)
+}
+
+var (
+	goName  = regexp.MustCompile(`\b[A-Z]\w*[A-Z0-9]\w*\b`)
+	noValue = regexp.MustCompile(`\bnil\b`)
+)
+
+// asKeys has the keys in the place of the names that the other fields of the struct have in Go.
+func asKeys(text string, of field) string {
+	keys := map[string]string{}
+	for _, f := range fieldsOf(of.in) {
+		keys[f.name] = f.key
+	}
+	if strings.EqualFold(of.name, of.key) {
+		delete(keys, of.name) // a name in the world, too: SELinux
+	}
+	text = noValue.ReplaceAllString(text, "not given")
+	return goName.ReplaceAllStringFunc(text, func(word string) string { return cmp.Or(keys[word], word) })
 }
 
 func (a *App) configSchemaCommand() *cobra.Command {

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -190,4 +191,42 @@ func TestATwiceGivenKeyHidesNoOther(t *testing.T) {
 	_, err = ReadConfig[struct{}](name)
 	require.ErrorContains(t, err, "is missing")
 	require.ErrorContains(t, err, "needs a file")
+}
+
+// A description names other keys as the file has them, not as Go does.
+func TestADescriptionHasNoNamesOfGo(t *testing.T) {
+	type job struct {
+		NoSSH  bool `yaml:"nossh"`
+		Set1   bool `yaml:"set1"`
+		UseCL  bool `yaml:"usecl"`
+		Deploy bool `yaml:"deploy"`
+	}
+	comments := func(_ reflect.Type, field string) string {
+		return map[string]string{
+			"UseCL":  "UseCL is --usecl: needs NoSSH. None when nil",
+			"Set1":   "NoSSH and UseCL are for OpenStack",
+			"Deploy": "Deploy through vCenter by SSH",
+		}[field]
+	}
+	var said []string
+	for _, f := range shapeOf(reflect.TypeFor[job]()).fields {
+		said = append(said, described(f, comments))
+	}
+	require.Equal(t, []string{
+		"", "nossh and usecl are for OpenStack.", "--usecl: needs nossh. None when not given.", "Through vCenter by SSH.",
+	}, said)
+}
+
+// A file that cannot be written whole is left as it was: a man page is never half a one.
+func TestReplaceLeavesTheOldFileOrMakesTheNewOne(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "page.1")
+	require.NoError(t, replace(name, []byte("old"), 0o644))
+	require.NoError(t, os.MkdirAll(filepath.Join(name+".new", "in the way"), 0o755))
+	require.Error(t, replace(name, []byte("new"), 0o644))
+	raw, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(raw))
+	require.NoError(t, os.RemoveAll(name+".new"))
+	require.NoError(t, replace(name, []byte("new"), 0o644))
+	require.NoFileExists(t, name+".new")
 }

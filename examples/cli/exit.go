@@ -37,7 +37,7 @@ func exitTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("Every command ends with one of these exit codes:\n\n")
 	for code, what := range exitCodes {
-		fmt.Fprintln(&b, view.Hang(fmt.Sprintf("  %d  %s", code, strings.ReplaceAll(what, "`", "")), 118))
+		fmt.Fprintf(&b, "  %d  %s\n", code, strings.TrimLeft(view.Hang("   "+strings.ReplaceAll(what, "`", ""), 118), " "))
 	}
 	b.WriteString(`
 Ctrl-C, SIGTERM, a lost terminal, a closed pipe or a full disk ask a run to stop. It says what it waits for. It does not stop

@@ -40,16 +40,16 @@ func TestFilesOfLoginAreRegular(t *testing.T) {
 		"fifo": "it is a FIFO", ".": "it is a directory", "/dev/zero": "it is a device", "gone": "no such file",
 	} {
 		c := &Config{dir: dir, SSH: SSHConfig{Keys: []string{"file", name}, KnownHosts: []string{"file"}}}
-		require.ErrorContains(t, c.checkFiles(), "ssh: keys[1]: the file cannot be read: "+why, name)
-		require.NotContains(t, c.checkFiles().Error(), filepath.Join(dir, name))
+		require.ErrorContains(t, c.checkLogin(), "ssh: keys[1]: the file cannot be read: "+why, name)
+		require.NotContains(t, c.checkLogin().Error(), filepath.Join(dir, name))
 		c.SSH = SSHConfig{Keys: []string{"file"}, KnownHosts: []string{"file", name, name}}
-		require.ErrorContains(t, c.checkFiles(), "ssh: known_hosts[1]: "+c.Path(name)+": "+why, name)
-		require.ErrorContains(t, c.checkFiles(), "ssh: known_hosts[2]: ")
+		require.ErrorContains(t, c.checkLogin(), "ssh: known_hosts[1]: "+c.Path(name)+": "+why, name)
+		require.ErrorContains(t, c.checkLogin(), "ssh: known_hosts[2]: ")
 		_, err := connect(c).client("h")
 		require.ErrorContains(t, err, "ssh: known_hosts[1]: ")
-		require.Subset(t, c.problems(), lines(c.checkFiles()))
+		require.Subset(t, c.problems(), lines(c.checkLogin()))
 	}
-	require.NoError(t, (&Config{dir: dir, SSH: SSHConfig{Keys: []string{"file"}, KnownHosts: []string{"file"}}}).checkFiles())
+	require.NoError(t, (&Config{dir: dir, SSH: SSHConfig{Keys: []string{"file"}, KnownHosts: []string{"file"}}}).checkLogin())
 }
 
 // Under cron there is no HOME, and ~ is still the home directory.

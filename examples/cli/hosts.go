@@ -51,8 +51,8 @@ func (h *hosts) client(host string) (*sshexec.Client, error) {
 	if c := h.clients[host]; c != nil {
 		return c, nil
 	}
-	if err := h.cfg.checkFiles(); err != nil {
-		return nil, err
+	if err := h.cfg.checkLogin(); err != nil {
+		return nil, &InputError{err}
 	}
 	cfg := sshexec.Config{Host: host, Addr: h.cfg.Hosts[host], User: h.cfg.SSH.User}
 	if cfg.Addr != "" {

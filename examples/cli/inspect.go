@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,10 +56,29 @@ func (in *Inspection) Find(where, format string, args ...any) {
 }
 
 // UnknownKindError says that nobody knows what a file is. It quotes nothing of it: it may be a password, a private key, a list of users.
+// It names the tool's own files.
 type UnknownKindError struct{ File string }
 
 func (e *UnknownKindError) Error() string {
+	if own := ownKind(e.File); own != "" {
+		return e.File + ": " + own
+	}
 	return e.File + ": not a kind of file that inspect knows (inspect --help lists them). Nothing of it is shown, since it may hold a secret"
+}
+
+var configKeys = regexp.MustCompile(`(?m)^(?:journal|job):`)
+
+// ownKind says which file of this tool itself a file seems to be, and what reads it; empty where it is none.
+func ownKind(name string) string {
+	raw, err := infile.Read(name, infile.Text)
+	switch {
+	case err != nil:
+	case bytes.HasPrefix(raw, []byte(`{"seq":1,"time":"`)):
+		return "it seems to be the journal of a run: status --journal reads it"
+	case len(raw) <= infile.Config && len(configKeys.FindAll(raw, 2)) == 2:
+		return "it seems to be a configuration of this tool: config check reads it"
+	}
+	return ""
 }
 
 func (a *App) inspectCommand() *cobra.Command {

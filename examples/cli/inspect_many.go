@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,7 +63,7 @@ func (all *Inspections) add(a *App, name string, named bool) {
 	case err == nil:
 		all.Files = append(all.Files, in)
 	case errors.As(err, &unknown) && !named:
-		all.Unknown = append(all.Unknown, Finding{name, "not a kind of file that inspect knows"})
+		all.Unknown = append(all.Unknown, Finding{name, cmp.Or(ownKind(name), "not a kind of file that inspect knows")})
 	case other && !named:
 		all.Unknown = append(all.Unknown, Finding{name, err.Error()})
 	default:

@@ -58,7 +58,7 @@ func manTree(c *cobra.Command, header doc.GenManHeader, dir string) error {
 		}
 	}
 	name := strings.ReplaceAll(c.CommandPath(), " ", "-") + "." + header.Section
-	return os.WriteFile(filepath.Join(dir, name), []byte(text+status), 0o644)
+	return replace(filepath.Join(dir, name), []byte(text+status), 0o644)
 }
 
 // exitStatus is the section of a man page, in roff.

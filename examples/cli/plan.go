@@ -71,7 +71,7 @@ func (a *App) planCommand() *cobra.Command {
 	var window windowFlags
 	c := a.Command(&cobra.Command{
 		Use: "plan", Short: "Print the runbook, or the plan of its maintenance window", GroupID: GroupLook,
-		Long: `Print the runbook: every step with its commands, what must be seen, and how it is undone; and what was found in its
+		Long: `Print the runbook: every step with its commands, what is verified, and how it is undone; and what was found in its
 inputs. The digest on top is that of the runbook: run --approved-digest carries out what was signed and nothing else.
 
 With -o window it prints the plan of the maintenance window instead: when each step begins and ends, what is out of service

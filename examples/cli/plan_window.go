@@ -60,7 +60,7 @@ func (w *windowFlags) add(a *App, fs *pflag.FlagSet) {
 			return nil
 		})
 	one("takes", "STEP=DURATION", "how long a step takes, as you say; of a rollback RUNBOOK/STEP=DURATION; can be repeated",
-		NamedDuration("STEP=DURATION", "redeploy-set-1=2h30m", w.state).Read)
+		NamedDuration("STEP=DURATION", "STEP=2h30m", w.state).Read)
 	file := ""
 	if a.Oplog != nil {
 		file = ", or a file with what rs.printReplicationInfo() printed"

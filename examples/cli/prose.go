@@ -12,6 +12,14 @@ import (
 func (a *App) told() io.Writer { return a.prose(a.Stdout, a.screen) }
 func (a *App) said() io.Writer { return a.prose(a.Stderr, a.errors) }
 
+// answers is Stdout for an answer: text is broken between words, and what a program reads stays as it is.
+func (a *App) answers(format string) io.Writer {
+	if format == "json" || format == "yaml" {
+		return a.Stdout
+	}
+	return a.told()
+}
+
 func (a *App) prose(w io.Writer, terminal *os.File) io.Writer {
 	if terminal == nil {
 		return w

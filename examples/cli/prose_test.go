@@ -75,7 +75,7 @@ func TestProseHasTheWidthOfItsOwnOutput(t *testing.T) {
 	long := strings.TrimSpace(strings.Repeat("words ", 40))
 	says := func(a *App) *cobra.Command {
 		return a.Command(&cobra.Command{Use: "say"}, func(context.Context, []string) (int, error) {
-			_, err1 := fmt.Fprintln(a.told(), long)
+			_, err1 := a.Answer("text", nil, func() string { return long + "\n" })
 			_, err2 := fmt.Fprintln(a.said(), long)
 			return ExitFailed, errors.Join(err1, err2, errors.New(long))
 		})
@@ -114,6 +114,19 @@ func TestProseHasTheWidthOfItsOwnOutput(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What a program reads is broken nowhere, be it on a terminal.
+func TestAnAnswerForAProgramIsWhole(t *testing.T) {
+	long := strings.TrimSpace(strings.Repeat("words ", 40))
+	for _, format := range []string{"json", "yaml"} {
+		a := testApp(nil, nil)
+		terminal, printed := pseudoterminal(t, 60)
+		a.Stdout, a.screen = terminal, terminal
+		_, err := a.Answer(format, map[string]string{"said": long}, nil)
+		require.NoError(t, err)
+		require.Contains(t, printed(), long, format)
 	}
 }
 

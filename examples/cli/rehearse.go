@@ -39,8 +39,9 @@ or old; its machine loses power or is fenced. The answer says how each schedule 
 what the worst outage was. Each finding is told as a story, with the command that repeats it: --schedule tries one schedule
 and tells its story.
 
---budget ends it after a time. It tries the schedules in the order of the run: with --every the same time reaches further.
-What was left out is counted, and the exit code is 4: what was not tried is neither fine nor a failure.
+--budget ends it after a time. The schedules are then tried in 16 rounds through the run, rollbacks too, so that a short time
+has been everywhere a little. What was left out is counted, and the exit code is 4: what was not tried is neither fine nor a
+failure.
 
 As many schedules are tried at the same time as there are processors. The answer does not depend on that.
 

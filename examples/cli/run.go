@@ -54,6 +54,7 @@ type session struct {
 	log             *runLog
 	extend          map[string]time.Duration
 	events          string        // the file for the events; empty for none
+	pair            string        // its name in a fleet; empty alone
 	pace            time.Duration // on a terminal, a pause at each action of a simulated world
 }
 
@@ -134,7 +135,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 	if exitCodeOf(err) == ExitInput {
 		return ExitInput, err
 	}
-	if report != nil {
+	if report != nil && s.pair == "" { // a fleet has one summary of all
 		a.summary(s.rb, report, hosts)
 	}
 	if cannot := (*evenkeel.CannotRollBackError)(nil); s.verb == "rollback" && report != nil && (err == nil || errors.As(err, &cannot)) {
@@ -298,7 +299,10 @@ func readRecords(path string) ([]evenkeel.Record, error) {
 	defer func() { _ = f.Close() }()
 	records, _, err := evenkeel.ReadJournal(f)
 	if err != nil {
-		err = infile.Why(path, fmt.Errorf("%s: %w", path, err))
+		err = fmt.Errorf("%s: %w", path, err)
+		if len(records) == 0 {
+			err = infile.Why(path, fmt.Errorf("%w. Is this file the journal of a run?", err))
+		}
 	}
 	return records, err
 }

@@ -33,7 +33,7 @@ func (s *Standing) text() string {
 		line("paused", "at step %s, action %s: %s", s.Paused.named(), s.Paused.Action, s.Paused.What)
 	}
 	for _, d := range s.Unsettled {
-		line("unknown", "%s began at %s, and nobody knows how it ended: that is looked up before anything else is done",
+		line("unknown", "%s began at %s. How it ended is not known, and is checked before anything else is done",
 			d.words(), d.Since.Format(time.RFC3339))
 	}
 	for _, w := range s.Windows {

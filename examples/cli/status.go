@@ -53,7 +53,7 @@ func (a *App) status(ctx context.Context, f statusFlags) (int, error) {
 	if err != nil {
 		return ExitInput, err
 	}
-	if err := s.write(a.Stdout, f.format); err != nil {
+	if err := s.write(a.answers(f.format), f.format); err != nil {
 		return ExitFailed, err
 	}
 	if !f.follow {
@@ -61,7 +61,7 @@ func (a *App) status(ctx context.Context, f statusFlags) (int, error) {
 	}
 	ctx, done := interruptible(ctx)
 	defer done()
-	return w.follow(ctx, a.Stdout, f.format)
+	return w.follow(ctx, a.answers(f.format), f.format)
 }
 
 // write prints it: in JSON on one line of its own, in YAML as a document of its own.

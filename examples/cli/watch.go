@@ -37,7 +37,7 @@ func (s session) watch(st *evenkeel.State, clock evenkeel.Clock) (*watch, error)
 			return nil, err
 		}
 		w.file, w.kept = f, &patient{w: f}
-		w.events = view.NewEvents(printable.Writer(w.kept)) // who looks at it with cat sees what is in it, and no more
+		w.events = view.NewEvents(printable.Writer(w.kept)).Of(s.pair) // who looks at it with cat sees what is in it, and no more
 	}
 	o := view.Options{State: st, Mask: sshexec.Redactor(s.rb.Secrets...).Own, Journal: filepath.Base(s.journal()), Verbose: s.verbose,
 		ASCII: view.ASCIIOnly(os.Getenv)}

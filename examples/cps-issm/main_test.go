@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 )
 
@@ -22,5 +25,14 @@ func TestSignals(t *testing.T) {
 
 // A runbook that repeats commands without a look is found out, and each finding can be repeated.
 func TestRehearsalFindings(t *testing.T) { clitest.RehearsalFindings(t, app, "60", "umount") }
+
+// Schedules that were findings once: the disabled arbiter is restarted while it waits to be replaced, and its processes start at boot.
+func TestRehearsalRegressions(t *testing.T) {
+	for schedule, step := range map[string]string{"fenced 78": "in step 6"} {
+		code, out := clitest.Here(app, "arbiter", "rehearse", "--schedule", schedule)
+		require.Equal(t, cli.ExitDone, code, "%s", out)
+		require.Contains(t, out, "fenced, "+step, "the schedule is no longer the one that it was")
+	}
+}
 
 func TestRehearseTheSame(t *testing.T) { clitest.RehearseTheSame(t, app) }

@@ -92,7 +92,8 @@ func newestBackups(dir string) ([]found, error) {
 	slices.Sort(hosts)
 	if len(list) != 2 {
 		return nil, fmt.Errorf("%s: a pair has two servers, and there are backups (bck-*.tgz) of %s. Take them by lustre-hapair backup, "+
-			"or by the guide's script", dir, cmp.Or(strings.Join(hosts, ", "), "none"))
+			"which needs no more than ssh, archives and the names of node1 and node2, or by the guide's script",
+			dir, cmp.Or(strings.Join(hosts, ", "), "neither"))
 	}
 	slices.SortFunc(list, func(a, b found) int { return strings.Compare(a.archive.Host(), b.archive.Host()) })
 	return list, nil

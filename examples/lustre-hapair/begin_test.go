@@ -56,7 +56,7 @@ func TestConfigInit(t *testing.T) {
 		refused string
 		node1   string // the backup that is taken
 	}{
-		"nothing":           {func(string) {}, "there are backups (bck-*.tgz) of none", ""},
+		"nothing":           {func(string) {}, "there are backups (bck-*.tgz) of neither", ""},
 		"one server":        {func(dir string) { same(dir, backup1) }, "there are backups (bck-*.tgz) of ct6-mds1", ""},
 		"one server, twice": {func(dir string) { same(dir, backup1); renamed(t, world, backup1, dir, "bck-ct6-mds1-20190101-000000") }, "of ct6-mds1.", ""},
 		"three servers": {func(dir string) {

@@ -35,7 +35,7 @@ func inspect(name string) (*cli.Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := bytes.TrimSpace(raw)
+	text := bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\ufeff"))) // a BOM, as Windows writes it
 	switch {
 	case bytes.HasPrefix(text, []byte("<")) && (clusterXML.Match(text) || filepath.Ext(name) == ".xml"):
 		return in, xml(in, name, raw)

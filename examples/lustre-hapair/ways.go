@@ -87,7 +87,7 @@ func compareWays(pair *upgrade.Pair, stated map[string]time.Duration) (string, e
 	fmt.Fprintf(&b, "Saved by going offline: %s of the whole; paid: an outage of %s, where the other way has %s.\n",
 		saved(on.Total, off.Total), off.Absences[0].Lasts, counted(len(on.Windows), "short one", "short ones"))
 	if on.Total.AtLeast || off.Total.AtLeast {
-		b.WriteString("What nobody knows counts as nothing, so these are no more than the steps of which it is known. Say more by --takes, or\n" +
+		b.WriteString("What is not known counts as nothing, so these are no more than the steps of which it is known. Say more by --takes, or\n" +
 			"read it from the journal of an earlier run with plan -o window --journal.\n")
 	}
 	return b.String(), nil
@@ -97,7 +97,7 @@ func compareWays(pair *upgrade.Pair, stated map[string]time.Duration) (string, e
 func saved(long, short evenkeel.Span) string {
 	switch d := long.For - short.For; {
 	case long.For == 0 || short.For == 0:
-		return "nobody knows how much"
+		return "not known"
 	case d < 0:
 		return "nothing, it takes " + printable.Duration(-d) + " more"
 	default:

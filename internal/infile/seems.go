@@ -35,6 +35,9 @@ func Other(name string, raw []byte) error {
 	if bytes.HasPrefix(raw, []byte{0x1f, 0x8b}) || bytes.HasPrefix(raw, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
 		return nil // a backup, packed with gzip or zstd
 	}
+	if bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff")) {
+		return fmt.Errorf("%s: %w: it seems to be text in UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)", name, ErrOther)
+	}
 	for _, s := range seemings {
 		if s.mark.Match(raw) {
 			return fmt.Errorf("%s: %w: %s", name, ErrOther, s.what)

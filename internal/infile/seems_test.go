@@ -25,6 +25,8 @@ func TestWhyNamesWhatAFileSeemsToBe(t *testing.T) {
 		"compressed (zip)":         "PK\x03\x04canary",
 		"a web page":               "<!DOCTYPE html><title>canary</title>",
 		"it is no text":            "canary\x00\x01",
+		"text in UTF-16":           "\xff\xfec\x00a\x00n\x00a\x00r\x00y\x00",
+		"text in UTF-16: save it":  "\xfe\xff\x00c\x00a\x00n\x00a\x00r\x00y",
 		"column Role is missing":   "Hypervisor Name,Guest Name\n",
 		"column Role is missing  ": "\x1f\x8b\x08canary\x00",
 		"column Role is missing ":  "totem {\n  version: 2\n}\n",

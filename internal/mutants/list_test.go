@@ -1,4 +1,4 @@
-// Package mutants proves that the rows of the guides are held by tests: for each row there is a change of the code that
+// The tests prove that the rows of the guides are held by tests: for each row there is a change of the code that
 // breaks it, and a test that must fail then. The lists stand in testdata, one file for each prefix of the rows:
 //
 //	row CPS-025                          the rows that are broken, one or more

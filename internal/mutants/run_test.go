@@ -2,18 +2,18 @@ package mutants_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/mutants"
 )
 
 // TestMutantsDie applies the mutants that EVENKEEL_MUTANTS names, as rows (CPS-025), prefixes (CPS), files of the code
@@ -32,10 +32,10 @@ func TestMutantsDie(t *testing.T) {
 	}
 	for pkg, names := range tests {
 		out, verdict := goTest(t, pkg, names)
-		require.Equal(t, survived, verdict, "without a mutant the tests of %s must pass:\n%s", pkg, out)
+		require.Equal(t, mutants.Survived, verdict, "without a mutant the tests of %s must pass:\n%s", pkg, out)
 	}
 
-	count := map[verdict]int{}
+	count := map[mutants.Verdict]int{}
 	for _, e := range chosen {
 		t.Run(e.name(), func(t *testing.T) {
 			text, err := e.mutated()
@@ -43,7 +43,7 @@ func TestMutantsDie(t *testing.T) {
 			out, v := goTest(t, e.pkg, e.tests, "-count=1", "-overlay="+overlay(t, e.file, text))
 			count[v]++
 			t.Log(v)
-			if v != killed {
+			if v != mutants.Killed {
 				t.Errorf("%s: %s: %q → %q %s\n%s", e.at, e.file, e.old, e.new, v, out)
 			}
 		})
@@ -62,33 +62,15 @@ func (e entry) chosen(words []string) bool {
 // overlay is a file for "go build -overlay" that has the text at the place of a file of the module.
 func overlay(t *testing.T, file, text string) string {
 	t.Helper()
-	dir := t.TempDir()
 	original, err := filepath.Abs(filepath.Join(root, file))
 	require.NoError(t, err)
-	changed := filepath.Join(dir, filepath.Base(file))
-	require.NoError(t, os.WriteFile(changed, []byte(text), 0o600))
-	data, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
+	name, err := mutants.Overlay(t.TempDir(), map[string]string{original: text})
 	require.NoError(t, err)
-	name := filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(name, data, 0o600))
 	return name
 }
 
-// verdict is what became of a mutant.
-type verdict string
-
-const (
-	killed   verdict = "was killed"
-	survived verdict = "survived"
-	invalid  verdict = "does not compile"
-	endless  verdict = "did not end in time"
-	unknown  verdict = "is of unknown fate"
-)
-
-var ranNothing = regexp.MustCompile(`\[no tests to run\]|\[no test files\]`)
-
-// goTest runs tests of a package. Nothing but a test that failed, or a panic of one, kills.
-func goTest(t *testing.T, pkg string, tests []string, flags ...string) (string, verdict) {
+// goTest runs tests of a package.
+func goTest(t *testing.T, pkg string, tests []string, flags ...string) (string, mutants.Verdict) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -99,21 +81,12 @@ func goTest(t *testing.T, pkg string, tests []string, flags ...string) (string, 
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
 	data, err := cmd.CombinedOutput()
-	out := string(data)
 	var exit *exec.ExitError
 	switch {
-	case ctx.Err() != nil || strings.Contains(out, "panic: test timed out"):
-		return out, endless
-	case ranNothing.MatchString(out):
-		return out, unknown
-	case err == nil:
-		return out, survived
-	case !errors.As(err, &exit):
-		return err.Error(), unknown
-	case strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]"):
-		return out, invalid
-	case strings.Contains(out, "--- FAIL: ") || strings.Contains(out, "\npanic: ") || strings.HasPrefix(out, "panic: "):
-		return out, killed
+	case ctx.Err() != nil:
+		return string(data), mutants.Endless
+	case err != nil && !errors.As(err, &exit):
+		return err.Error(), mutants.Unknown
 	}
-	return out, unknown
+	return string(data), mutants.Judge(string(data), err == nil)
 }

@@ -86,3 +86,14 @@ func BenchmarkText(b *testing.B) {
 		})
 	}
 }
+
+// Two letters that changed places are one mistake: paln is plan, not man.
+func TestNearest(t *testing.T) {
+	require.Equal(t, "plan", printable.Nearest("paln", []string{"man", "run", "plan"}))
+	require.Equal(t, "run", printable.Nearest("rum", []string{"man", "run", "plan"}))
+	require.Empty(t, printable.Nearest("x", nil))
+	for want, words := range [][2]string{{"plan", "plan"}, {"ab", "ba"}, {"abcd", "badc"}, {"status", "stats"}, {"", "run"}} {
+		require.Equal(t, []int{0, 1, 2, 1, 3}[want], printable.Distance(words[0], words[1]), "%q", words)
+		require.Equal(t, []int{0, 1, 2, 1, 3}[want], printable.Distance(words[1], words[0]), "%q", words)
+	}
+}

@@ -114,3 +114,29 @@ func TestCatches(t *testing.T) {
 		require.True(t, found, text)
 	}
 }
+
+// avoided are words that the glossary replaces, as an operator could read them.
+var avoided = regexp.MustCompile(`(?i)\b(tak(e|es|en|ing) back|(lead|leads|led) back|ways? back|attendants?|severs|mortal|death march|` +
+	`lets? go|the tool died|nobody (knows|has said))\b`)
+
+// TestGlossary: no text that an operator may read has a word that the glossary replaces.
+func TestGlossary(t *testing.T) {
+	for _, dir := range append(append([]string{".", "examples/cli/view", "examples/cli/page", "pacemaker/readiness"},
+		runbooks...), spoken...) {
+		fset, files := parsed(t, dir)
+		for _, f := range files {
+			ast.Inspect(f, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					text, _ := strconv.Unquote(lit.Value)
+					if word := avoided.FindString(text); word != "" {
+						t.Errorf("%s: the glossary has another word for %q, in the text %q", fset.Position(lit.Pos()), word, text)
+					}
+				}
+				return true
+			})
+		}
+	}
+	for _, word := range []string{"It is taken back", "the way back", "Let go of it", "the tool died", "nobody knows"} {
+		require.True(t, avoided.MatchString(word), word)
+	}
+}

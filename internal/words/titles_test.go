@@ -41,8 +41,8 @@ func imperative(title string) bool {
 
 // runbooks are the packages that make steps and actions.
 var runbooks = []string{
-	"lustre/upgrade", "lustre/manager", "lustre/internal/steps", "cps/issm", "cps/maintenance", "cps/internal/steps",
-	"pacemaker/live", "pacemaker/rebuild", "pacemaker/pcs", "mongo/live", "backup", "examples/pgpair",
+	"lustre/upgrade", "lustre/manager", "internal/steps", "cps/issm", "cps/maintenance", "cps/internal/steps",
+	"pacemaker/pair", "pacemaker/live", "pacemaker/rebuild", "pacemaker/pcs", "mongo/live", "backup", "examples/pgpair",
 }
 
 // parsed are the files of a package, without its tests.

@@ -18,7 +18,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 )
 
 // bundle is the installer as it lies on the operator's machine.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

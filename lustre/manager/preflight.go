@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 

@@ -9,6 +9,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 )
 
 // The guide names no times but one: a cluster comes up in "a few seconds" (lustre:924). So most of these are guesses,
@@ -114,7 +115,7 @@ func (p *Pair) estimate(a *evenkeel.Action) evenkeel.Estimate {
 	case a.ID == "online":
 		return evenkeel.Estimate{Least: 2 * time.Second, Most: 30 * time.Second,
 			From: `the guide: a cluster comes up in "a few seconds" (lustre:924), and waits 20 s for a second node that is not there (H5)`}
-	case a.Limit > 0 && !changes(*a):
+	case a.Limit > 0 && !pair.Changes(*a):
 		return guess(time.Second, 10*time.Second, "a wait for a cluster that has something to do, on a test pair")
 	}
 	return evenkeel.Estimate{}

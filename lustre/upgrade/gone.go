@@ -12,6 +12,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
@@ -103,17 +104,11 @@ func (d departure) pools(ctx context.Context, at evenkeel.Site) ([]string, error
 
 // poolsIn reads what `zpool list -o name` printed: a heading and a pool a line, or that there is none.
 func poolsIn(host string, res sshexec.Result) ([]string, error) {
-	list := lines(string(res.Stdout))
-	switch {
-	case res.ExitCode == 1 && len(list) == 0 && strings.HasPrefix(string(res.Stderr), "The ZFS modules are not loaded."):
-		return nil, nil // without them none can be imported
-	case res.ExitCode == 0 && slices.Equal(list, []string{"no pools available"}):
-		return nil, nil
-	case res.ExitCode == 0 && len(list) > 1 && list[0] == "NAME":
-		return list[1:], nil
+	pools, err := pair.ReadPools(res)
+	if err != nil {
+		return nil, fmt.Errorf("zpool list on %s does not say which pools are imported: %w", host, err)
 	}
-	return nil, fmt.Errorf("zpool list on %s does not say which pools are imported: exit status %d: %q %s", host,
-		res.ExitCode, res.Text(), strings.TrimSpace(string(res.Stderr)))
+	return pools, nil
 }
 
 // recorded adds the targets that the cluster's record says are not gone, and returns those of which the last that it says is a stop
@@ -252,31 +247,25 @@ const processText = "`ps -e -o stat= -o args=` shows no mount, umount, mount.lus
 	"(Target, Lustre or ZFS with start or stop) at work on a target (the mount table forgets a mount when the unmounting " +
 	"begins); `lctl dl` lists no device of one."
 
-// processTable lists the state and the arguments of every process; its own line is among them.
-var processTable = []string{"ps", "-e", "-o", "stat=", "-o", "args="}
-
 // processes are those that are mounting or unmounting something.
 func (d departure) processes(ctx context.Context, at evenkeel.Site) ([]claim, error) {
-	res, err := at.Run(ctx, d.host, brief(processTable...))
+	res, err := at.Run(ctx, d.host, brief(pair.ProcessTable()...))
 	if err != nil {
 		return nil, err
 	}
-	own := false
+	list, err := pair.ReadProcesses(res)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.host, err)
+	}
 	var claims []claim
-	for _, line := range lines(string(res.Stdout)) {
-		stat, args, _ := strings.Cut(line, " ")
-		args = strings.TrimSpace(args)
+	for _, args := range list {
 		words := strings.Fields(args)
-		own = own || slices.Equal(words, processTable)
-		if strings.HasPrefix(stat, "Z") || !mounts(words) {
-			continue // a zombie has ended
+		if !mounts(words) {
+			continue
 		}
 		if named, any := d.meant(words, args); any {
 			claims = append(claims, claim{named, fmt.Sprintf("%q is at work on %s", args, d.host)})
 		}
-	}
-	if !own || !bytes.HasSuffix(res.Stdout, []byte("\n")) {
-		return nil, fmt.Errorf("ps on %s does not list every process, not even its own", d.host)
 	}
 	return claims, nil
 }

@@ -11,8 +11,8 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/lustre"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
@@ -17,6 +18,9 @@ import (
 const (
 	// tick is how long the hand-over waits between two looks: what it costs is part of the outage.
 	tick = 50 * time.Millisecond
+	// headStart is how long the new cluster is left alone when the targets are enabled: a look takes processor time from it, and no
+	// target starts sooner.
+	headStart = time.Second
 	// patience is how long the targets that are free wait for the last one, so that all start in one transition. One that
 	// does not come free (a mount that hangs) must not keep the others down.
 	patience = 5 * time.Second
@@ -141,20 +145,22 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 		return none, err
 	}
 	// Each look is part of the outage, so those that can say "not yet" come first; the record before the processes (see [departure]).
-	notYet := func() error {
+	notYet := func(after time.Duration) error {
 		if h.ready(at, holds) {
 			return nil
 		}
-		return evenkeel.NotYet(tick, "%s still holds %s", n2, holds)
+		return evenkeel.NotYet(after, "%s still holds %s", n2, holds)
 	}
-	if err := notYet(); err != nil {
+	if err := notYet(tick); err != nil {
 		return none, err
 	}
+	asked := at.Clock.Now()
 	stopped, err := h.released(ctx, at, holds)
 	if err != nil {
 		return none, err
 	}
-	if err := notYet(); err != nil {
+	// The old cluster answers, and writes the record that is waited for: it gets twice the time for that.
+	if err := notYet(min(max(tick, 2*at.Clock.Now().Sub(asked)), time.Second)); err != nil {
 		return none, err
 	}
 	if err := h.atBoot(ctx, at); err != nil {
@@ -163,7 +169,7 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 	if err := h.left.atWork(ctx, at, stopped, holds); err != nil {
 		return none, err
 	}
-	if err := notYet(); err != nil {
+	if err := notYet(tick); err != nil {
 		return none, err
 	}
 	gone := h.free(holds)
@@ -176,7 +182,11 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 			gone[i].Resource, n2)
 	}
 	if len(gone) == len(h.enabled()) {
-		return at.Run(ctx, at.Host, h.cmds[0])
+		res, err := at.Run(ctx, at.Host, h.cmds[0])
+		if err != nil {
+			return res, err
+		}
+		return res, at.Sleep(ctx, headStart)
 	}
 	return none, h.some(ctx, at, gone, holds)
 }
@@ -203,11 +213,7 @@ func (h *handOver) some(ctx context.Context, at evenkeel.Site, gone []Target, ot
 }
 
 // brief is a look that does not hold the outage up when its tool hangs (H19).
-func brief(argv ...string) sshexec.Cmd {
-	cmd := sshexec.Command(sshexec.ReadOnly, argv...)
-	cmd.Timeout = 20 * time.Second
-	return cmd
-}
+func brief(argv ...string) sshexec.Cmd { return pair.Brief(argv...) }
 
 // overdue tells whether the targets that are free have waited long enough for the others.
 func (h *handOver) overdue(at evenkeel.Site) bool {

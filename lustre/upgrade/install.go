@@ -11,8 +11,8 @@ import (
 	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/lustre"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 )
 
 // installStep has the operator install the new system (lustre:450-465, 1172-1186).

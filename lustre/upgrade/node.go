@@ -2,15 +2,11 @@ package upgrade
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
-	"github.com/evenkeel-ha/evenkeel/backup"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -74,23 +70,19 @@ func (n *node) gone() string {
 // backupStep takes a fresh backup to this machine and proves that it is whole (lustre:365-405).
 func (n *node) backupStep() evenkeel.Step {
 	take := evenkeel.Action{
-		ID: "backup", Makes: []evenkeel.Make{
-			n.archiveName.From(info(func(i backup.Info) string { return i.Name })),
-			n.archivePath.From(info(func(i backup.Info) string { return i.Path })),
-			n.archiveSum.From(info(func(i backup.Info) string { return i.SHA256 })),
-		}, Paper: n.backupPaper(),
+		ID: "backup", Makes: n.archive().Makes(), Paper: n.archive().TakePaper(),
 		Change: evenkeel.Change{
 			Title: "Back up " + n.Name + " to this machine", Ref: "lustre:365",
 			Op: &evenkeel.Op{
 				Effect: evenkeel.ReadOnly,
 				Text: "Run the guide's backup script on " + n.Name + ", and copy bck-HOST-DATE.tgz to a machine that is not upgraded. " +
 					"(The tool streams the same archive here and writes nothing on the node.)",
-				Do: n.takeBackup,
+				Do: n.archive().Take(n.Config.ArchiveDir),
 			},
 		},
 	}
 	check := evenkeel.Action{
-		ID: "check", Paper: []evenkeel.Block{n.wholePaper(), n.listPaper()},
+		ID: "check", Paper: []evenkeel.Block{n.archive().WholePaper(), n.archive().ListPaper()},
 		Change: evenkeel.Change{
 			Title: "Read the backup again: nothing that a later step needs is missing, and the system is as it was planned for", Ref: "lustre:403",
 			Op: &evenkeel.Op{
@@ -110,37 +102,13 @@ func (n *node) backupStep() evenkeel.Step {
 	}
 }
 
-func info(pick func(backup.Info) string) func(evenkeel.Observed) (string, error) {
-	return func(o evenkeel.Observed) (string, error) {
-		var i backup.Info
-		if err := json.Unmarshal(o.Stdout, &i); err != nil {
-			return "", err
-		}
-		text := pick(i)
-		if text == "" {
-			return "", errors.New("the backup does not say what it is")
-		}
-		return text, nil
-	}
-}
-
-func (n *node) takeBackup(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-	made, err := backup.Create(ctx, at.Runner(at.Host), n.manifest(), backup.Options{
-		Dir: n.Config.ArchiveDir, Now: func() time.Time { return at.Now },
-	})
-	if errors.Is(err, backup.ErrExists) { // a life that ended within this second has made it, and nobody knows that it is whole
-		return sshexec.Result{}, evenkeel.NotYet(time.Second, "%v", err)
-	}
-	if err != nil {
-		return sshexec.Result{}, err
-	}
-	made.Record = nil // the archive has it inside
-	out, err := json.Marshal(made)
-	return sshexec.Result{Stdout: out}, err
+// archive is the fresh backup of the node.
+func (n *node) archive() pair.Archive {
+	return pair.Archive{Host: n.Name, Manifest: n.manifest(), Name: n.archiveName, Path: n.archivePath, Sum: n.archiveSum}
 }
 
 func (n *node) checkBackup(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
-	path, err := n.wholeBackup(at)
+	path, err := n.archive().Whole(at)
 	if err != nil {
 		return sshexec.Result{}, err
 	}
@@ -157,24 +125,10 @@ func (n *node) checkBackup(_ context.Context, at evenkeel.Site) (sshexec.Result,
 	return sshexec.Result{}, errors.Join(n.unchanged(now.CIB), n.sameLNet(now))
 }
 
-// wholeBackup is the fresh backup's file on this machine, read again and found to be what was made.
-func (n *node) wholeBackup(at evenkeel.Site) (string, error) {
-	path, err1 := n.archivePath.Get(at.Facts)
-	want, err2 := n.archiveSum.Get(at.Facts)
-	if err := errors.Join(err1, err2); err != nil {
-		return "", err
-	}
-	sum, err := steps.Digest(path)
-	if err == nil && sum != want {
-		err = fmt.Errorf("%s has changed since it was made: its sha256 is %s, not %s", path, sum, want)
-	}
-	return path, err
-}
-
 // stillSafe makes sure, right before the node is given up, that its backup is off it and whole (lustre:403).
 func (n *node) stillSafe() evenkeel.Action {
 	return evenkeel.Action{
-		ID: "backup", Paper: []evenkeel.Block{n.wholePaper()},
+		ID: "backup", Paper: []evenkeel.Block{n.archive().WholePaper()},
 		Change: evenkeel.Change{
 			Title: "Verify that the backup of " + n.Name + " is on this machine, and whole", Ref: "lustre:403",
 			Op: &evenkeel.Op{
@@ -182,7 +136,7 @@ func (n *node) stillSafe() evenkeel.Action {
 				Text: "Compare the sha256 of " + n.archivePath.Ref() + ", on this machine, with " + n.archiveSum.Ref() +
 					": what is not in it is lost once " + n.Name + " is erased.",
 				Do: func(_ context.Context, at evenkeel.Site) (sshexec.Result, error) {
-					_, err := n.wholeBackup(at)
+					_, err := n.archive().Whole(at)
 					return sshexec.Result{}, err
 				},
 			},

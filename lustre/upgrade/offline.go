@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 )
 
@@ -60,9 +61,9 @@ func (p offline) runbook() (*evenkeel.Runbook, error) {
 	add("lustre", n1.lustreStep("lustre:585"), n2.lustreStep("lustre:1306"))
 	add("ha", n1.haStep("lustre:800"), n2.haStep("lustre:1535"))
 	add("", cluster, join, start, fencing, p.finish())
-	limit(rb)
-	limitWindows(rb)
-	rb.MarkWide(wide)
+	pair.BoundCommands(rb, installs)
+	pair.LimitWindows(rb)
+	rb.MarkWide(pair.Wide)
 	rb.MarkDetached(installs)
 	p.estimates(rb)
 	return rb, rb.Validate()

@@ -10,45 +10,12 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// What the operator types for the operations: the backup, the release of the targets by node 2, the hand-over, the fencing attributes.
-
-// backupPaper takes the backup with tar over SSH, in the layout of the guide. Nothing is written on the node.
-func (n *node) backupPaper() []evenkeel.Block {
-	var paths []string
-	for _, path := range n.manifest().Paths {
-		paths = append(paths, strings.TrimPrefix(path.Path, "/"))
-	}
-	name, file, sum := n.archiveName.Variable(), n.archivePath.Variable(), n.archiveSum.Variable()
-	script := fmt.Sprintf(`umask 077 && %[1]s=bck-%[4]s-$(date +%%Y%%m%%d-%%H%%M%%S) && %[2]s=$PWD/$%[1]s.tgz &&
-  ssh %[5]s "cd / && tar czf - --ignore-failed-read --transform 's,^,$%[1]s/,SH' -C / %[6]s" > "$%[2]s" &&
-  ssh %[5]s cibadmin --query > "$PWD/$%[1]s.cib.xml" &&
-  %[3]s=$(sha256sum < "$%[2]s" | cut -d' ' -f1) && declare -p %[1]s %[2]s %[3]s`, name, file, sum, n.Short(), n.Name, strings.Join(paths, " "))
-	return []evenkeel.Block{{Host: evenkeel.OperatorHost, Text: "In a directory of a machine that is not upgraded.", Script: script}}
-}
-
-// wholePaper compares the backup with its digest.
-func (n *node) wholePaper() evenkeel.Block {
-	return evenkeel.Block{Host: evenkeel.OperatorHost, Script: "sha256sum < " + n.archivePath.Ref() + " | grep -c " +
-		n.archiveSum.Ref(), Shows: []string{"1"}}
-}
-
-// listPaper looks for what is restored in the backup.
-func (n *node) listPaper() evenkeel.Block {
-	var want []string
-	for _, path := range n.manifest().Paths {
-		if !path.Optional && !path.IsGlob() {
-			want = append(want, strings.TrimPrefix(path.Path, "/"))
-		}
-	}
-	slices.Sort(want)
-	script := "for f in " + strings.Join(want, " ") + "; do tar tzf " + n.archivePath.Ref() + " | grep -qE ^" +
-		n.archiveName.Ref() + `"/$f(/|$)" && echo "$f"; done`
-	return evenkeel.Block{Host: evenkeel.OperatorHost, Text: "Everything that is needed later is in it.", Script: script, Shows: want}
-}
+// What the operator types for the operations: the release of the targets by node 2, the hand-over, the fencing attributes.
 
 // letGoPaper waits until node 2 is steady, and tells it to release them.
 func (p moving) letGoPaper(push sshexec.Cmd) []evenkeel.Block {
@@ -112,7 +79,7 @@ func (d departure) goneBlock() evenkeel.Block {
 	return evenkeel.Block{
 		Text: "Which targets are proven gone: not mounted, no pool imported, nothing that mounts or unmounts at work, no " +
 			"device of Lustre, and the last that the cluster did with each, where it knows, was a stop that succeeded.",
-		Script: "{ " + shellescape.QuoteCommand(processTable) +
+		Script: "{ " + shellescape.QuoteCommand(pair.ProcessTable()) +
 			" | sed 's/^/process /'; { lctl dl 2>/dev/null || ! cat /proc/modules | grep -qE '^(lustre|obdclass) ' || echo NOT " +
 			"known: lctl; } | sed 's/^/device /'; answer cibadmin --query | last;" + pools +
 			" cat /proc/mounts | targets | sed 's/^/mounted /'; } | gone " + shellescape.QuoteCommand(list),

@@ -8,8 +8,8 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/lustre"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )

@@ -5,7 +5,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
-	"github.com/evenkeel-ha/evenkeel/lustre/internal/steps"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 )
 
 // restoreStep brings the backup onto the new system and restores the configuration from it (lustre:455-518, 1180-1240).

@@ -8,10 +8,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/lustre"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -50,41 +50,16 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			join, balance, fencing, p.finish(),
 		},
 	}
-	limit(rb)
-	limitWindows(rb)
-	rb.MarkWide(wide)
+	pair.BoundCommands(rb, installs)
+	pair.LimitWindows(rb)
+	rb.MarkWide(pair.Wide)
 	rb.MarkDetached(installs)
 	p.estimates(rb)
 	return rb, rb.Validate()
 }
 
-// wide tells whether a command changes the whole cluster.
-func wide(c sshexec.Cmd) bool {
-	return slices.Contains([]string{"pcs", "cibadmin", "crm_attribute", "crm_resource"}, c.Argv[0])
-}
-
 // installs tells an installation: yum that is killed half-way, with its connection, leaves the packages in disorder.
 func installs(c sshexec.Cmd) bool { return c.Argv[0] == "yum" }
-
-// limit bounds every command that changes something and has no bound of its own: one that hangs must not hold the run
-// for ever (H19). A command that is cut off may have run; what follows tells.
-func limit(rb *evenkeel.Runbook) {
-	const installing, anything = 3 * time.Hour, 30 * time.Minute
-	for i := range rb.Steps {
-		for _, actions := range [][]evenkeel.Action{rb.Steps[i].Actions, rb.Steps[i].Undo} {
-			for j := range actions {
-				c := &actions[j].Cmd
-				switch {
-				case len(c.Argv) == 0, c.Effect == evenkeel.ReadOnly, c.Timeout != 0:
-				case c.Argv[0] == "yum":
-					c.Timeout = installing // modules are built meanwhile
-				default:
-					c.Timeout = anything
-				}
-			}
-		}
-	}
-}
 
 func (p *Pair) intro() string {
 	var b strings.Builder

@@ -375,7 +375,7 @@ func TestTheDiskFormatIsNamed(t *testing.T) {
 	plan, err := s.book.RollbackPlan(st)
 	require.NoError(t, err)
 	require.NoError(t, plan.Markdown(&back))
-	require.Contains(t, back.String(), "What this does not take back: when the new release mounts a target")
+	require.Contains(t, back.String(), "What stays after it: when the new release mounts a target")
 	require.Contains(t, back.String(), "> a target of which the new release has changed the disk format may not start under the old one")
 	require.NoError(t, p.rollBack())
 	require.NoError(t, p.w.Check())

@@ -132,8 +132,8 @@ func (l Cluster) Unused(node string) change.Proof {
 	})
 }
 
-// memberFile wants a host's corosync.conf to be that of a cluster with these nodes. Another cluster's is an error, not a "not yet".
-func (l Cluster) memberFile(at, cluster string, nodes ...string) change.Proof {
+// Configured wants a host's corosync.conf to be that of a cluster with these nodes. Another cluster's is an error, not a "not yet".
+func (l Cluster) Configured(at, cluster string, nodes ...string) change.Proof {
 	means := fmt.Sprintf("corosync.conf on %s names %s", at, strings.Join(nodes, ", "))
 	return l.file(at, corosyncConfPath, means, func(text string) error {
 		if text == "" {
@@ -181,7 +181,7 @@ func (l Cluster) Setup(s corosync.Setup) (change.Change, error) {
 	}
 	for _, n := range all {
 		c.Needs = append(c.Needs, l.Unused(n))
-		c.Proof = append(c.Proof, l.memberFile(n, s.Name, all...))
+		c.Proof = append(c.Proof, l.Configured(n, s.Name, all...))
 	}
 	return c, nil
 }
@@ -190,7 +190,7 @@ func (l Cluster) Setup(s corosync.Setup) (change.Change, error) {
 func (l Cluster) NodeAdd(node corosync.Member, start bool) change.Change {
 	c := l.Change(l.via(l.Dialect.NodeAdd(node, start)), change.Change{Limit: 3 * time.Minute})
 	c.Needs = []change.Proof{l.Unused(node.Name)}
-	c.Proof = []change.Proof{l.memberFile(l.Via, "", node.Name), l.memberFile(node.Name, "", node.Name)}
+	c.Proof = []change.Proof{l.Configured(l.Via, "", node.Name), l.Configured(node.Name, "", node.Name)}
 	if start {
 		c.Proof = append(c.Proof, l.Online(node.Name))
 	}

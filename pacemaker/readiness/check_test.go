@@ -84,11 +84,17 @@ func TestSoftware(t *testing.T) {
 		target string
 		want   []string
 	}{
-		"in the bounds":   {[]readiness.Versions{on(sles15, "2.1.7+20231219-1", "2.4.6-1")}, "sles16", nil},
-		"below them":      {[]readiness.Versions{on(sles15, "2.1.6-1", "2.4.5-1")}, "sles16", []string{"blocker version n: pacemaker 2.1.6 on n", "blocker version n: corosync 2.4.5 on n"}},
+		"in the bounds": {[]readiness.Versions{on(sles15, "2.1.7+20231219-1", "2.4.6-1")}, "sles16", nil},
+		"below them": {
+			[]readiness.Versions{on(sles15, "2.1.6-1", "2.4.5-1")}, "sles16",
+			[]string{"blocker version n: pacemaker 2.1.6 on n", "blocker version n: corosync 2.4.5 on n"},
+		},
 		"of another kind": {[]readiness.Versions{on("Debian GNU/Linux 11 (bullseye)", "2.0.5-2", "3.1.2-2")}, "sles16", nil},
-		"downgrade":       {[]readiness.Versions{on(el9, "3.0.0-1", "4.0.0-1")}, "el9", []string{"blocker version n: pacemaker 3.0.0 on n", "blocker version n: corosync 4.0.0 on n"}},
-		"same series":     {[]readiness.Versions{on(el9, "2.1.9-1", "3.1.9-1")}, "el9", nil},
+		"downgrade": {
+			[]readiness.Versions{on(el9, "3.0.0-1", "4.0.0-1")}, "el9",
+			[]string{"blocker version n: pacemaker 3.0.0 on n", "blocker version n: corosync 4.0.0 on n"},
+		},
+		"same series": {[]readiness.Versions{on(el9, "2.1.9-1", "3.1.9-1")}, "el9", nil},
 		"two versions": {[]readiness.Versions{on(el9, "2.1.7-1", "3.1.8-1"), on(el9, "2.1.9-1", "3.1.8-2")}, "el9",
 			[]string{"warning version pacemaker: the nodes have pacemaker 2.1.7 and 2.1.9"}},
 	} {

@@ -47,18 +47,32 @@ func TestAgreesWithCrmsh(t *testing.T) {
 		check  string // of ours
 		differ string // why, where we do
 	}{
-		"Pacemaker 2.1.7 to 3":   {func(in *readiness.Input) { in.Versions = versions("2.1.7", "2.4.6") }, fine, fine, "version", ""},
-		"Pacemaker 2.1.5":        {func(in *readiness.Input) { in.Versions = versions("2.1.5", "2.4.6") }, fail, fail, "version", ""},
-		"corosync 2.4.5":         {func(in *readiness.Input) { in.Versions = versions("2.1.7", "2.4.5") }, fail, fail, "version", ""},
-		"a version that is none": {func(in *readiness.Input) { in.Versions = versions("unknown", "2.4.6") }, fail, fine, "version", "it is among what was not checked"},
-		"transport udpu":         {conf("totem {\n version: 2\n transport: udpu\n secauth: off\n}\n" + nodes), warn, warn, "transport", ""},
-		"transport udp":          {conf(multicast), warn, warn, "transport", ""},
-		"transport knet":         {func(*readiness.Input) {}, fine, fine, "transport", ""},
-		"rrp_mode passive":       {conf("totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: passive\n}\n" + nodes), warn, warn, "rrp", ""},
-		"rrp_mode active":        {conf("totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: active\n}\n" + nodes), warn, warn, "rrp", ""},
-		"rrp_mode none":          {conf("totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: none\n}\n" + nodes), fine, warn, "rrp", "corosync 3 does not know the key, whatever it says"},
-		"crypto_hash sha1":       {conf("totem {\n version: 2\n transport: udpu\n crypto_hash: sha1\n}\n" + nodes), fine, warn, "crypto", "crmsh says nothing, and --fix changes it"},
-		"schema 3.9":             {func(in *readiness.Input) { in.CIB = cibWith(t, "") }, warn, warn, "schema", ""},
+		"Pacemaker 2.1.7 to 3": {func(in *readiness.Input) { in.Versions = versions("2.1.7", "2.4.6") }, fine, fine, "version", ""},
+		"Pacemaker 2.1.5":      {func(in *readiness.Input) { in.Versions = versions("2.1.5", "2.4.6") }, fail, fail, "version", ""},
+		"corosync 2.4.5":       {func(in *readiness.Input) { in.Versions = versions("2.1.7", "2.4.5") }, fail, fail, "version", ""},
+		"a version that is none": {
+			func(in *readiness.Input) { in.Versions = versions("unknown", "2.4.6") }, fail, fine, "version",
+			"it is among what was not checked",
+		},
+		"transport udpu": {conf("totem {\n version: 2\n transport: udpu\n secauth: off\n}\n" + nodes), warn, warn, "transport", ""},
+		"transport udp":  {conf(multicast), warn, warn, "transport", ""},
+		"transport knet": {func(*readiness.Input) {}, fine, fine, "transport", ""},
+		"rrp_mode passive": {
+			conf("totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: passive\n}\n" + nodes), warn, warn, "rrp",
+			"",
+		},
+		"rrp_mode active": {
+			conf("totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: active\n}\n" + nodes), warn, warn, "rrp", "",
+		},
+		"rrp_mode none": {
+			conf("totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: none\n}\n" + nodes), fine, warn, "rrp",
+			"corosync 3 does not know the key, whatever it says",
+		},
+		"crypto_hash sha1": {
+			conf("totem {\n version: 2\n transport: udpu\n crypto_hash: sha1\n}\n" + nodes), fine, warn, "crypto",
+			"crmsh says nothing, and --fix changes it",
+		},
+		"schema 3.9": {func(in *readiness.Input) { in.CIB = cibWith(t, "") }, warn, warn, "schema", ""},
 		"no schema": {func(in *readiness.Input) {
 			in.CIB = cibOf(t, `<cib epoch="1" num_updates="0" admin_epoch="0"><configuration/></cib>`)
 		}, warn, fail, "schema", "Pacemaker 3.0 wants one"},

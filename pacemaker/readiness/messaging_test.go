@@ -28,20 +28,35 @@ func TestMessaging(t *testing.T) {
 			[]string{"note crypto : nothing is said of encryption with knet"}, nil},
 		"knet that corosync refuses": {"totem {\n version: 2\n transport: knet\n secauth: on\n crypto_cipher: 3des\n}\n" + nodes, "el9",
 			[]string{"blocker corosync.conf"}, nil},
-		"knet to corosync 2": {"totem {\n version: 2\n transport: knet\n}\n" + nodes, "sles15", []string{"blocker transport totem.transport: transport knet"}, nil},
+		"knet to corosync 2": {
+			"totem {\n version: 2\n transport: knet\n}\n" + nodes, "sles15",
+			[]string{"blocker transport totem.transport: transport knet"}, nil,
+		},
 		"udpu to corosync 2": {"totem {\n version: 2\n transport: udpu\n}\n" + nodes, "sles15", nil, nil},
-		"udpu":               {"totem {\n version: 2\n transport: udpu\n secauth: off\n}\n" + nodes, "el9", []string{"warning transport totem.transport: transport udpu"}, nil},
+		"udpu": {
+			"totem {\n version: 2\n transport: udpu\n secauth: off\n}\n" + nodes, "el9",
+			[]string{"warning transport totem.transport: transport udpu"}, nil,
+		},
 		"udpu with sha1": {"totem {\n version: 2\n transport: udpu\n crypto_hash: sha1\n}\n" + nodes, "el8",
 			[]string{"warning transport totem.transport: transport udpu", "warning crypto totem.crypto_hash: crypto_hash: sha1"}, nil},
 		"two rings": {"totem {\n version: 2\n transport: udpu\n rrp_mode: passive\n secauth: off\n}\n" + rings, "sles16",
 			[]string{"warning transport totem.transport: transport udpu", "warning rings : 2 rings with udpu", "warning rrp totem.rrp_mode: totem.rrp_mode"}, nil},
-		"multicast": {multicast, "el9", []string{"warning transport totem.transport: transport udp"}, []string{"whether corosync.conf can be converted to knet"}},
+		"multicast": {
+			multicast, "el9", []string{"warning transport totem.transport: transport udp"},
+			[]string{"whether corosync.conf can be converted to knet"},
+		},
 		"a node without an address on a ring": {"totem {\n version: 2\n transport: udpu\n secauth: off\n rrp_mode: passive\n}\n" +
 			strings.Replace(nodes, "ring0_addr", "ring1_addr: 198.51.100.1\n  ring0_addr", 1), "el9",
 			[]string{"blocker corosync.conf : node b has no address", "warning transport", "warning rings", "warning rrp"}, nil},
-		"no totem":         {nodes, "el9", []string{"blocker corosync.conf : corosync.conf cannot be read"}, nil},
-		"a plugin's":       {multicast + "service {\n ver: 0\n name: pacemaker\n}\n", "el9", []string{"warning transport", "warning corosync-option service: service"}, []string{"whether corosync.conf"}},
-		"udpu without end": {"totem {\n version: 2\n transport: udpu\n secauth: off\n token: soon\n}\n" + nodes, "el9", []string{"blocker corosync.conf : corosync.conf cannot be read"}, nil},
+		"no totem": {nodes, "el9", []string{"blocker corosync.conf : corosync.conf cannot be read"}, nil},
+		"a plugin's": {
+			multicast + "service {\n ver: 0\n name: pacemaker\n}\n", "el9",
+			[]string{"warning transport", "warning corosync-option service: service"}, []string{"whether corosync.conf"},
+		},
+		"udpu without end": {
+			"totem {\n version: 2\n transport: udpu\n secauth: off\n token: soon\n}\n" + nodes, "el9",
+			[]string{"blocker corosync.conf : corosync.conf cannot be read"}, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			report := check(t, readiness.Input{Conf: confOf(t, tc.conf)}, tc.target)

@@ -75,10 +75,13 @@ func TestWaysOfAPair(t *testing.T) {
 		k    readiness.Known
 		want string // why rolling is not possible; empty is possible
 	}{
-		"nothing more":        {&eleven, twelve, readiness.Known{}, ""},
-		"feature set":         {&eleven, twelve, readiness.Known{FeatureSet: "3.6.1"}, ""},
-		"other feature set":   {&eleven, twelve, readiness.Known{FeatureSet: "4.0.0"}, "feature set 4.0.0"},
-		"old Pacemaker":       {&eleven, twelve, readiness.Known{Pacemaker: readiness.Version{Major: 1, Minor: 1, Patch: 10}}, "1.1.11 and later, not 1.1.10"},
+		"nothing more":      {&eleven, twelve, readiness.Known{}, ""},
+		"feature set":       {&eleven, twelve, readiness.Known{FeatureSet: "3.6.1"}, ""},
+		"other feature set": {&eleven, twelve, readiness.Known{FeatureSet: "4.0.0"}, "feature set 4.0.0"},
+		"old Pacemaker": {
+			&eleven, twelve, readiness.Known{Pacemaker: readiness.Version{Major: 1, Minor: 1, Patch: 10}},
+			"1.1.11 and later, not 1.1.10",
+		},
 		"just new enough":     {&eleven, twelve, readiness.Known{Pacemaker: readiness.Version{Major: 1, Minor: 1, Patch: 11}}, ""},
 		"1.1 to 3":            {&twelve, thirteen, readiness.Known{Pacemaker: readiness.Version{Major: 1, Minor: 1, Patch: 24}}, "before 2.0.0"},
 		"corosync 2":          {&eleven, twelve, readiness.Known{Corosync: readiness.Version{Major: 2}}, "corosync 2 and 3"},
@@ -87,7 +90,10 @@ func TestWaysOfAPair(t *testing.T) {
 		"old schema":          {&eleven, twelve, readiness.Known{Schema: "pacemaker-0.7"}, "schema 1.0 or later"},
 		"schema":              {&eleven, twelve, readiness.Known{Schema: "pacemaker-1.0"}, ""},
 		"experimental schema": {&eleven, twelve, readiness.Known{Schema: "pacemaker-1.1"}, "schema 1.0 or later"},
-		"release not known":   {nil, twelve, readiness.Known{Pacemaker: readiness.Version{Major: 2}, Corosync: readiness.Version{Major: 3}}, "release is not known"},
+		"release not known": {
+			nil, twelve, readiness.Known{Pacemaker: readiness.Version{Major: 2}, Corosync: readiness.Version{Major: 3}},
+			"release is not known",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ways := readiness.Ways(tc.from, tc.to, tc.k)
@@ -111,10 +117,22 @@ func TestWaysByInputs(t *testing.T) {
 		in   readiness.Input
 		want string // why not rolling
 	}{
-		"the oldest node": {readiness.Input{CIB: cibWith(t, ""), From: "debian11", Versions: []readiness.Versions{node("2.0.5"), node("1.1.10")}}, "not 1.1.10"},
-		"the file":        {readiness.Input{CIB: cibWith(t, ""), From: "debian11", Conf: confOf(t, "compatibility: whitetank\n"+multicast)}, "corosync 1 does not"},
-		"the feature set": {readiness.Input{CIB: cibOf(t, `<cib validate-with="pacemaker-3.9" crm_feature_set="2.1" epoch="1" num_updates="0" admin_epoch="0"><configuration/></cib>`), From: "debian11"}, "feature set 2.1"},
-		"all of it":       {readiness.Input{CIB: cibWith(t, ""), From: "debian11", Versions: []readiness.Versions{node("2.0.5"), node("2.0.5")}}, ""},
+		"the oldest node": {
+			readiness.Input{CIB: cibWith(t, ""), From: "debian11", Versions: []readiness.Versions{node("2.0.5"), node("1.1.10")}},
+			"not 1.1.10",
+		},
+		"the file": {
+			readiness.Input{CIB: cibWith(t, ""), From: "debian11", Conf: confOf(t, "compatibility: whitetank\n"+multicast)},
+			"corosync 1 does not",
+		},
+		"the feature set": {
+			readiness.Input{CIB: cibOf(t, `<cib validate-with="pacemaker-3.9" crm_feature_set="2.1" epoch="1" num_updates="0" admin_epoch="0"><configuration/></cib>`), From: "debian11"},
+			"feature set 2.1",
+		},
+		"all of it": {
+			readiness.Input{CIB: cibWith(t, ""), From: "debian11", Versions: []readiness.Versions{node("2.0.5"), node("2.0.5")}},
+			"",
+		},
 	} {
 		ways := check(t, tc.in, "debian12").Ways
 		require.Equal(t, tc.want == "", ways[0].Possible, name)

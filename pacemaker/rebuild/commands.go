@@ -102,6 +102,9 @@ func (b *rebuilder) properties() {
 	}
 	guide := []pacemaker.NVPair{{Name: "no-quorum-policy", Value: noQuorum}, {Name: "stonith-enabled", Value: "true"},
 		{Name: "symmetric-cluster", Value: "true"}}
+	if b.opts.OwnProperties {
+		guide = slices.DeleteFunc(guide, func(p pacemaker.NVPair) bool { _, said := b.want.Property(p.Name); return !said })
+	}
 	for i, p := range guide {
 		if v, ok := b.want.Property(p.Name); ok {
 			guide[i].Value = v

@@ -37,6 +37,8 @@ type Options struct {
 	// that is refused: a runbook that checks primitives only must not meet anything else.
 	ByXML      bool
 	StartOnAdd bool // node 2 is added with --start
+	// OwnProperties sets no property that the old cluster did not have. Otherwise the guide's three are added where they are not said.
+	OwnProperties bool
 }
 
 // withDefaults puts in what the backup says, or the guide.

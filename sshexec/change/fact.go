@@ -110,10 +110,7 @@ const (
 func Refs(text string) []string {
 	var names []string
 	for {
-		_, rest, ok := strings.Cut(text, RefOpen)
-		if !ok {
-			return names
-		}
+		_, rest, _ := strings.Cut(text, RefOpen)
 		name, tail, ok := strings.Cut(rest, RefClose)
 		if !ok {
 			return names
@@ -128,9 +125,9 @@ func Refs(text string) []string {
 func (f Facts) Expand(text string) (string, error) {
 	var b strings.Builder
 	for {
-		before, rest, found := strings.Cut(text, RefOpen)
+		before, rest, _ := strings.Cut(text, RefOpen)
 		name, tail, whole := strings.Cut(rest, RefClose)
-		if !found || !whole {
+		if !whole {
 			b.WriteString(text)
 			return b.String(), nil
 		}

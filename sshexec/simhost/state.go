@@ -217,7 +217,7 @@ func (s *State) Clone() *State {
 	return &c
 }
 
-// Hash is a digest of all that decides what happens next, but for the clock, the log and the command counter.
+// Hash is a digest of all that decides what happens next, but for the clock and the times of files, the log and the command counter.
 func (s *State) Hash() [32]byte { return s.HashWithout("") }
 
 // HashWithout is Hash without the files whose path begins with a prefix.

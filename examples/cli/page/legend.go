@@ -64,7 +64,7 @@ func (p *picture) legend() (list []swatch) {
 		add(`<path class="noreturn" d="M17 0V16"/>`, "point of no return: from here a rollback does not lead to the beginning")
 	}
 	add("", "A column is a step, or steps that run at the same time. It is as wide as its expected time, and never narrower than its "+
-		"number; a time that nobody knows counts as nothing. Within a column the order is true, and the width is not.")
+		"number; a time that is not known counts as nothing. Within a column the order is true, and the width is not.")
 	return list
 }
 

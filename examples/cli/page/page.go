@@ -31,6 +31,11 @@ type Options struct {
 //go:embed page.html
 var pageHTML string
 
+// headHTML is the template "head": what every page begins with.
+//
+//go:embed head.html
+var headHTML string
+
 //go:embed page.css
 var pageCSS string
 
@@ -43,7 +48,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"stamp":   func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
 	"machine": func(t time.Time) string { return t.Format(time.RFC3339) },
 	"title":   func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
-}).Parse(pageHTML))
+}).Parse(headHTML + pageHTML))
 
 // view is what the template sees.
 type view struct {
@@ -69,7 +74,7 @@ func Write(w io.Writer, rb *evenkeel.Runbook, o Options) error {
 	v := view{Sheet: sheet, Banner: printable.Line(o.Banner), CSS: template.CSS(pageCSS), //nolint:gosec // our own
 		Policy:  policy(),
 		Picture: p.draw(), Legend: p.legend(), Walked: p.table(), Report: len(o.Records) > 0,
-		Source: "The picture shows what the runbook itself declares: windows, work by hand, points of no return. Nobody has walked it" +
+		Source: "The picture shows what the runbook itself declares: windows, work by hand, points of no return. It was not run in a simulated world" +
 			in(": ", printable.Line(o.Why)) + "."}
 	if o.Walk != nil {
 		v.Source, v.Outages = "Who serves what comes from running this very runbook on "+printable.Line(o.Walk.World)+

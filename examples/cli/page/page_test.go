@@ -295,7 +295,7 @@ func TestPicture(t *testing.T) {
 	_, root = written(t, book("word"), page.Options{Why: "the world is flat"})
 	text := inside(root)
 	require.Contains(t, text, "what the runbook itself declares")
-	require.Contains(t, text, "Nobody has walked it: the world is flat.")
+	require.Contains(t, text, "It was not run in a simulated world: the world is flat.")
 }
 
 // A journal laid over the plan makes the page a report: what was done, when, how it ended. One of another plan is refused.
@@ -330,6 +330,7 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, sheet.Markdown(&md))
 	require.Contains(t, md.String(), "> Result: failed in 1 s, exit status 4; error: no space")
+	require.Equal(t, []string{"Outcome", "not finished. The machines were simulated"}, sheet.Chapters[0].Rows[0], "before all else")
 	info.Digest = "another"
 	require.ErrorIs(t, page.Write(&strings.Builder{}, rb, o), evenkeel.ErrJournalOther)
 }

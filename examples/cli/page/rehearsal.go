@@ -151,16 +151,17 @@ var rehearsalHTML string
 
 var rehearsalTemplate = template.Must(template.New("rehearsal").Funcs(template.FuncMap{
 	"line": printable.Line, "lane": lane, "letters": letters, "ends": func() any { return Ends }, "inc": func(i int) int { return i + 1 },
-}).Parse(rehearsalHTML))
+}).Parse(headHTML + rehearsalHTML))
 
 // WriteRehearsal writes what a rehearsal found as one HTML file, which needs nothing from outside.
 func WriteRehearsal(w io.Writer, r *Rehearsal) error {
 	return rehearsalTemplate.Execute(w, struct {
 		*Rehearsal
+		Title  string
 		CSS    template.CSS
 		Policy string
 		Heat   template.HTML
-	}{r, template.CSS(pageCSS), policy(), r.heat()}) //nolint:gosec // our own
+	}{r, "Rehearsal: " + printable.Line(r.Title), template.CSS(pageCSS), policy(), r.heat()}) //nolint:gosec // our own
 }
 
 // letters say what each letter means.

@@ -17,6 +17,7 @@ type Record struct {
 	Version int                `json:"v"`
 	Time    time.Time          `json:"time"`
 	Kind    evenkeel.EventKind `json:"kind"`
+	Pair    string             `json:"pair,omitempty"` // its name in a fleet
 	Text    string             `json:"text,omitempty"`
 
 	Step    string  `json:"step,omitempty"`
@@ -50,6 +51,7 @@ type WindowRecord struct {
 type Events struct {
 	mu      sync.Mutex
 	w       io.Writer
+	pair    string
 	serving things
 	last    time.Time
 	err     error
@@ -57,6 +59,12 @@ type Events struct {
 
 // NewEvents writes to w.
 func NewEvents(w io.Writer) *Events { return &Events{w: w} }
+
+// Of has every event name its pair: those of a fleet may go to one file.
+func (j *Events) Of(pair string) *Events {
+	j.pair = pair
+	return j
+}
 
 // Event writes an event. After one that could not be written nothing is: see Err.
 func (j *Events) Event(e evenkeel.Event) {
@@ -69,7 +77,7 @@ func (j *Events) Event(e evenkeel.Event) {
 		return
 	}
 	j.last = e.Time
-	r := Record{Version: EventVersion, Time: e.Time, Kind: e.Kind, Text: e.Text, Number: e.Number, Host: e.Host, Key: e.Key,
+	r := Record{Version: EventVersion, Time: e.Time, Kind: e.Kind, Pair: j.pair, Text: e.Text, Number: e.Number, Host: e.Host, Key: e.Key,
 		Elapsed: e.Elapsed.Seconds(), Serving: e.Serving, Missed: e.Missed}
 	if e.Step != nil {
 		r.Step, r.Total = e.Step.ID, e.Total

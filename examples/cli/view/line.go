@@ -95,7 +95,7 @@ func (m *model) said(e evenkeel.Event, d *doing) []line {
 		if d != nil && d.closed {
 			return nil
 		}
-		return one(markAlarm, "The connection was lost: nobody knows yet whether it ran, and it is looked for: %s", text)
+		return one(markAlarm, "The connection was lost. Whether it ran is not known yet, and is being checked: %s", text)
 	case evenkeel.EventUndo:
 		return one(markUndo, "Undoing step %d: %s", e.Number, text)
 	case evenkeel.EventCompletion:

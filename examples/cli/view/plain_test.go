@@ -54,7 +54,7 @@ func TestAnExpectedDisconnectLooksExpected(t *testing.T) {
 	other := newStory().begin(14, moveStep).tell(0, evenkeel.EventAction, 0, "").tell(0, evenkeel.EventUnknown, 0, "cut").
 		tell(time.Second, evenkeel.EventDone, 0, "")
 	out = printed(Options{}, other.all...)
-	require.Contains(t, out, "! The connection was lost: nobody knows yet whether it ran, and it is looked for: cut\n")
+	require.Contains(t, out, "! The connection was lost. Whether it ran is not known yet, and is being checked: cut\n")
 	require.NotContains(t, out, "as planned")
 }
 

@@ -10,6 +10,7 @@ import (
 	"html"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -48,15 +49,15 @@ func forms(v string) []string {
 	return slices.Compact(list)
 }
 
-// Run has the binary plan, run with failing commands, tell its state and its events, report, inspect and rehearse, and looks for
-// every secret in every form in all that it prints and writes.
+// Run has the binary run with failing commands, tell its state and its events, report and inspect, and looks for every secret in every
+// form in all that it prints and writes. Once it plans and rehearses, too: no command fails there.
 func (c Canaries) Run(t *testing.T) {
-	for name, fails := range c.Fail {
-		t.Run(name, func(t *testing.T) { c.once(t, fails) })
+	for i, name := range slices.Sorted(maps.Keys(c.Fail)) {
+		t.Run(name, func(t *testing.T) { c.once(t, c.Fail[name], i == 0) })
 	}
 }
 
-func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
+func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool, plans bool) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	var printed bytes.Buffer
@@ -110,12 +111,14 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 	for _, format := range []string{"text", "markdown", "json", "html"} {
 		answers(cli.ExitFailed, "report", "--config", configs[0], "-o", format) // the run has not ended
 	}
-	for _, format := range []string{"text", "markdown", "json", "yaml", "html", "window", "window-json", "window-svg"} {
-		answers(cli.ExitDone, "plan", "--config", configs[0], "-o", format)
-		answers(cli.ExitDone, dir("plan", "-o", format)...)
-	}
-	for _, format := range []string{"text", "json", "html"} {
-		answers(cli.ExitDone, dir("rehearse", "--faults", "--every", "1000", "-o", format)...)
+	if plans {
+		for _, format := range []string{"text", "markdown", "json", "yaml", "html", "window", "window-json", "window-svg"} {
+			answers(cli.ExitDone, "plan", "--config", configs[0], "-o", format)
+			answers(cli.ExitDone, dir("plan", "-o", format)...)
+		}
+		for _, format := range []string{"text", "json", "html"} {
+			answers(cli.ExitDone, dir("rehearse", "--faults", "--every", "1000", "-o", format)...)
+		}
 	}
 	require.NoError(t, filepath.WalkDir(filepath.Dir(configs[0]), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -138,10 +141,13 @@ func (c Canaries) once(t *testing.T, fails func(sshexec.Cmd, string) bool) {
 
 func (c Canaries) search(t *testing.T, where, text string) {
 	t.Helper()
+	text = strings.ToLower(text)
 	for _, s := range c.Secrets {
 		for _, f := range forms(s) {
 			// Of what is encoded behind something else, the end is what tells.
-			require.NotContains(t, strings.ToLower(text), strings.ToLower(f[max(0, len(f)-len(s)):]), "a secret in %s", where)
+			if end := strings.ToLower(f[max(0, len(f)-len(s)):]); strings.Contains(text, end) {
+				require.NotContains(t, text, end, "a secret in %s", where)
+			}
 		}
 	}
 }

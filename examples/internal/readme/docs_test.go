@@ -197,7 +197,7 @@ func facts(t *testing.T, runbook string) string {
 	require.NotNil(t, title)
 	heading := regexp.MustCompile(`(?m)^## (\d+)\. (.*)$`)
 	window := regexp.MustCompile(`(?m)^> \*\*Window .* opens\*\*: (.*)$`)
-	noReturn := regexp.MustCompile(`(?m)^(Irreversible|What the undo does not take back): (.*)$`)
+	noReturn := regexp.MustCompile(`(?m)^(Irreversible|What stays after the undo): (.*)$`)
 	hand := regexp.MustCompile(`(?m)^\*\*\d+\.\d+\*\* (.*) \(by hand.*\)$`)
 
 	var steps, windows, points, hands []string
@@ -218,7 +218,7 @@ func facts(t *testing.T, runbook string) string {
 			last = ""
 		} else if n[2] != last { // of steps with one reason the first is told
 			last = n[2]
-			how := map[bool]string{true: "From step " + number + " on: ", false: "The undo of step " + number + " does not take back: "}
+			how := map[bool]string{true: "From step " + number + " on: ", false: "What stays after the undo of step " + number + ": "}
 			points = append(points, "- "+how[n[1] == "Irreversible"]+last)
 		}
 		for _, h := range hand.FindAllStringSubmatch(body, -1) {
@@ -245,6 +245,7 @@ var inDocs = []struct{ line, prints *regexp.Regexp }{
 	{regexp.MustCompile(`^go build \./examples/(lustre-hapair|cps-issm)$`), regexp.MustCompile(`^$`)},
 	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm)( [a-z]+)? plan$`), regexp.MustCompile(`(?m)^ 1  \S+ +[A-Z]`)},
 	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm)( [a-z]+)? demo$`), regexp.MustCompile(`(\d+) of (\d+) steps done`)},
+	{regexp.MustCompile(`^\./lustre-hapair fleet demo$`), regexp.MustCompile(`(?m)^simulated fleet: finished, 4 pairs: 4 finished$`)},
 	{regexp.MustCompile(`^\./lustre-hapair preflight --target el8 `), regexp.MustCompile(`(?m)^ready as far as it was checked for el8 .*: 0 blockers`)},
 }
 

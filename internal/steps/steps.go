@@ -1,4 +1,4 @@
-// Package steps is what the runbooks of a Lustre pair and of its manager share: a shutdown that is proven by the boot
+// Package steps is what runbooks share that rebuild a machine: a shutdown that is proven by the boot
 // id, a file that comes onto a machine whole, and the operations of package backup as actions.
 package steps
 

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/mutants"
+)
+
+const (
+	lamp = "internal/mutate/testdata/lamp/lamp.go:"
+	root = "../.."
+)
+
+func ofLamp() options {
+	return options{
+		dir: root, targets: []target{{tests: tests{pkg: "./internal/mutate/testdata/lamp"}}}, equivalents: "internal/mutate/testdata/equivalent.txt",
+		seed: "s", slack: 5 * time.Second,
+	}
+}
+
+// played runs the tool, and returns what became of each mutant.
+func played(t *testing.T, o options) (map[string]outcome, *report, string) {
+	t.Helper()
+	var out bytes.Buffer
+	r, err := o.run(t.Context(), &out)
+	require.NoError(t, err, out.String())
+	all := map[string]outcome{}
+	for _, m := range r.Mutants {
+		all[strings.TrimPrefix(m.ID, lamp)] = m
+	}
+	return all, r, out.String()
+}
+
+func TestEveryMutantIsTried(t *testing.T) {
+	o := ofLamp()
+	o.json = filepath.Join(t.TempDir(), "report.json")
+	all, r, out := played(t, o)
+	require.Empty(t, r.Faults)
+	require.Equal(t, r.Made, r.Tried+r.Dropped)
+
+	// One of each operator that matters, with what finds it.
+	for id, by := range map[string]string{
+		"Pair.Switch:action-dropped:1":              "TestSwitch",
+		"Pair.Switch:action-swapped:1":              "TestSwitch",
+		"Pair.Switch:precondition-dropped:1":        "TestSwitch",
+		"Pair.Switch:host-dropped:1":                "TestSwitch",
+		"Pair.Switch:limit-ignored:1":               "TestSwitch",
+		"Pair.Switch:undo-emptied:1":                "TestSwitch",
+		"Pair.Switch:wrong-host:1":                  "TestSwitch",
+		"Pair.Switch:wrong-half:1":                  "TestSwitch",
+		"Pair.note:guard-dropped:1":                 "TestLight",
+		"Pair.note:guard-negated:1":                 "TestLight",
+		"Pair.note:statement-dropped:1":             "TestLight",
+		"Pair.Light:journal-late:1":                 "TestLight",
+		"Pair.Light:return-early:1":                 "TestLight",
+		"Probe:comparison:1":                        "TestProbe",
+		"Probe:condition-true:1":                    "TestProbe",
+		"Probe:operand-dropped:1":                   "TestProbe",
+		"Probe:probe-done:1":                        "TestProbe",
+		"Probe:probe-never:1":                       "TestProbe",
+		"Probe:return-early:1":                      "TestProbe",
+		"Action.AsPrecondition:statement-dropped:1": "TestSwitch",
+	} {
+		require.Contains(t, all, id, "%v", slices.Sorted(maps.Keys(all)))
+		require.Equal(t, mutants.Killed, all[id].Verdict, id)
+		require.Equal(t, "./internal/mutate/testdata/lamp "+by, all[id].By, id)
+	}
+	require.Equal(t, mutants.Endless, all["Endless:statement-dropped:1"].Verdict)
+	require.True(t, all["Endless:statement-dropped:1"].found())
+
+	// The one of the list; what nobody tests; and what the tests leave open.
+	require.NotEmpty(t, all["Brighter:comparison:1"].Because)
+	require.Equal(t, unreached, all["Watts:statement-dropped:1"].Verdict)
+	var left []string
+	for id, m := range all {
+		if !m.found() && m.Because == "" {
+			left = append(left, id)
+		}
+	}
+	slices.Sort(left)
+	require.Equal(t, []string{"Pair.Light:error-ignored:1", "Probe:operand-dropped:2", "Probe:probe-done:3", "Watts:statement-dropped:1"}, left)
+	require.Len(t, left, r.Survived)
+	require.Contains(t, out, "mutant "+lamp+"Probe:operand-dropped:2\n- case answer == \"\" || answer == \"?\":\n+ case answer == \"\" || (false && (answer == \"?\")):\n")
+
+	data, err := os.ReadFile(o.json)
+	require.NoError(t, err)
+	var again struct {
+		Found   int
+		Mutants []struct {
+			ID, Verdict, By string
+			New             []string
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &again))
+	require.Equal(t, r.Found, again.Found)
+	require.Len(t, again.Mutants, r.Tried)
+	require.Equal(t, r.Mutants[0].ID, again.Mutants[0].ID)
+	require.Equal(t, r.Mutants[0].New, again.Mutants[0].New)
+}
+
+func TestTheListIsTheSame(t *testing.T) {
+	o := ofLamp()
+	o.list = true
+	_, _, first := played(t, o)
+	_, _, second := played(t, o)
+	require.Equal(t, first, second)
+	require.Contains(t, first, "do not compile")
+
+	drawn := func(seed string) []string {
+		o := ofLamp()
+		o.list, o.sample, o.seed = true, 7, seed
+		_, _, out := played(t, o)
+		lines := strings.Split(out, "\n")
+		require.Len(t, lines, 7+2)
+		return lines
+	}
+	a, again, b := drawn("a"), drawn("a"), drawn("b")
+	require.Equal(t, a, again)
+	require.NotEqual(t, a, b)
+
+	o.only, o.operator = lamp+"Pair.", "undo-emptied,journal-late"
+	_, _, out := played(t, o)
+	require.Equal(t, 3, strings.Count(out, "\n"), out)
+}
+
+// What a package's own tests do not find, those of a package that stands on it may.
+func TestFurtherTestsFindMore(t *testing.T) {
+	o := ofLamp()
+	o.targets[0].further = []tests{{pkg: "./internal/mutate/testdata/shop", slow: "Slow"}}
+	o.only = lamp + "Watts," + lamp + "Pair.Light:error-ignored:1"
+	all, r, out := played(t, o)
+	require.Equal(t, mutants.Survived, all["Pair.Light:error-ignored:1"].Verdict)
+	require.Equal(t, "./internal/mutate/testdata/shop TestWatts", all["Watts:statement-dropped:1"].By)
+	require.Equal(t, 1, r.Survived)
+	require.Contains(t, out, "testdata/shop: 1 tests")
+}
+
+func TestStaleEquivalentsAreFaults(t *testing.T) {
+	for text, want := range map[string]string{
+		"mutant " + lamp + "Gone:comparison:1\nbecause it was so\n":                                                             "there is no mutant",
+		"mutant " + lamp + "Brighter:comparison:1\n- if a > c {\n+ if a >= b {\nbecause it was so\n":                            "is another change now",
+		"mutant " + lamp + "Pair.note:guard-dropped:1\n- if text == \"\" {\n+ if false && (text == \"\") {\nbecause I say so\n": "take it out",
+	} {
+		name := filepath.Join(t.TempDir(), "equivalent.txt")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		o := ofLamp()
+		here, err := filepath.Abs(root)
+		require.NoError(t, err)
+		o.equivalents, err = filepath.Rel(here, name)
+		require.NoError(t, err)
+		o.only = lamp + "Pair.note:guard-dropped"
+		_, r, _ := played(t, o)
+		require.Len(t, r.Faults, 1)
+		require.Contains(t, r.Faults[0], want)
+	}
+	for text, want := range map[string]string{
+		"mutant a\n":                      "has no reason",
+		"- x\n":                           "before the first mutant",
+		"mutant a\nbecause x\nwhy\n":      "not a line",
+		"mutant a\nbecause x\nmutant a\n": "stands twice",
+	} {
+		name := filepath.Join(t.TempDir(), "equivalent.txt")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		_, err := readEquivalents(name)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// Every entry of the list is about a mutant that the operators still make, with the same change.
+func TestEquivalentsStand(t *testing.T) {
+	list, err := readEquivalents("equivalent.txt")
+	require.NoError(t, err)
+	var named []target
+	for _, target := range targets {
+		if slices.ContainsFunc(sorted(list), func(id string) bool { return packageOf(id) == target.pkg }) {
+			named = append(named, target)
+		}
+	}
+	for _, id := range sorted(list) {
+		require.True(t, slices.ContainsFunc(named, func(t target) bool { return t.pkg == packageOf(id) }), "%s is in no target", id)
+	}
+	if len(named) == 0 {
+		return
+	}
+	var pkgs []string
+	for _, n := range named {
+		pkgs = append(pkgs, n.pkg)
+	}
+	h, err := openHouse(root, pkgs)
+	require.NoError(t, err)
+	var all []*mutant
+	for _, n := range named {
+		s, err := h.read(n.pkg)
+		require.NoError(t, err)
+		all = append(all, n.mutants(s)...)
+	}
+	require.Empty(t, stale(list, pkgs, all))
+}

@@ -1,0 +1,115 @@
+package pair
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
+)
+
+func ids(placed map[string]string) []string { return slices.Sorted(maps.Keys(placed)) }
+
+// join takes node 2 into the new cluster.
+func (p *Pair) join() (evenkeel.Step, error) {
+	n1, n := p.Config.Node1.Name, p.node(1)
+	now := p.newCluster(n1)
+	member, err := planned(p.Plan.Join, pcs.Member)
+	if err != nil {
+		return evenkeel.Step{}, err
+	}
+	member.Node = n1
+	add := now.Change(member, change.Change{Needs: []change.Proof{now.Unused(n.Name)},
+		Proof: []change.Proof{now.Configured(n1, p.cluster, n1, n.Name), now.Configured(n.Name, p.cluster, n1, n.Name)}})
+	actions := []evenkeel.Action{n.seeAble("able", p.proven()),
+		evenkeel.Prove("serving", "Verify that "+n1+" is there to be joined: alone, node 2 would begin a cluster of its own",
+			now.Online(n1)).AsPrecondition()}
+	actions = append(actions, changed("auth", "Let pcs give orders to both nodes", now.Auth(n1, n.Name))...)
+	actions = append(actions, changed("add", "Add "+n.Name+" to the new cluster", add)...)
+	actions = append(actions, changed("enable", "Start the cluster at boot on "+n.Name, now.Enable(n.Name))...)
+	actions = append(actions, changed("start", "Start the cluster on "+n.Name, disrupting(now.Start(n.Name)))...)
+	return evenkeel.Step{ID: "join-node2", Title: "Take " + n.Name + " into the new cluster", Host: n.Name, Irreversible: n.gone(),
+		Opens: []evenkeel.Window{{ID: "join", Invariant: "served", Stop: evenkeel.StopAtClose,
+			Reason: "where the stickiness is not greater than a preference, units move as soon as node 2 is there"}},
+		Closes: []string{"join"}, Actions: actions,
+		Verify: append([]evenkeel.Action{evenkeel.Await(p.Config.Outage, "online", "Wait until both nodes are online", now.Online(n1, n.Name))},
+			p.settled()...)}, nil
+}
+
+// settled waits until the new cluster has nothing left to do, and runs everything.
+func (p *Pair) settled() (actions []evenkeel.Action) {
+	now := p.newCluster(p.Config.Node1.Name)
+	for i, proof := range append(now.Settled(), now.Active(ids(p.placed("", p.moved()...))...)) {
+		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1),
+			"Wait until the new cluster is at rest, and runs every unit", proof))
+	}
+	return actions
+}
+
+// rebalance moves the units to the nodes that they prefer. Those that prefer none stay where they are.
+func (p *Pair) rebalance() evenkeel.Step {
+	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	now := p.newCluster(n1)
+	where := map[string]string{}
+	for _, u := range p.moved() {
+		if home := p.home(u); home != "" {
+			maps.Copy(where, p.placed(home, u))
+		}
+	}
+	s := evenkeel.Step{ID: "rebalance", Title: "Move the units to the nodes that they prefer", Host: n1,
+		Why: "Nothing moves back by itself where the stickiness beats a preference (H17).",
+		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Stop: evenkeel.StopAtClose,
+			Reason: "a unit stops on one node before it starts on the other"}},
+		Closes: []string{"rebalance"}, Harmless: "every unit runs on an upgraded node, whichever it is",
+		Actions: []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes can take units", now.Online(n1, n2)).AsPrecondition()},
+		Verify:  p.settled(),
+	}
+	if len(where) > 0 {
+		s.Actions = append(s.Actions, changed("relocate", "Move each unit to the node that it prefers", disrupting(now.RelocateRun(where)))...)
+	}
+	s.Actions = append(s.Actions, changed("clear", "Remove what a move that was interrupted may have left in the configuration",
+		now.RelocateClear())...)
+	return s
+}
+
+// fencing lets the new cluster fence as the old one did, last of all.
+func (p *Pair) fencing() evenkeel.Step {
+	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	now := p.newCluster(n1)
+	actions := []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes are well: nothing would be fenced as soon as it can be",
+		now.Online(n1, n2)).AsPrecondition()}
+	return evenkeel.Step{ID: "fencing", Title: "Restore fencing", Host: n1, Why: "Last, so that nothing is fenced during the work.",
+		Actions: append(actions, changed("fencing", "Let the new cluster fence as the old one did", p.asBefore(now, "stonith-enabled"))...),
+		Verify: []evenkeel.Action{evenkeel.Prove("same", "Verify that the configuration is the backed-up one, but for what is expected",
+			now.InCIB("no other difference", func(live *pacemaker.CIB) error {
+				want, _ := p.CIB.Property("stonith-enabled")
+				if is, _ := live.Property("stonith-enabled"); is != want {
+					return fmt.Errorf("stonith-enabled is %q, and was %q", is, want)
+				}
+				return p.same(live, pacemaker.ExpectRole("Started", p.tops()...))
+			}))},
+		Harmless: "a pair without fencing is not to be left alone"}
+}
+
+// finish looks at the whole once more, and cleans up what the tool brought.
+func (p *Pair) finish() evenkeel.Step {
+	n1, n2 := p.node(0), p.node(1)
+	s := evenkeel.Step{ID: "finish", Title: "Verify that the pair is upgraded", Host: n1.Name,
+		Harmless: "the backups themselves are on this machine"}
+	for _, n := range []*node{n1, n2} {
+		now := p.newCluster(n.Name)
+		s.Needs = append(s.Needs, n.archiveName)
+		s.Actions = append(s.Actions, evenkeel.Do(n.id("clean"), "Remove the copy of the backup from "+n.Name, "rm", "-rf", n.tree(),
+			n.tree()+".tgz").On(n.Name).
+			Noting("it holds /etc/shadow and private keys; the backup itself is on this machine"))
+		s.Verify = append(s.Verify, p.to.runs(n.id("release"), "Verify that "+n.Name+" runs the new system", n.Name),
+			evenkeel.Prove(n.id("boot"), "Verify that the cluster starts at boot on "+n.Name, now.AtBoot(n.Name, true)[0]),
+			evenkeel.Prove(n.id("online"), "Verify that both nodes are online, seen from "+n.Name, now.Online(n1.Name, n2.Name)))
+	}
+	s.Verify = append(s.Verify, evenkeel.Prove("active", "Verify that every resource runs, on one node each",
+		p.newCluster(n1.Name).Active(ids(p.placed("", p.moved()...))...)))
+	return s
+}

@@ -1,0 +1,150 @@
+package pair
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// Brief is a look that does not hold an outage up when its tool hangs (H19).
+func Brief(argv ...string) sshexec.Cmd {
+	cmd := sshexec.Command(sshexec.ReadOnly, argv...)
+	cmd.Timeout = 20 * time.Second
+	return cmd
+}
+
+// Held says of units, by their ID, why they are not proven to be gone. One that is not in it is gone.
+type Held map[string]string
+
+func (h Held) add(u Unit, why string, args ...any) {
+	if h[u.ID] == "" {
+		h[u.ID] = fmt.Sprintf(why, args...)
+	}
+}
+
+// String is "unit (why), …".
+func (h Held) String() string {
+	var out []string
+	for id, why := range h {
+		out = append(out, id+" ("+why+")")
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// answers are what commands answered on a host, each asked once.
+type answers struct {
+	at   evenkeel.Site
+	host string
+	got  map[string]sshexec.Result
+}
+
+// ask looks on the host; what was asked already is not asked again.
+func (a *answers) ask(ctx context.Context, l Look) (Found, string, error) {
+	key := strings.Join(l.Argv, "\x00")
+	res, have := a.got[key]
+	if !have {
+		var err error
+		res, err = a.at.Run(ctx, a.host, Brief(l.Argv...))
+		if err != nil && res.Outcome != evenkeel.Exited {
+			return 0, "", err
+		}
+		a.got[key] = res
+	}
+	found, seen, err := l.Judge(res)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", a.host, err)
+	}
+	return found, seen, err
+}
+
+// Holding looks on a host which of the units it holds, by their profiles, once. It is an error where a look does not say,
+// and of a unit that no look can tell about.
+func Holding(ctx context.Context, at evenkeel.Site, host string, units []Unit) (Held, error) {
+	held, asked := Held{}, answers{at, host, map[string]sshexec.Result{}}
+	for _, u := range units {
+		if u.Unproven != "" {
+			return nil, fmt.Errorf("%s: %s: %w", u.ID, u.Unproven, ErrNotProven)
+		}
+		for _, m := range u.Members {
+			switch found, seen, err := asked.of(ctx, m); {
+			case err != nil:
+				return nil, err
+			case found != Absent:
+				held.add(u, "%s: %s", m.ID, seen)
+			}
+		}
+	}
+	return held, nil
+}
+
+// of is what the looks find of a member: Present where one says so, else Perhaps where one does.
+func (a *answers) of(ctx context.Context, m Member) (Found, string, error) {
+	worst, why := Absent, ""
+	for _, l := range m.Gone {
+		found, seen, err := a.ask(ctx, l)
+		if err != nil {
+			return 0, "", err
+		}
+		if found == Present || found == Perhaps && worst == Absent {
+			worst, why = found, seen
+		}
+	}
+	return worst, why, nil
+}
+
+// Lacking looks on a host for all that the units need to start, and says what is missing.
+func Lacking(ctx context.Context, at evenkeel.Site, host string, units []Unit) (missing []string, _ error) {
+	asked := answers{at, host, map[string]sshexec.Result{}}
+	for _, u := range units {
+		for _, m := range u.Members {
+			for _, l := range m.Needs {
+				found, seen, err := asked.ask(ctx, l)
+				switch {
+				case err != nil:
+					return nil, err
+				case found != Present:
+					missing = append(missing, fmt.Sprintf("%s wants that %s: %s", m.ID, l.Text, seen))
+				}
+			}
+		}
+	}
+	return missing, nil
+}
+
+// Recorded says why the record of a cluster speaks against a resource being gone from a node, where it does: an operation
+// that is under way, failed, or last found it running. stopped says that the last that was recorded is a stop that
+// succeeded. That nothing is recorded proves nothing, either way (H27).
+func Recorded(cib *pacemaker.CIB, node, resource string) (why string, stopped bool) {
+	switch last, is := cib.LastOperation(node, resource); is {
+	case pacemaker.RecordStopped:
+		return "", true
+	case pacemaker.RecordNone, pacemaker.RecordNotFound:
+		return "", false
+	case pacemaker.RecordUnderWay:
+		return "its " + last.Task + " is under way", false
+	case pacemaker.RecordRunning:
+		return fmt.Sprintf("the last that the cluster recorded is a %s that succeeded", last.Task), false
+	default:
+		return fmt.Sprintf("the last that the cluster recorded is a %s with exit status %d, status %d", last.Task, last.ExitCode,
+			last.Status), false
+	}
+}
+
+// recorded adds the units that the record of a cluster says are not gone from a node.
+func recorded(cib *pacemaker.CIB, node, host string, units []Unit, held Held) {
+	for _, u := range units {
+		for _, m := range u.Members {
+			if why, _ := Recorded(cib, node, m.ID); why != "" {
+				held.add(u, "%s: %s; see on %s why, and when it is stopped there, forget the record by crm_resource --cleanup -r %s", m.ID, why,
+					host, m.ID)
+			}
+		}
+	}
+}

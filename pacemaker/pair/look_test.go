@@ -1,0 +1,171 @@
+package pair_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+const (
+	mounts = "rootfs / rootfs rw 0 0\nproc /proc proc rw,relatime 0 0\n"
+	table  = "Ss   /sbin/init\nS    [kthreadd]\nR+   ps -e -o stat= -o args=\n"
+	lo     = "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
+)
+
+// answers are what the looks of each profile may be told. found is what each means; 0 is an error.
+var answers = []struct {
+	resource string
+	look     int // which of its proofs
+	status   int
+	out, err string
+	found    pair.Found
+}{
+	{disk, 0, 0, mounts, "", pair.Absent},
+	{disk, 0, 0, mounts + "/dev/sdb1 /srv/nfs xfs rw 0 0\n", "", pair.Present},
+	{disk, 0, 0, mounts + "/dev/mapper/x /srv/nfs xfs rw 0 0\n", "", pair.Present}, // by another name
+	{disk, 0, 0, mounts + "/dev/sdb1 /mnt xfs rw 0 0\n", "", pair.Present},         // elsewhere
+	{disk, 0, 0, mounts + "/dev/sdb2 /srv/nfs2 xfs rw 0 0\n", "", pair.Absent},
+	{strings.Replace(disk, "/srv/nfs", "/srv/my nfs/", 1), 0, 0, mounts + "/dev/sdx /srv/my\\040nfs xfs rw 0 0\n", "", pair.Present},
+	{disk, 0, 0, "proc /proc proc rw,relatime 0 0\n", "", 0}, // not the whole table
+	{disk, 0, 0, mounts + "/dev/sdb1 /srv\n", "", 0},
+	{disk, 0, 1, mounts, "cat: read error", 0},
+	{disk, 1, 0, table, "", pair.Absent},
+	{disk, 1, 0, "D    umount /srv/nfs\n" + table, "", pair.Perhaps},
+	{disk, 1, 0, "D    umount -l /dev/sdb1\n" + table, "", pair.Perhaps},
+	{disk, 1, 0, "D    umount -R /srv\n" + table, "", pair.Perhaps},
+	{disk, 1, 0, "S    /bin/sh /usr/lib/ocf/resource.d/heartbeat/Filesystem stop\n" + table, "", pair.Perhaps},
+	{disk, 1, 0, "D    umount /home\n" + table, "", pair.Absent},
+	{disk, 1, 0, "D    umount /dev/dm-3\n" + table, "", pair.Perhaps}, // which one that is cannot be told
+	{disk, 1, 0, "Z    [umount] <defunct> umount /srv/nfs\n" + table, "", pair.Absent},
+	{disk, 1, 0, "Ss   /sbin/init\n", "", 0},
+
+	{vip, 0, 0, lo, "", pair.Absent},
+	{vip, 0, 0, lo + "2: eth0    inet 10.0.0.10/24 brd 10.0.0.255 scope global eth0\\  valid_lft forever\n", "", pair.Present},
+	{vip, 0, 0, lo + "2: eth0    inet 10.0.0.100/24 brd 10.0.0.255 scope global eth0\\  valid_lft forever\n", "", pair.Absent},
+	{vip, 0, 0, lo + "2: eth0    inet 10.0.0.10 peer 10.0.0.11/32 scope global eth0\n", "", pair.Present},
+	{strings.Replace(vip, "10.0.0.10", "fd00:0::10", 1), 0, 0, lo + "2: eth0    inet6 fd00::10/64 scope global \\ valid_lft forever\n",
+		"", pair.Present},
+	{vip, 0, 0, "2: eth0    inet 10.0.0.11/24 scope global eth0\n", "", 0}, // where is the loopback address?
+	{vip, 0, 0, lo + "2: eth0    inet 10.0.0\n", "", 0},
+	{vip, 0, 127, "", "ip: command not found", 0},
+
+	{primitive("z", "ocf:heartbeat:ZFS", "pool=tank"), 0, 0, "NAME\ntank\n", "", pair.Present},
+	{primitive("z", "ocf:heartbeat:ZFS", "pool=tank"), 0, 0, "NAME\ntank2\n", "", pair.Absent},
+	{primitive("z", "ocf:heartbeat:ZFS", "pool=tank"), 0, 0, "no pools available\n", "", pair.Absent},
+	{primitive("z", "ocf:heartbeat:ZFS", "pool=tank"), 0, 1, "", "The ZFS modules are not loaded.\nTry …", pair.Absent},
+	{primitive("z", "ocf:heartbeat:ZFS", "pool=tank"), 0, 1, "", "cannot open '/dev/zfs': Permission denied", 0},
+	{primitive("z", "ocf:heartbeat:ZFS", "pool=tank"), 0, 0, "NAME\n", "", 0},
+	{primitive("z", "ocf:heartbeat:ZFS", "pool=tank"), 1, 0, "D    zpool import -f tank\n" + table, "", pair.Perhaps},
+
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 0, "No devices found\n", "", pair.Absent},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 0, "vg-data\t(253:0)\n", "", pair.Present},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 0, "vg--two-data\t(253:0)\n", "", pair.Absent},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg", "lvname=a-b"), 0, 0, "vg-a--b\t(253:0)\n", "", pair.Present},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg", "lvname=a-b"), 0, 0, "vg-c\t(253:0)\n", "", pair.Absent},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 1, "", "Permission denied", 0},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 0, "vg-data\n", "", 0},
+	{primitive("l", "ocf:heartbeat:LVM-activate", "vgname=vg"), 0, 0, "", "a warning", 0},
+
+	{primitive("d", "ocf:linbit:drbd", "drbd_resource=r0"), 0, 0, "Secondary/Primary\n", "", pair.Absent},
+	{primitive("d", "ocf:linbit:drbd", "drbd_resource=r0"), 0, 0, "Primary/Secondary\n", "", pair.Present},
+	{primitive("d", "ocf:linbit:drbd", "drbd_resource=r0"), 0, 0, "Unknown/Unknown\n", "", 0},
+	{primitive("d", "ocf:linbit:drbd", "drbd_resource=r0"), 0, 10, "", "r0: No such resource", 0},
+
+	{primitive("n", "ocf:heartbeat:nfsserver"), 0, 0, table, "", pair.Absent},
+	{primitive("n", "ocf:heartbeat:nfsserver"), 0, 0, "S    [nfsd]\n" + table, "", pair.Present},
+	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 1, "0\n", "", pair.Absent},
+	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 0, "2\n", "", pair.Present},
+	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 2, "", "grep: /var/lib/nfs/etab: No such file or directory\n",
+		pair.Absent},
+	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 2, "", "grep: /var/lib/nfs/etab: Permission denied\n", 0},
+
+	{database, 0, 0, table, "", pair.Absent},
+	{database, 0, 0, "Ss   /usr/bin/postgres -D /srv/pg/data -c config_file=x\n" + table, "", pair.Present},
+	{database, 0, 0, "Ss   /usr/bin/postgres -D /srv/other\n" + table, "", pair.Absent},
+	{database, 0, 0, "Ss   postgres: checkpointer \n" + table, "", pair.Absent},
+	{database, 1, 0, "Ss   postgres: checkpointer \n" + table, "", pair.Perhaps}, // left behind by a server that was killed
+
+	{primitive("s", "systemd:nginx"), 0, 3, "inactive\n", "", pair.Absent},
+	{primitive("s", "systemd:nginx"), 0, 3, "unknown\n", "", pair.Absent},
+	{primitive("s", "systemd:nginx"), 0, 0, "active\n", "", pair.Present},
+	{primitive("s", "systemd:nginx"), 0, 3, "deactivating\n", "", pair.Present},
+	{primitive("s", "systemd:nginx"), 0, 3, "failed\n", "", pair.Perhaps},
+	{primitive("s", "systemd:nginx"), 0, 0, "inactive\n", "", 0}, // the two do not go together
+	{primitive("s", "systemd:nginx"), 0, 1, "", "Failed to get D-Bus connection", 0},
+	{primitive("s", "lsb:foo"), 0, 3, "", "", pair.Absent},
+	{primitive("s", "lsb:foo"), 0, 0, "", "", pair.Present},
+	{primitive("s", "lsb:foo"), 0, 1, "", "", pair.Perhaps},
+	{primitive("s", "lsb:foo"), 0, 4, "", "", 0},
+	{primitive("s", "lsb:foo"), 0, 127, "", "service: command not found", 0},
+}
+
+// lookOf is the proof of a resource that answers is about.
+func lookOf(t *testing.T, resource string, n int) pair.Look {
+	t.Helper()
+	units, err := pair.Units(cibOf(t, resource, ""), pair.Builtin())
+	require.NoError(t, err)
+	require.Len(t, units, 1)
+	require.Greater(t, len(units[0].Members[0].Gone), n, "%v", units[0].Unproven)
+	return units[0].Members[0].Gone[n]
+}
+
+// Gone is what the answers say, and nothing that is not understood.
+func TestLooks(t *testing.T) {
+	for _, a := range answers {
+		l := lookOf(t, a.resource, a.look)
+		found, seen, err := l.Judge(sshexec.Result{Outcome: sshexec.Exited, ExitCode: a.status, Stdout: []byte(a.out), Stderr: []byte(a.err)})
+		if a.found == 0 {
+			require.ErrorIs(t, err, pair.ErrNotProven, "%v: %q %q", l.Argv, a.out, a.err)
+			continue
+		}
+		require.NoError(t, err, "%v: %q %q", l.Argv, a.out, a.err)
+		require.Equal(t, a.found, found, "%v: %q %q", l.Argv, a.out, a.err)
+		if found != pair.Absent {
+			require.NotEmpty(t, seen, "%v: %q", l.Argv, a.out)
+		}
+	}
+}
+
+// No answer that is empty, did not come to its end, or is cut off, wherever that is within a line, says "gone" of what is there.
+func TestNothingIsGoneByHalfAnAnswer(t *testing.T) {
+	for _, a := range answers {
+		l := lookOf(t, a.resource, a.look)
+		for _, res := range []sshexec.Result{
+			{Outcome: sshexec.Unknown, ExitCode: a.status, Stdout: []byte(a.out)},
+			{Outcome: sshexec.NotStarted, Stdout: []byte(a.out)},
+			{Outcome: sshexec.Exited, ExitCode: a.status, Stdout: []byte(a.out), Truncated: true},
+			{Outcome: sshexec.Exited}, // an idle success
+		} {
+			found, _, err := l.Judge(res)
+			if l.Mute && res.Outcome == sshexec.Exited && !res.Truncated {
+				require.NotEqual(t, pair.Absent, found)
+				continue
+			}
+			require.ErrorIs(t, err, pair.ErrNotProven, "%v: %v", l.Argv, res)
+		}
+		for cut := range len(a.out) {
+			found, _, _ := l.Judge(sshexec.Result{Outcome: sshexec.Exited, ExitCode: a.status, Stdout: []byte(a.out[:cut]), Stderr: []byte(a.err)})
+			if a.found != pair.Absent && a.found != 0 && found == pair.Absent {
+				require.Equal(t, byte('\n'), a.out[cut-1], "%v: %q", l.Argv, a.out[:cut]) // no reader can tell that lines are missing at the end
+			}
+		}
+	}
+}
+
+// Whatever a command prints, a look has an answer or an error, and does not panic.
+func TestLooksTakeAnything(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		a := rapid.SampledFrom(answers).Draw(rt, "of")
+		l := lookOf(t, a.resource, a.look)
+		res := sshexec.Result{Outcome: sshexec.Exited, ExitCode: rapid.IntRange(0, 4).Draw(rt, "status"),
+			Stdout: []byte(rapid.StringN(0, 200, 400).Draw(rt, "out")), Stderr: []byte(rapid.String().Draw(rt, "err"))}
+		if found, _, err := l.Judge(res); err == nil && found == pair.Absent && !l.Mute && res.ExitCode == 0 {
+			rt.Fatalf("%v: gone by %q", l.Argv, res.Stdout)
+		}
+	})
+}

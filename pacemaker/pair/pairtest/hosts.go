@@ -1,0 +1,149 @@
+package pairtest
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
+)
+
+const (
+	passwd = "postgres:x:26:26:PostgreSQL:/var/lib/pgsql:/bin/bash\nhacluster:x:189:189:cluster user:/var/lib/pacemaker:/sbin/nologin\n"
+	group  = "postgres:x:26:\nhaclient:x:189:\n"
+)
+
+// hostTable is what the nodes know of each other.
+const hostTable = "127.0.0.1 localhost\n192.168.7.1 nfs1.example.com nfs1\n192.168.7.2 nfs2.example.com nfs2\n192.168.7.9 " +
+	"provision.example.com\n"
+
+// system is a host of EL with a release.
+func system(release string) simhost.OS {
+	os := simhost.EL7()
+	os.Release = release
+	return os
+}
+
+// oldSystem is a node of the old cluster.
+func oldSystem(cib string) simhost.OS {
+	os := system("AlmaLinux release 8.10 (Cerulean Leopard)")
+	maps.Copy(os.Packages, map[string]string{"corosync": "3.1.8-1.el8", "pacemaker": "2.1.7-5.el8", "pcs": "0.10.18-2.el8",
+		"resource-agents": "4.9.0-54.el8", "fence-agents-all": "4.2.1-129.el8", "nfs-utils": "2.3.3-59.el8", "postgresql-server": "10.23-4.el8"})
+	maps.Copy(os.Services, map[string]simhost.Unit{"corosync": {Enabled: true}, "pacemaker": {Enabled: true}, "pcsd": {Enabled: true},
+		"firewalld": {}})
+	maps.Copy(os.Files, map[string]string{
+		"/etc/hosts": hostTable, "/etc/resolv.conf": "nameserver 192.168.7.9\n",
+		"/etc/corosync/corosync.conf": File("corosync.conf"), "/etc/corosync/authkey": "simulated key of the old cluster\n",
+		"/etc/pacemaker/authkey": "simulated key of the old cluster\n", "/var/lib/pacemaker/cib/cib.xml": cib,
+		"/var/lib/pcsd/known-hosts": `{"format_version": 1, "data_version": 1, ` +
+			`"known_hosts": {"` + Node1 + `": {"dest_list": [], "token": "old"}, "` +
+			Node2 + `": {"dest_list": [], "token": "old"}}}`,
+		"/root/.ssh/authorized_keys": "ssh-rsa AAAAsimulated admin@provision.example.com\n",
+		"/etc/exports":               "# kept by the cluster\n", "/etc/fence/nfs1": "#!/bin/sh\necho simulated\n",
+		"/etc/systemd/system/backup.service": "[Service]\nExecStart=/usr/bin/true\n",
+		"/usr/sbin/exportfs":                 "#!/bin/sh\n", "/usr/bin/pg_ctl": "#!/bin/sh\n",
+		"/srv/nfs/.keep": "", "/srv/db/.keep": "", "/var/lib/nfs/etab": "",
+	})
+	os.Files["/etc/passwd"] += passwd
+	os.Files["/etc/group"] += group
+	os.Files["/etc/shadow"] += "postgres:!!:19000::::::\nhacluster:!!:19000::::::\n"
+	os.Owners = map[string]string{"/var/lib/pacemaker/cib/cib.xml": "hacluster:haclient", "/etc/pacemaker/authkey": "hacluster:haclient"}
+	return os
+}
+
+// freshSystem is what the technician leaves: the system, the network, the mount points and the names of the node.
+func freshSystem(name string) simhost.OS {
+	os := system("AlmaLinux release 9.4 (Seafoam Ocelot)")
+	os.Files["/etc/hostname"] = name + "\n"
+	os.Files["/srv/nfs/.keep"], os.Files["/srv/db/.keep"] = "", ""
+	os.Files["/etc/yum.repos.d/ha.repo"] = "[highavailability]\nname=High Availability\nenabled=0\n"
+	return os
+}
+
+// attach shows a node the shared disks.
+func attach(s *simhost.State, h *simhost.Host) {
+	for _, disk := range []string{"/dev/mapper/nfs", "/dev/mapper/db"} {
+		h.MustWrite(s, disk, "", 0o660)
+	}
+}
+
+// registry is the software of the site.
+func registry() *simhost.Registry {
+	r := simhost.NewRegistry()
+	hacluster := []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Home: "/var/lib/pacemaker", Shell: "/sbin/nologin"}}
+	r.Packages = []simhost.Package{
+		{Name: "pacemaker", Version: "2.1.7-5.el9", Repo: "highavailability", Needs: []string{"corosync", "resource-agents"},
+			Services: []string{"pacemaker"},
+			Users:    hacluster, Files: map[string]string{"/var/lib/pacemaker/cib/.keep": ""},
+			Programs: []string{"cibadmin", "crm_mon", "crm_node", "crm_attribute", "crm_standby", "crm_resource", "stonith_admin"}},
+		{Name: "corosync", Version: "3.1.8-1.el9", Repo: "highavailability", Services: []string{"corosync"},
+			Programs: []string{"corosync-cfgtool"}},
+		{Name: "pcs", Version: "0.11.7-2.el9", Repo: "highavailability", Needs: []string{"pacemaker"}, Services: []string{"pcsd"},
+			Programs: []string{"pcs"}},
+		{Name: "resource-agents", Version: "4.10.0-52.el9", Repo: "highavailability"},
+		{Name: "fence-agents-all", Version: "4.10.0-62.el9", Repo: "highavailability"},
+		{Name: "nfs-utils", Version: "2.5.4-25.el9", Repo: "base", Files: map[string]string{"/usr/sbin/exportfs": "#!/bin/sh\n",
+			"/var/lib/nfs/etab": ""}},
+		{Name: "postgresql-server", Version: "13.14-1.el9", Repo: "base", Files: map[string]string{"/usr/bin/pg_ctl": "#!/bin/sh\n"},
+			Users: []simhost.User{{Name: "postgres", ID: 26, Home: "/var/lib/pgsql", Shell: "/bin/bash"}}},
+	}
+	yum := r.Program("yum")
+	r.Command("dnf", 0, func(c *simhost.Call) int {
+		if len(c.Args) != 3 || c.Args[0] != "config-manager" || c.Args[1] != "--set-enabled" {
+			return yum(c)
+		}
+		const file = "/etc/yum.repos.d/ha.repo"
+		if text, err := c.Host.ReadFile(file); err != nil || !strings.Contains(text, "["+c.Args[2]+"]") {
+			return c.Fail(1, "Error: No matching repo to modify: %s.", c.Args[2])
+		}
+		c.Host.MustWrite(c.State, file, "["+c.Args[2]+"]\nname=High Availability\nenabled=1\n", 0o644)
+		return 0
+	})
+	r.Command("ip", 0, runIP)
+	r.Command("grep", 0, runGrep)
+	r.Command("reinstall", 0, runReinstall)
+	r.Mounted = func(s *simhost.State, _ *simhost.Host) {
+		if f := of(s); f != nil {
+			f.check(s)
+		}
+	}
+	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, sameTree)
+	return r
+}
+
+// runReinstall is the site's own provisioning: it erases a host and gives it the new system.
+func runReinstall(c *simhost.Call) int {
+	h := c.State.Host(c.Args[0])
+	if h == nil || h.Power != simhost.Off {
+		return c.Fail(1, "reinstall: %s is not there, or not off", c.Args[0])
+	}
+	of(c.State).erase(c.State, h)
+	return 0
+}
+
+// sameTree is what the script of backup.SameTree does.
+func sameTree(c *simhost.Call) int {
+	tree, dir := c.Args[1], c.Args[2]
+	if names, err := c.Host.List(tree); err != nil || len(names) == 0 {
+		return c.Fail(2, "there is nothing in %s", tree)
+	}
+	status := 0
+	var compare func(name string)
+	compare = func(name string) {
+		is, err := c.Host.Lstat(tree + name)
+		has, errHas := c.Host.Lstat(dir + name)
+		if err != nil || errHas != nil || is.Kind != has.Kind || is.Mode != has.Mode || is.UID != has.UID || is.GID != has.GID ||
+			is.Target != has.Target || is.Data != has.Data {
+			c.Printf(".%s\n", name)
+			status = 1
+		}
+		if is != nil && is.Kind == simhost.Dir {
+			names, _ := c.Host.List(tree + name)
+			for _, below := range names {
+				compare(name + "/" + below)
+			}
+		}
+	}
+	compare("")
+	return status
+}

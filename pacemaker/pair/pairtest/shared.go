@@ -1,0 +1,347 @@
+package pairtest
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
+)
+
+// shared is the layer of what both nodes reach, and of the technician.
+type shared struct {
+	install    time.Duration
+	addresses  []address // that nodes have for services
+	visits     []visit
+	rebuilding []string // hosts that were shut down and are not yet members of the new cluster
+	broken     []string // rules that are broken now: each is told once
+}
+
+type address struct{ host, ip string }
+
+type visit struct {
+	host string
+	due  time.Time
+}
+
+func of(s *simhost.State) *shared { return simhost.LayerOf[*shared](s) }
+
+// Name is "shared".
+func (*shared) Name() string { return "shared" }
+
+// Clone is a deep copy.
+func (f *shared) Clone() simhost.Layer {
+	return &shared{f.install, slices.Clone(f.addresses), slices.Clone(f.visits), slices.Clone(f.rebuilding), slices.Clone(f.broken)}
+}
+
+// Encode writes what decides the future.
+func (f *shared) Encode(e *simhost.Encoder) {
+	for _, a := range f.addresses {
+		e.Texts([]string{a.host, a.ip})
+	}
+	for _, v := range f.visits {
+		e.Text(v.host)
+		e.ToGo(v.due)
+	}
+	e.Texts(f.rebuilding)
+}
+
+// Next is when the technician is done with a host.
+func (f *shared) Next(*simhost.State) (at time.Time, ok bool) {
+	for _, v := range f.visits {
+		if !ok || v.due.Before(at) {
+			at, ok = v.due, true
+		}
+	}
+	return at, ok
+}
+
+// Tick ends the technician's work.
+func (f *shared) Tick(s *simhost.State) {
+	for _, v := range slices.Clone(f.visits) {
+		if !v.due.After(s.Now()) {
+			f.erase(s, s.Host(v.host))
+		}
+	}
+}
+
+func (f *shared) expected(host string) bool {
+	return slices.ContainsFunc(f.visits, func(v visit) bool { return v.host == host })
+}
+
+// erase puts the new system on a host, and gives power back to one that has it already.
+func (f *shared) erase(s *simhost.State, h *simhost.Host) {
+	f.visits = slices.DeleteFunc(slices.Clone(f.visits), func(v visit) bool { return v.host == h.Name })
+	if h.Major() == 9 {
+		h.PowerOn(s)
+		return
+	}
+	h.Install(s, freshSystem(h.Name))
+}
+
+// HostEvent follows a host that goes down or is installed. What ran there is gone; a shutdown calls the technician.
+func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
+	switch e {
+	case simhost.WentDown:
+		f.addresses = slices.DeleteFunc(slices.Clone(f.addresses), func(a address) bool { return a.host == h.Name })
+		if h.Exists(etab) {
+			h.MustWrite(s, etab, "", 0o644)
+		}
+		for _, p := range h.Processes() {
+			h.End(s, p)
+		}
+		f.check(s)
+		if !h.ShutDown || h.Name == Provisioning {
+			return
+		}
+		if !slices.Contains(f.rebuilding, h.Name) {
+			f.rebuilding = append(slices.Clip(f.rebuilding), h.Name)
+		}
+		if f.install > 0 {
+			f.visits = append(slices.Clip(f.visits), visit{h.Name, s.Now().Add(f.install)})
+		}
+	case simhost.Installed:
+		if h.Name != Provisioning {
+			attach(s, h)
+		}
+	case simhost.CameUp:
+	}
+}
+
+func joined(s *simhost.State, h *simhost.Host) {
+	if f := of(s); f != nil && h.Major() == 9 {
+		f.rebuilding = slices.DeleteFunc(slices.Clone(f.rebuilding), func(name string) bool { return name == h.Name })
+	}
+}
+
+func fenced(s *simhost.State, by string, h *simhost.Host) {
+	if slices.Contains(of(s).rebuilding, h.Name) {
+		s.Violate("%s was fenced by %s while it was being rebuilt", h.Name, by)
+	}
+}
+
+// check compares what the hosts have, in truth: nothing twice.
+func (f *shared) check(s *simhost.State) {
+	on := map[string][]string{}
+	for _, h := range s.Hosts() {
+		for _, m := range h.Mounts() {
+			on["the disk "+m.Device] = append(on["the disk "+m.Device], h.Name)
+		}
+		for _, p := range h.Processes() {
+			if strings.HasPrefix(p, postgres) {
+				on["a server: "+p] = append(on["a server: "+p], h.Name)
+			}
+		}
+	}
+	for _, a := range f.addresses {
+		on["the address "+a.ip] = append(on["the address "+a.ip], a.host)
+	}
+	var now []string
+	for what, hosts := range on {
+		if len(hosts) > 1 {
+			slices.Sort(hosts)
+			now = append(now, fmt.Sprintf("%s is on %s", what, strings.Join(hosts, " and ")))
+		}
+	}
+	slices.Sort(now)
+	for _, text := range now {
+		if !slices.Contains(f.broken, text) {
+			s.Violate("%s", text)
+		}
+	}
+	f.broken = now
+}
+
+const (
+	postgres = "/usr/bin/postgres -D "
+	etab     = "/var/lib/nfs/etab"
+	nfsd     = "[nfsd]"
+)
+
+func value(r pacemaker.Resource, name string) string {
+	v, _ := r.Instance.Get(name)
+	return v
+}
+
+// needed is what an agent misses where it is to start.
+func needed(h *simhost.Host, paths ...string) error {
+	for _, p := range paths {
+		if !h.Exists(p) {
+			return fmt.Errorf("there is no %s", p)
+		}
+	}
+	return nil
+}
+
+// agents are the resource agents of the site.
+func agents() map[string]pacemakertest.Agent {
+	runs := func(what func(r pacemaker.Resource) string) pacemakertest.Agent {
+		running := func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
+			return slices.Contains(h.Processes(), what(r))
+		}
+		return pacemakertest.Agent{
+			Running: running,
+			Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+				if !running(s, h, r) {
+					h.Spawn(s, what(r))
+				}
+				of(s).check(s)
+				return nil
+			},
+			Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+				h.End(s, what(r))
+				return nil
+			},
+		}
+	}
+	database := runs(func(r pacemaker.Resource) string { return postgres + value(r, "pgdata") })
+	begin := database.Start
+	database.Start = func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+		if !slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return strings.HasPrefix(value(r, "pgdata"), m.Dir+"/") }) {
+			return errors.New("its data directory is not mounted")
+		}
+		if err := needed(h, "/usr/bin/pg_ctl"); err != nil {
+			return err
+		}
+		return begin(s, h, r)
+	}
+	return map[string]pacemakertest.Agent{
+		"ocf:heartbeat:Filesystem": filesystem(), "ocf:heartbeat:IPaddr2": ipaddr(), "ocf:heartbeat:exportfs": export(),
+		"ocf:heartbeat:nfsserver": runs(func(pacemaker.Resource) string { return nfsd }), "ocf:heartbeat:pgsql": database,
+		"ocf:acme:magic": runs(func(r pacemaker.Resource) string { return "/opt/acme/magic " + r.ID }),
+	}
+}
+
+// lying makes the agents of resources say on node 2 of the old cluster that they stopped, and do nothing.
+func lying(agents map[string]pacemakertest.Agent, liars []string) map[string]pacemakertest.Agent {
+	for name, a := range agents {
+		honest := a.Stop
+		a.Stop = func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			if h.Name == Node2 && h.Major() == 8 && slices.Contains(liars, r.ID) {
+				return nil
+			}
+			return honest(s, h, r)
+		}
+		agents[name] = a
+	}
+	return agents
+}
+
+func filesystem() pacemakertest.Agent {
+	mounted := func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
+		return slices.ContainsFunc(h.Mounts(), func(m simhost.Mount) bool { return m.Dir == value(r, "directory") })
+	}
+	return pacemakertest.Agent{
+		Running: mounted,
+		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			if err := needed(h, value(r, "device"), value(r, "directory")); err != nil || mounted(s, h, r) {
+				return err
+			}
+			h.Mount(s, simhost.Mount{Device: value(r, "device"), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
+			return nil
+		},
+		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			h.Unmount(s, value(r, "directory"))
+			return nil
+		},
+	}
+}
+
+func ipaddr() pacemakertest.Agent {
+	return pacemakertest.Agent{
+		Running: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
+			return slices.Contains(of(s).addresses, address{h.Name, value(r, "ip")})
+		},
+		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			if f, a := of(s), (address{h.Name, value(r, "ip")}); !slices.Contains(f.addresses, a) {
+				f.addresses = append(slices.Clip(f.addresses), a)
+				f.check(s)
+			}
+			return nil
+		},
+		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			f := of(s)
+			f.addresses = slices.DeleteFunc(slices.Clone(f.addresses), func(a address) bool { return a == address{h.Name, value(r, "ip")} })
+			return nil
+		},
+	}
+}
+
+func export() pacemakertest.Agent {
+	line := func(r pacemaker.Resource) string {
+		return value(r, "directory") + "\t" + value(r, "clientspec") + "(rw)\n"
+	}
+	table := func(h *simhost.Host) string {
+		text, _ := h.ReadFile(etab)
+		return text
+	}
+	return pacemakertest.Agent{
+		Running: func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
+			return strings.Contains(table(h), line(r))
+		},
+		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			if err := needed(h, "/usr/sbin/exportfs"); err != nil {
+				return err
+			}
+			h.MustWrite(s, etab, strings.ReplaceAll(table(h), line(r), "")+line(r), 0o644)
+			return nil
+		},
+		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			h.MustWrite(s, etab, strings.ReplaceAll(table(h), line(r), ""), 0o644)
+			return nil
+		},
+	}
+}
+
+// runIP is `ip -o addr show`.
+func runIP(c *simhost.Call) int {
+	if strings.Join(c.Args, " ") != "-o addr show" {
+		return c.Fail(255, "ip: only -o addr show is simulated")
+	}
+	c.Printf("1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n")
+	own := map[string]string{Node1: "192.168.7.1", Node2: "192.168.7.2"}[c.Host.Name]
+	for _, ip := range append([]string{own}, of(c.State).of(c.Host.Name)...) {
+		c.Printf("2: eth0    inet %s/24 brd 192.168.7.255 scope global eth0\\       valid_lft forever preferred_lft forever\n", ip)
+	}
+	return 0
+}
+
+func (f *shared) of(host string) (ips []string) {
+	for _, a := range f.addresses {
+		if a.host == host {
+			ips = append(ips, a.ip)
+		}
+	}
+	return ips
+}
+
+// runGrep is `grep -cE PATTERN FILE`.
+func runGrep(c *simhost.Call) int {
+	if len(c.Args) != 3 || c.Args[0] != "-cE" {
+		return c.Fail(2, "grep: only -cE PATTERN FILE is simulated")
+	}
+	re, err := regexp.CompilePOSIX(c.Args[1])
+	if err != nil {
+		return c.Fail(2, "grep: %v", err)
+	}
+	text, err := c.Host.ReadFile(c.Args[2])
+	if err != nil {
+		return c.Fail(2, "grep: %s: No such file or directory", c.Args[2])
+	}
+	count := 0
+	for line := range strings.Lines(text) {
+		if re.MatchString(strings.TrimSuffix(line, "\n")) {
+			count++
+		}
+	}
+	c.Printf("%d\n", count)
+	if count == 0 {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,145 @@
+package pair
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// sighting is what was seen of the members of units: the hosts that have each, by its id.
+type sighting map[string][]string
+
+// sight looks on both nodes. A node that does not answer is returned as unseen, as is a look that says nothing.
+func (p *Pair) sight(ctx context.Context, at evenkeel.Site) (seen sighting, unseen error) {
+	seen = sighting{}
+	for _, s := range p.servers() {
+		asked := answers{at, s.Name, map[string]sshexec.Result{}}
+		for _, u := range p.proven() {
+			for _, m := range u.Members {
+				found, _, err := asked.of(ctx, m)
+				if err != nil {
+					unseen = err
+				}
+				if found == Present {
+					seen[m.ID] = append(seen[m.ID], s.Name)
+				}
+			}
+		}
+	}
+	p.tell(at, seen, unseen)
+	return seen, unseen
+}
+
+// tell says where everything is served that users see. What is not seen is served nowhere only where both nodes were seen.
+func (p *Pair) tell(at evenkeel.Site, seen sighting, unseen error) {
+	var list []evenkeel.Serving
+	for _, u := range p.proven() {
+		for _, m := range u.Members {
+			s := evenkeel.Serving{What: m.Serves, Where: strings.Join(seen[m.ID], " and "), State: "up", Home: p.home(u)}
+			if s.Where == "" {
+				s.State = "down"
+			}
+			if m.Serves != "" && (s.Where != "" || unseen == nil) {
+				list = append(list, s)
+			}
+		}
+	}
+	at.Saw(list...)
+}
+
+// twice says what is on both nodes.
+func (p *Pair) twice(seen sighting) (list []string) {
+	for _, u := range p.proven() {
+		for _, m := range u.Members {
+			if on := seen[m.ID]; len(on) > 1 {
+				list = append(list, fmt.Sprintf("%s of %s is active on %s: stop one of them NOW", m.ID, u.ID, strings.Join(on, " and ")))
+			}
+		}
+	}
+	return list
+}
+
+// once is what must never be: two nodes that have the same file system, address or database.
+func (p *Pair) once() evenkeel.Invariant {
+	return evenkeel.Invariant{ID: "once", Title: "Nothing is active on both nodes.", Absolute: true, Check: func(ctx context.Context,
+		at evenkeel.Site) error {
+		seen, unseen := p.sight(ctx, at)
+		found := p.twice(seen)
+		if len(found) == 0 {
+			return unseen
+		}
+		// The nodes are read one after the other: what moves meanwhile is seen on both, once. What is on both is seen so again.
+		again, blind := p.sight(ctx, at)
+		for _, text := range found {
+			if blind != nil || slices.Contains(p.twice(again), text) {
+				return evenkeel.Violated("%s", text)
+			}
+		}
+		return nil
+	}}
+}
+
+// served is what users notice.
+func (p *Pair) served() evenkeel.Invariant {
+	return evenkeel.Invariant{ID: "served", Title: "Every unit is served by one of the nodes.", Check: func(ctx context.Context,
+		at evenkeel.Site) error {
+		seen, unseen := p.sight(ctx, at)
+		for _, u := range p.proven() {
+			for _, m := range u.Members {
+				if _, runs := p.placed("", u)[m.ID]; m.Serves == "" || !runs || len(seen[m.ID]) > 0 {
+					continue
+				}
+				if unseen != nil {
+					return unseen // it may be served where nobody can look
+				}
+				return evenkeel.Violated("%s of %s is served nowhere", m.Serves, u.ID)
+			}
+		}
+		return nil
+	}}
+}
+
+// compare says, at the end of a rollback, what differs from the state before the run.
+func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string, _ error) {
+	for _, s := range p.servers() {
+		was := p.oldCluster(s.Name)
+		for _, proof := range []evenkeel.Proof{was.Online(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name)),
+			was.InCIB("it is configured as before", func(cib *pacemaker.CIB) error { return p.unchanged(cib) })} {
+			res, err := at.Run(ctx, s.Name, Brief(proof.Cmd.Argv...))
+			if err == nil || res.Outcome == evenkeel.Exited {
+				err = proof.AtOnce().Check(evenkeel.Observed{Result: res, Host: s.Name})
+			}
+			if err != nil {
+				differs = append(differs, fmt.Sprintf("%s: %s: %v", s.Name, proof.Text, err))
+			}
+		}
+	}
+	seen, unseen := p.sight(ctx, at)
+	for _, u := range p.proven() {
+		for _, m := range u.Members {
+			on := strings.Join(seen[m.ID], " and ")
+			switch home := p.home(u); {
+			case unseen != nil:
+				differs = append(differs, fmt.Sprintf("%s: where it runs is not known: %v", m.ID, unseen))
+			case on == "" || home != "" && on != home:
+				differs = append(differs, fmt.Sprintf("%s runs on %q, not on the node that it prefers, %q: move it when its users can wait "+
+					"for it", m.ID, on, home))
+			}
+		}
+	}
+	return differs, nil
+}
+
+// unchanged wants the old cluster to be configured as it was when the plan was made.
+func (p *Pair) unchanged(live *pacemaker.CIB) error {
+	if diff := pacemaker.Diff(p.CIB, live); len(diff) > 0 {
+		return evenkeel.NeedsOperator("the cluster is not as it was when the plan was made: %s (%d differences in all). Make the plan anew "+
+			"from a fresh backup", diff[0], len(diff))
+	}
+	return nil
+}

@@ -65,7 +65,7 @@ func newArena(ctx context.Context, dir string, server *temporaltest.TestServer, 
 
 // work starts a worker process.
 func (a *arena) work(name string) error {
-	c := a.program("worker", "--fleet", a.file, "--name", name)
+	c := a.program("worker", "--leash", "--fleet", a.file, "--name", name)
 	c.Env = append(c.Environ(), "TEMPORAL_ADDRESS="+a.server.GetFrontendHostPort(), "TEMPORAL_NAMESPACE="+a.server.GetDefaultNamespace())
 	log, err := os.OpenFile(filepath.Join(a.dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -73,6 +73,9 @@ func (a *arena) work(name string) error {
 	}
 	defer func() { _ = log.Close() }() // the process has its own
 	c.Stdout, c.Stderr = log, log
+	if _, err := c.StdinPipe(); err != nil { // its leash: this process has the other end until Wait
+		return err
+	}
 	if err := c.Start(); err != nil {
 		return err
 	}

@@ -23,11 +23,15 @@ import (
 // workerCommand is "fleet worker".
 func workerCommand(to *target) *cobra.Command {
 	var o flow.WorkerOptions
+	var leash bool
 	c := &cobra.Command{
 		Use: "worker", Short: "Carry out the pairs of a fleet, until Ctrl-C", Args: cobra.NoArgs,
 		Long: `Carry out the pairs of a fleet, until Ctrl-C or SIGTERM. Then each pair is brought to its next safe point, and another worker
 goes on from there. A second Ctrl-C ends at once: the next worker asks the machines what became of what was under way.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if leash {
+				go diesWith(c.InOrStdin())
+			}
 			s, server, err := to.open(c.Context())
 			if err != nil {
 				return err
@@ -57,7 +61,14 @@ goes on from there. A second Ctrl-C ends at once: the next worker asks the machi
 	}
 	c.Flags().StringVar(&o.Name, "name", "", "its `NAME`, unlike that of any other worker; process and host when empty")
 	c.Flags().IntVar(&o.Lives, "pairs", 0, "how many pairs it carries out at the same time; 50 when 0")
+	c.Flags().BoolVar(&leash, "leash", false, "end at once, as by kill -9, when standard input ends: with the process that started it")
 	return c
+}
+
+// diesWith ends this process when its leash does: whoever held the other end is gone, however it went.
+func diesWith(leash io.Reader) {
+	_, _ = io.Copy(io.Discard, leash)
+	os.Exit(1)
 }
 
 // startCommand is "fleet start".

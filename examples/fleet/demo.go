@@ -73,6 +73,9 @@ type demo struct {
 // change is the command behind which the worker of the first pair is killed: it must not be sent twice.
 const change = "shutdown"
 
+// mostMended is how often the operator is called before the demonstration has failed.
+const mostMended = 8
+
 func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format+"\n", args...) }
 
 // run is the whole demonstration.
@@ -108,7 +111,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.killInChange(ctx, first, held); err != nil {
 		return err
 	}
-	powerless := false
+	powerless, stuck := false, error(nil)
 	err = until(ctx, "the fleet is through", 30*time.Minute, func() bool {
 		var f flow.FleetStanding
 		if err := query(ctx, d.client, d.site.Name, flow.QueryStanding, &f); err != nil {
@@ -123,12 +126,12 @@ func (d *demo) run(ctx context.Context) error {
 			case p.Pair == second && p.State == course.Running && !powerless:
 				powerless = d.powerOff(ctx, second)
 			case p.State == course.Failed || p.State == course.KeptOut || p.State == course.Paused:
-				d.mend(ctx, p)
+				stuck = d.mend(ctx, p)
 			}
 		}
-		return f.Does == wave.Over
+		return f.Does == wave.Over || stuck != nil
 	})
-	if err != nil {
+	if err := errors.Join(err, stuck); err != nil {
 		return err
 	}
 	return d.account(ctx, alone, time.Since(began))
@@ -163,30 +166,39 @@ func (d *demo) powerOff(ctx context.Context, pair string) bool {
 		w.(site.Pair).PowerLoss(lustretest.Node2) //nolint:forcetypeassert // the arena makes no other
 		return nil
 	})
-	d.say("%s loses the power of %s. %v", pair, lustretest.Node2, errText(err))
+	if err == nil {
+		d.say("%s loses the power of %s.", pair, lustretest.Node2)
+	}
 	return err == nil
 }
 
-// mend plays the operator of a pair that waits for one.
-func (d *demo) mend(ctx context.Context, p course.Standing) {
+// mend plays the operator of a pair that waits for one: gives the power back where the pair failed, and says that the restart
+// was looked into where it pauses for that.
+func (d *demo) mend(ctx context.Context, p course.Standing) error {
 	at := fmt.Sprintf("%s of life %d", p.Pair, p.Lives)
 	if d.mended[at] {
-		return
+		return nil
 	}
 	d.mended[at] = true
+	if len(d.mended) > mostMended {
+		return fmt.Errorf("the operator was called %d times, and does not know what else to do", mostMended)
+	}
+	paused := p.State == course.Paused
 	err := d.sims[p.Pair].Do(func(w cli.SimWorld) error {
-		w.(site.Pair).Mend() //nolint:forcetypeassert // the arena makes no other
+		if pair := w.(site.Pair); paused { //nolint:forcetypeassert // the arena makes no other
+			pair.Seen(lustretest.Node2)
+		} else {
+			pair.Mend()
+		}
 		return nil
 	})
-	d.say("%s waits for an operator, who mends what is broken and resumes. %s", p.Pair, errText(err))
-	d.ask(ctx, p.Pair, flow.Ask{What: flow.AskResume, Word: word("operator", "the power is back")})
-}
-
-func errText(err error) string {
-	if err == nil {
-		return ""
+	text := "the power is back"
+	if paused {
+		text = "the power was lost; every target is mounted"
 	}
-	return err.Error()
+	d.say("  an operator says of %s: %s; and resumes it", p.Pair, text)
+	d.ask(ctx, p.Pair, flow.Ask{What: flow.AskResume, Word: word("operator", text)})
+	return err
 }
 
 func (d *demo) ask(ctx context.Context, id string, a flow.Ask) {

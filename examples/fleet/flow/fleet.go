@@ -30,6 +30,7 @@ type fleet struct {
 	in    FleetIn
 	at    wave.Progress
 	told  map[string]course.Standing
+	ended map[string]bool // their workflows
 	asked []string
 	moved int
 	soak  bool // its time passes
@@ -38,7 +39,8 @@ type fleet struct {
 
 // Fleet is the workflow over many pairs. Each pair is a child that outlives it.
 func Fleet(ctx workflow.Context, in FleetIn) (FleetStanding, error) {
-	f := &fleet{in: in, at: wave.Progress{Marks: map[string]wave.Mark{}}, told: map[string]course.Standing{}}
+	f := &fleet{in: in, at: wave.Progress{Marks: map[string]wave.Mark{}}, told: map[string]course.Standing{},
+		ended: map[string]bool{}}
 	if err := workflow.SetQueryHandler(ctx, QueryStanding, func() (FleetStanding, error) { return f.standing(), nil }); err != nil {
 		return FleetStanding{}, err
 	}
@@ -75,16 +77,25 @@ func (f *fleet) begin(ctx workflow.Context, name string) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var out Out
 		err := child.Get(ctx, &out)
-		f.moved++
 		if err != nil { // it runs already, or its journal is not that of its runbook
 			out.Standing = course.Standing{Pair: name, State: course.KeptOut, Why: err.Error()}
 		}
-		f.hear(out.Standing)
+		f.end(out.Standing)
 	})
 }
 
-// hear takes where a pair stands.
+// end takes what a pair came to.
+func (f *fleet) end(s course.Standing) {
+	f.hear(s)
+	f.ended[s.Pair] = true
+}
+
+// hear takes where a pair stands. What it told on its way may come after its end, and then says nothing any more. A pair
+// that an operator left out stays so.
 func (f *fleet) hear(s course.Standing) {
+	if f.ended[s.Pair] {
+		return
+	}
 	f.moved++
 	f.told[s.Pair] = s
 	switch s.State {

@@ -68,6 +68,12 @@ func (m *machine) pause(when, what string) {
 	}
 }
 
+func (m *machine) mend(what string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.fail, what)
+}
+
 func (m *machine) did() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

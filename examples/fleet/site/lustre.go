@@ -16,6 +16,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // lustreVersion is the version of lustre-hapair whose runs these are: its status and report read their journals.
@@ -145,6 +146,15 @@ func (p Pair) Clone() evenkeel.World { return Pair{p.Pair.Clone()} }
 
 // Hash is the state in which the pair ends by itself.
 func (p Pair) Hash() string { return p.Rehearsal().Hash() }
+
+// Seen is what an operator says on a host that has restarted, having found out why and seen that all is mounted: the pause
+// of the run asks for it.
+func (p Pair) Seen(host string) {
+	p.World.Do(func(s *simhost.State) {
+		h := s.Host(host)
+		h.MustWrite(s, "/root/evenkeel-seen", h.BootID()+"\n", 0o600)
+	})
+}
 
 // Machines are the servers.
 func (p Pair) Machines() (names []string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,13 +28,15 @@ type arena struct {
 	sims      map[string]*cli.Simulation
 	program   func(args ...string) *exec.Cmd // this program
 	workers   map[string]*exec.Cmd
+	leashes   map[string]io.Closer // of the workers: one ends when this does, or this process
 }
 
 // newArena makes pairs in a directory, in waves of the given sizes, and a server.
 func newArena(ctx context.Context, dir string, server *temporaltest.TestServer, program func(args ...string) *exec.Cmd,
 	waves ...int) (*arena, error) {
 	a := &arena{dir: dir, file: filepath.Join(dir, "fleet.yaml"), server: server, client: server.GetDefaultClient(),
-		sims: map[string]*cli.Simulation{}, program: program, workers: map[string]*exec.Cmd{}}
+		sims: map[string]*cli.Simulation{}, program: program, workers: map[string]*exec.Cmd{},
+		leashes: map[string]io.Closer{}}
 	var pairs, list strings.Builder
 	n := 0
 	for _, size := range waves {
@@ -73,7 +76,7 @@ func (a *arena) work(name string) error {
 	}
 	defer func() { _ = log.Close() }() // the process has its own
 	c.Stdout, c.Stderr = log, log
-	if _, err := c.StdinPipe(); err != nil { // its leash: this process has the other end until Wait
+	if a.leashes[name], err = c.StdinPipe(); err != nil {
 		return err
 	}
 	if err := c.Start(); err != nil {

@@ -108,11 +108,16 @@ func (d *demo) run(ctx context.Context) error {
 	if err := startOne(ctx, d.client, d.site.Name, d.site.Queue, flow.FleetWorkflow, false, in); err != nil {
 		return err
 	}
-	if err := d.killInChange(ctx, first, held); err != nil {
-		return err
-	}
 	powerless, stuck := false, error(nil)
 	err = until(ctx, "the fleet is through", 30*time.Minute, func() bool {
+		select {
+		case <-held:
+			held = nil
+			if stuck = d.killInChange(ctx, first); stuck != nil {
+				return true
+			}
+		default:
+		}
 		var f flow.FleetStanding
 		if err := query(ctx, d.client, d.site.Name, flow.QueryStanding, &f); err != nil {
 			return false // asked again
@@ -126,7 +131,7 @@ func (d *demo) run(ctx context.Context) error {
 			case p.Pair == second && p.State == course.Running && !powerless:
 				powerless = d.powerOff(ctx, second)
 			case p.State == course.Failed || p.State == course.KeptOut || p.State == course.Paused:
-				stuck = d.mend(ctx, p)
+				stuck = d.mend(ctx, p, p.Pair == second && powerless)
 			}
 		}
 		return f.Does == wave.Over || stuck != nil
@@ -138,14 +143,7 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 // killInChange kills the worker of a pair when its change has taken effect and the worker has not heard of it.
-func (d *demo) killInChange(ctx context.Context, pair string, held <-chan struct{}) error {
-	select {
-	case <-held:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(15 * time.Minute):
-		return fmt.Errorf("%s did not come to %q", pair, change)
-	}
+func (d *demo) killInChange(ctx context.Context, pair string) error {
 	s := standing(ctx, d.client, pair)
 	name, ok := strings.CutPrefix(s.Worker, d.site.Queue+"@")
 	if !ok {
@@ -172,9 +170,9 @@ func (d *demo) powerOff(ctx context.Context, pair string) bool {
 	return err == nil
 }
 
-// mend plays the operator of a pair that waits for one: gives the power back where the pair failed, and says that the restart
-// was looked into where it pauses for that.
-func (d *demo) mend(ctx context.Context, p course.Standing) error {
+// mend plays the operator of a pair that waits for one. Where it lost its power he gives it back, and says that the restart was
+// looked into where the pair pauses for that; elsewhere he looks, and resumes.
+func (d *demo) mend(ctx context.Context, p course.Standing, powerless bool) error {
 	at := fmt.Sprintf("%s of life %d", p.Pair, p.Lives)
 	if d.mended[at] {
 		return nil
@@ -183,19 +181,17 @@ func (d *demo) mend(ctx context.Context, p course.Standing) error {
 	if len(d.mended) > mostMended {
 		return fmt.Errorf("the operator was called %d times, and does not know what else to do", mostMended)
 	}
-	paused := p.State == course.Paused
+	text, deed := "nothing is broken; the machine was busy", func(site.Pair) {}
+	switch {
+	case powerless && p.State == course.Paused:
+		text, deed = "the power was lost; every target is mounted", func(pair site.Pair) { pair.Seen(lustretest.Node2) }
+	case powerless:
+		text, deed = "the power is back", func(pair site.Pair) { pair.Mend() }
+	}
 	err := d.sims[p.Pair].Do(func(w cli.SimWorld) error {
-		if pair := w.(site.Pair); paused { //nolint:forcetypeassert // the arena makes no other
-			pair.Seen(lustretest.Node2)
-		} else {
-			pair.Mend()
-		}
+		deed(w.(site.Pair)) //nolint:forcetypeassert // the arena makes no other
 		return nil
 	})
-	text := "the power is back"
-	if paused {
-		text = "the power was lost; every target is mounted"
-	}
 	d.say("  an operator says of %s: %s; and resumes it", p.Pair, text)
 	d.ask(ctx, p.Pair, flow.Ask{What: flow.AskResume, Word: word("operator", text)})
 	return err

@@ -73,7 +73,7 @@ type demo struct {
 // change is the command behind which the worker of the first pair is killed: it must not be sent twice.
 const change = "shutdown"
 
-// mostMended is how often the operator is called before the demonstration has failed.
+// mostMended is how often the operator is called for a pair, on average, before the demonstration has failed.
 const mostMended = 8
 
 func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format+"\n", args...) }
@@ -178,8 +178,8 @@ func (d *demo) mend(ctx context.Context, p course.Standing, powerless bool) erro
 		return nil
 	}
 	d.mended[at] = true
-	if len(d.mended) > mostMended {
-		return fmt.Errorf("the operator was called %d times, and does not know what else to do", mostMended)
+	if len(d.mended) > mostMended*len(d.sims) {
+		return fmt.Errorf("the operator was called %d times, and does not know what else to do", len(d.mended)-1)
 	}
 	text, deed := "nothing is broken; the machine was busy", func(site.Pair) {}
 	switch {

@@ -130,3 +130,21 @@ func torn(records []Record, line []byte) error {
 		rest = after
 	}
 }
+
+// WriteJournal writes the records of a journal as the lines of its file, for a journal that is kept elsewhere:
+// [ReadJournal] reads them. Records that are not sealed, or do not follow each other, are ErrJournalDamaged.
+func WriteJournal(w io.Writer, records []Record) error {
+	for i, r := range records {
+		sealed, line, err := seal(records[:i], r)
+		switch {
+		case err != nil:
+			return err
+		case sealed.Seq != r.Seq, sealed.Sum != r.Sum:
+			return fmt.Errorf("%w: record %d is not the one that was sealed in its place", ErrJournalDamaged, i+1)
+		}
+		if _, err := w.Write(line); err != nil {
+			return fmt.Errorf("cannot write journal record %d: %w", r.Seq, err)
+		}
+	}
+	return nil
+}

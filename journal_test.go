@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -292,3 +293,30 @@ func TestAJournalThatIsTakenAwayStopsTheRun(t *testing.T) {
 		})
 	}
 }
+
+// A journal that was kept elsewhere is written byte for byte as the file would have been; records of which one is
+// missing, another, or not sealed are none.
+func TestWriteJournal(t *testing.T) {
+	_, raw := journalOf(t)
+	records, _, err := evenkeel.ReadJournal(bytes.NewReader(raw))
+	require.NoError(t, err)
+	var again bytes.Buffer
+	require.NoError(t, evenkeel.WriteJournal(&again, records))
+	require.Equal(t, string(raw), again.String())
+
+	spoilt := func(change func([]evenkeel.Record) []evenkeel.Record) []evenkeel.Record {
+		return change(append([]evenkeel.Record(nil), records...))
+	}
+	for name, list := range map[string][]evenkeel.Record{
+		"one is missing":  spoilt(func(r []evenkeel.Record) []evenkeel.Record { return append(r[:1], r[2:]...) }),
+		"one was changed": spoilt(func(r []evenkeel.Record) []evenkeel.Record { r[1].Host = "other"; return r }),
+		"no seal":         {{Kind: evenkeel.KindBegin, Run: &evenkeel.RunInfo{ID: "x"}}},
+	} {
+		require.ErrorIs(t, evenkeel.WriteJournal(io.Discard, list), evenkeel.ErrJournalDamaged, name)
+	}
+	require.ErrorIs(t, evenkeel.WriteJournal(full{}, records), os.ErrClosed)
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, os.ErrClosed }

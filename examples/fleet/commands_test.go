@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/server/temporaltest"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/site"
+)
+
+// The commands of an operator, each against a server: a fleet of one pair is begun, stopped, looked at, rolled back and
+// left out, and its journal exported. The worker is a process of its own, and ends with its leash.
+func TestCommands(t *testing.T) {
+	server := temporaltest.NewServer(temporaltest.WithT(t))
+	a, err := newArena(t.Context(), t.TempDir(), server, program(t.Context()), 1)
+	require.NoError(t, err)
+	defer a.close()
+	require.NoError(t, a.work("worker1"))
+	fleet := func(args ...string) (string, error) {
+		var out bytes.Buffer
+		c := command()
+		c.SetOut(&out)
+		c.SetArgs(append(args, "--fleet", a.file, "--address", server.GetFrontendHostPort(), "--namespace", server.GetDefaultNamespace()))
+		err := c.ExecuteContext(t.Context())
+		return out.String(), err
+	}
+	does := func(args ...string) string {
+		t.Helper()
+		out, err := fleet(args...)
+		require.NoError(t, err, "%v", args)
+		return out
+	}
+	comesTo := func(state course.State) (s course.Standing) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			var list []course.Standing
+			require.NoError(t, json.Unmarshal([]byte(does("status", "pair1", "-o", "json")), &list))
+			s = list[0]
+			return s.State == state
+		}, 2*time.Minute, 100*time.Millisecond, "the pair does not come to %s", state)
+		return s
+	}
+
+	does("attributes")
+	held := a.sims["pair1"].Hold("before", change)
+	does("start")
+	_, err = fleet("start")
+	require.ErrorContains(t, err, "cannot begin demo")
+	<-held
+	_, err = fleet("start", "pair1")
+	require.ErrorContains(t, err, "cannot begin pair1")
+	require.Contains(t, does("status"), "fleet demo: wait")
+	does("stop", "pair1", "--by", "anna", "--text", "lunch")
+	require.Eventually(t, func() bool { return len(comesTo(course.Running).Asked) == 1 }, time.Minute, 100*time.Millisecond)
+	time.Sleep(300 * time.Millisecond) // for the word to come to the life
+	a.sims["pair1"].Release()
+	s := comesTo(course.Stopped)
+	require.Contains(t, s.Asked[0], "stop, anna at ")
+	require.Contains(t, s.Asked[0], ": lunch")
+	require.Eventually(t, func() bool { return found(t, a, `EvenkeelPair = "pair1" AND EvenkeelState = "stopped"`) },
+		time.Minute, 200*time.Millisecond, "the search attributes tell it")
+	require.Contains(t, does("status"), "nothing more begins while this is in trouble: pair1")
+
+	file := filepath.Join(a.dir, "exported.jsonl")
+	does("export", "pair1", file)
+	_, err = fleet("export", "pair1", file)
+	require.ErrorIs(t, err, os.ErrExist, "an export overwrites nothing")
+	records, err := read(file)
+	require.NoError(t, err)
+	require.Len(t, records, s.Records)
+
+	_, err = fleet("confirm", "pair1")
+	require.ErrorContains(t, err, "name the pair and what is confirmed")
+	does("confirm") // the first wave; there is no second
+	does("rollback", "pair1")
+	require.Equal(t, course.RolledBack, comesTo(course.RolledBack).State)
+	does("resume", "--without", "pair1")
+	require.NoError(t, server.GetDefaultClient().GetWorkflow(t.Context(), "demo", "").Get(t.Context(), nil))
+	require.NoError(t, a.sims["pair1"].Do(func(w cli.SimWorld) error {
+		require.Empty(t, w.(site.Pair).Report().Violations)
+		return nil
+	}))
+
+	worker := a.workers["worker1"]
+	delete(a.workers, "worker1")
+	require.NoError(t, a.leashes["worker1"].Close())
+	require.EqualError(t, worker.Wait(), "exit status 1", "a worker does not outlive the process that holds its leash")
+}
+
+// found tells whether the server finds a workflow.
+func found(t *testing.T, a *arena, query string) bool {
+	t.Helper()
+	is, err := a.client.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: query})
+	return err == nil && len(is.GetExecutions()) == 1
+}
+
+func read(name string) ([]evenkeel.Record, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	records, _, err := evenkeel.ReadJournal(f)
+	return records, err
+}

@@ -1,0 +1,93 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// appendTimeout bounds how long a record may take to its workflow. A server that is away for longer ends the life.
+const appendTimeout = 2 * time.Minute
+
+// journal is the journal of a life: every record goes to the pair's workflow, and is there when Append returns. The
+// workflow refuses it once the life was given up; then nothing more is done.
+type journal struct {
+	evenkeel.MemJournal // what the workflow has
+
+	client client.Client
+	pair   string
+	life   int
+
+	mu     sync.Mutex
+	broken error
+}
+
+// openJournal is the journal of a life, with what the workflow has taken by now.
+func openJournal(ctx context.Context, c client.Client, pair string, life int) (*journal, error) {
+	answer, err := c.QueryWorkflow(ctx, pair, "", QueryJournal)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the journal of %s: %w", pair, err)
+	}
+	var packed []byte
+	if err := answer.Get(&packed); err != nil {
+		return nil, fmt.Errorf("cannot read the journal of %s: %w", pair, err)
+	}
+	records, err := Unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{client: c, pair: pair, life: life}
+	for _, r := range records {
+		if err := j.MemJournal.Append(r); err != nil {
+			return nil, err
+		}
+	}
+	return j, nil
+}
+
+// Append sends a record to the workflow, and waits until it is taken.
+func (j *journal) Append(r evenkeel.Record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.broken != nil {
+		return j.broken
+	}
+	if err := j.append(r); err != nil {
+		j.broken = fmt.Errorf("the workflow of %s did not take a record; nothing more is done: %w", j.pair, err)
+		return j.broken
+	}
+	return nil
+}
+
+func (j *journal) append(r evenkeel.Record) error {
+	sealed, err := j.seal(r)
+	if err != nil {
+		return err
+	}
+	// Not the life's context: what was stopped at once is journalled all the same.
+	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
+	defer cancel()
+	h, err := j.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: j.pair, UpdateName: UpdateAppend, UpdateID: fmt.Sprintf("life-%d-record-%d", j.life, sealed.Seq),
+		Args: []any{note{Life: j.life, Record: sealed}}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return err
+	}
+	return h.Get(ctx, nil)
+}
+
+// seal takes the record into what this life knows, and gives it as it is sent. Where the workflow does not take it, the
+// journal is broken, and nobody asks any more.
+func (j *journal) seal(r evenkeel.Record) (evenkeel.Record, error) {
+	if err := j.MemJournal.Append(r); err != nil {
+		return r, err
+	}
+	records := j.Records()
+	return records[len(records)-1], nil
+}

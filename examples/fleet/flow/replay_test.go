@@ -1,0 +1,80 @@
+package flow
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+var record = flag.Bool("record", false, "record the histories of testdata anew: only when the workflow is meant to decide otherwise")
+
+// recorded are the histories that every later version of the workflow must decide alike: what runs in production was
+// begun by an earlier one.
+var recorded = map[string]struct {
+	text string
+	play func(t *testing.T, c client.Client, j jobs, m *machine)
+}{
+	"straight": {"s1[a b.never] s2[c.probe]", func(t *testing.T, c client.Client, j jobs, _ *machine) {
+		require.NoError(t, started(t, c, j.in("p1")).Get(t.Context(), nil))
+	}},
+	"paused": {"s1[a] s2[m.word b.never]", func(t *testing.T, c client.Client, j jobs, _ *machine) {
+		run := started(t, c, j.in("p1"))
+		comesTo(t, c, "p1", "paused")
+		ask(t, c, "p1", Ask{What: AskConfirm, Name: "s2/m"})
+		require.NoError(t, run.Get(t.Context(), nil))
+	}},
+	"rolled-back": {"s1[a undo:u] s2[b]", func(t *testing.T, c client.Client, j jobs, m *machine) {
+		m.fail["b"] = true
+		run := started(t, c, j.in("p1"))
+		comesTo(t, c, "p1", "failed")
+		ask(t, c, "p1", Ask{What: AskRollback})
+		require.NoError(t, run.Get(t.Context(), nil))
+	}},
+}
+
+func TestReplay(t *testing.T) {
+	for name, r := range recorded {
+		t.Run(name, func(t *testing.T) {
+			j, m := one(t, r.text)
+			file := filepath.Join("testdata", name+".json")
+			if *record {
+				_, c := server(t)
+				work(t, c, j, "w1")
+				r.play(t, c, j, m)
+				raw, err := protojson.MarshalOptions{Indent: " "}.Marshal(historyOf(t, c, "p1"))
+				require.NoError(t, err)
+				require.NoError(t, os.MkdirAll("testdata", 0o750))
+				require.NoError(t, os.WriteFile(file, raw, 0o600))
+			}
+			replay := worker.NewWorkflowReplayer()
+			replay.RegisterWorkflowWithOptions((&Flows{Books: j}).Pair, workflow.RegisterOptions{Name: PairWorkflow})
+			require.NoError(t, replay.ReplayWorkflowHistoryFromJSONFile(silent{}, file))
+
+			// One that decides otherwise is found.
+			other, _ := one(t, r.text+" s9[z]")
+			bad := worker.NewWorkflowReplayer()
+			bad.RegisterWorkflowWithOptions((&Flows{Books: other}).Pair, workflow.RegisterOptions{Name: PairWorkflow})
+			require.Error(t, bad.ReplayWorkflowHistoryFromJSONFile(silent{}, file))
+		})
+	}
+}
+
+func historyOf(t *testing.T, c client.Client, pair string) *history.History {
+	t.Helper()
+	h := &history.History{}
+	for it := c.GetWorkflowHistory(t.Context(), pair, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); {
+		event, err := it.Next()
+		require.NoError(t, err)
+		h.Events = append(h.Events, event)
+	}
+	return h
+}

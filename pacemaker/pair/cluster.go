@@ -135,7 +135,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 				})),
 			evenkeel.Prove("same", "Verify that the configuration is the backed-up one, but for what is expected", now.InCIB("no other difference",
 				func(live *pacemaker.CIB) error {
-					return p.same(live, pacemaker.ExpectDisabled, pacemaker.ExpectNodeLater(n2.Name), pacemaker.ExpectRole("Stopped", p.tops()...))
+					return p.same(live, pacemaker.ExpectDisabled, pacemaker.ExpectNodeLater(n2.Name), pacemaker.ExpectRole("Stopped", p.switches()...))
 				})),
 		}}, nil
 }
@@ -143,25 +143,34 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 // fencingHeld keeps a cluster from fencing until both nodes are in it.
 var fencingHeld = pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}
 
-// stopped wants units to be disabled.
+// stopped wants units to be disabled, each of their members by what decides for it.
 func stopped(cib *pacemaker.CIB, units ...Unit) error {
+	disabled := map[string]string{}
+	for _, w := range cib.Wanted() {
+		disabled[w.ID] = w.Disabled
+	}
 	for _, u := range units {
-		for _, id := range u.Tops {
-			r, ok := cib.Resource(id)
-			if role, _ := r.Meta.Get("target-role"); !ok || !strings.EqualFold(role, "Stopped") {
+		for _, id := range u.runs {
+			r, _ := cib.Resource(id)
+			if role, _ := r.Meta.Get("target-role"); !strings.EqualFold(role, "Stopped") {
 				return fmt.Errorf("%s is not disabled (target-role %q): it could be active on two nodes", id, role)
+			}
+		}
+		for _, m := range u.Members {
+			if disabled[m.ID] == "" {
+				return fmt.Errorf("%s is not disabled: it could be active on two nodes", m.ID)
 			}
 		}
 	}
 	return nil
 }
 
-// tops are the resources at the top of the CIB, but for fence devices.
-func (p *Pair) tops() (ids []string) {
+// switches are all by whose target-role units are started and stopped in the old cluster, and in the new one.
+func (p *Pair) switches() (ids []string) {
 	for _, u := range p.Units {
 		ids = append(ids, u.Tops...)
 	}
-	return ids
+	return append(ids, side{cib: p.CIB}.switches(p.Units...)...)
 }
 
 // same wants the live configuration to be the backed-up one but for named differences. Fencing is compared when it is restored.

@@ -24,7 +24,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	member.Node = n1
 	add := now.Change(member, change.Change{Needs: []change.Proof{now.Unused(n.Name)},
 		Proof: []change.Proof{now.Configured(n1, p.cluster, n1, n.Name), now.Configured(n.Name, p.cluster, n1, n.Name)}})
-	actions := []evenkeel.Action{n.seeAble("able", p.proven()),
+	actions := []evenkeel.Action{n.seeAble("able", p.moved()),
 		evenkeel.Prove("serving", "Verify that "+n1+" is there to be joined: alone, node 2 would begin a cluster of its own",
 			now.Online(n1)).AsPrecondition()}
 	actions = append(actions, changed("auth", "Let pcs give orders to both nodes", now.Auth(n1, n.Name))...)
@@ -89,7 +89,7 @@ func (p *Pair) fencing() evenkeel.Step {
 				if is, _ := live.Property("stonith-enabled"); is != want {
 					return fmt.Errorf("stonith-enabled is %q, and was %q", is, want)
 				}
-				return p.same(live, pacemaker.ExpectRole("Started", p.tops()...))
+				return p.same(live, pacemaker.ExpectRole("Started", p.switches()...))
 			}))},
 		Harmless: "a pair without fencing is not to be left alone"}
 }

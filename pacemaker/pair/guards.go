@@ -31,7 +31,7 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 			n.noteAutostart(),
 			evenkeel.Await(p.Config.Outage, "online-"+n.no, "Wait until both nodes are online, seen from "+n.Name,
 				p.oldCluster(n.Name).Online(old1, old2)),
-			n.seeAble("able-"+n.no, p.proven()))
+			n.seeAble("able-"+n.no, p.moved()))
 		s.Makes = append(s.Makes, n.autostart)
 	}
 	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)

@@ -20,7 +20,8 @@ type Unit struct {
 	Unproven string // why it cannot be proven that a node does not hold it any more; empty where it can
 	Disabled string // why it stays stopped in the old cluster; empty where it runs
 
-	copies int // of its members, those of which each node has its own
+	copies int      // of its members, those of which each node has its own
+	runs   []string // of Tops those that do not stay stopped
 }
 
 // Member is a primitive of a unit.
@@ -31,6 +32,9 @@ type Member struct {
 
 	bound bool // it replicates between the nodes, or spans them
 }
+
+// told says whether looks tell if a node serves its users.
+func (m Member) told() bool { return m.Serves != "" && len(m.Gone) > 0 }
 
 // Serves are what the users of a unit call it, each once.
 func (u Unit) Serves() (list []string) {
@@ -62,6 +66,9 @@ func Units(cib *pacemaker.CIB, profiles Profiles) ([]Unit, error) {
 		running := slices.DeleteFunc(slices.Clone(u.Members), func(m Member) bool { return disabled[m.ID] != "" })
 		if len(running) == 0 && len(u.Members) > 0 {
 			u.Disabled = disabled[u.Members[0].ID]
+		}
+		if u.Disabled == "" {
+			u.runs = []string{r.ID}
 		}
 		units = append(units, u)
 	}
@@ -172,7 +179,7 @@ func tie(cib *pacemaker.CIB, units []Unit) []Unit {
 			continue
 		}
 		have := &out[k]
-		have.Tops, have.Members = append(have.Tops, u.Tops...), append(have.Members, u.Members...)
+		have.Tops, have.runs, have.Members = append(have.Tops, u.Tops...), append(have.runs, u.runs...), append(have.Members, u.Members...)
 		have.Unproven = cmp.Or(have.Unproven, u.Unproven)
 		if u.Disabled == "" {
 			have.Disabled = ""

@@ -19,7 +19,7 @@ func (p *Pair) sight(ctx context.Context, at evenkeel.Site) (seen sighting, unse
 	seen = sighting{}
 	for _, s := range p.servers() {
 		asked := answers{at, s.Name, map[string]sshexec.Result{}}
-		for _, u := range p.proven() {
+		for _, u := range p.moved() {
 			for _, m := range u.Members {
 				found, _, err := asked.of(ctx, m)
 				if err != nil {
@@ -38,13 +38,13 @@ func (p *Pair) sight(ctx context.Context, at evenkeel.Site) (seen sighting, unse
 // tell says where everything is served that users see. What is not seen is served nowhere only where both nodes were seen.
 func (p *Pair) tell(at evenkeel.Site, seen sighting, unseen error) {
 	var list []evenkeel.Serving
-	for _, u := range p.proven() {
+	for _, u := range p.moved() {
 		for _, m := range u.Members {
 			s := evenkeel.Serving{What: m.Serves, Where: strings.Join(seen[m.ID], " and "), State: "up", Home: p.home(u)}
 			if s.Where == "" {
 				s.State = "down"
 			}
-			if m.Serves != "" && (s.Where != "" || unseen == nil) {
+			if m.told() && (s.Where != "" || unseen == nil) {
 				list = append(list, s)
 			}
 		}
@@ -54,7 +54,7 @@ func (p *Pair) tell(at evenkeel.Site, seen sighting, unseen error) {
 
 // twice says what is on both nodes.
 func (p *Pair) twice(seen sighting) (list []string) {
-	for _, u := range p.proven() {
+	for _, u := range p.moved() {
 		for _, m := range u.Members {
 			if on := seen[m.ID]; len(on) > 1 {
 				list = append(list, fmt.Sprintf("%s of %s is active on %s: stop one of them NOW", m.ID, u.ID, strings.Join(on, " and ")))
@@ -89,9 +89,9 @@ func (p *Pair) served() evenkeel.Invariant {
 	return evenkeel.Invariant{ID: "served", Title: "Every unit is served by one of the nodes.", Check: func(ctx context.Context,
 		at evenkeel.Site) error {
 		seen, unseen := p.sight(ctx, at)
-		for _, u := range p.proven() {
+		for _, u := range p.moved() {
 			for _, m := range u.Members {
-				if _, runs := p.placed("", u)[m.ID]; m.Serves == "" || !runs || len(seen[m.ID]) > 0 {
+				if _, runs := p.placed("", u)[m.ID]; !m.told() || !runs || len(seen[m.ID]) > 0 {
 					continue
 				}
 				if unseen != nil {
@@ -120,7 +120,7 @@ func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string,
 		}
 	}
 	seen, unseen := p.sight(ctx, at)
-	for _, u := range p.proven() {
+	for _, u := range p.moved() {
 		for _, m := range u.Members {
 			on := strings.Join(seen[m.ID], " and ")
 			switch home := p.home(u); {

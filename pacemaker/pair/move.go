@@ -143,9 +143,9 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 		Limit: p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(on.Cmd),
 			Text: "Look at " + from.host + " until none of this is so: " + proofs([]Unit{u}) + ". See that `cibadmin --query` there says " +
-				"target-role=Stopped of " +
-				strings.Join(from.switches(u), ", ") + ", and that no operation of it is under way or failed in its status (or that the cluster there " +
-				"has stopped altogether, and does not start at boot). Look once more, and at once, on " + to.host + ": pcs resource enable " + strings.Join(to.switches(u), " ") + ".",
+				"target-role=Stopped of " + strings.Join(from.switches(u), ", ") + ", and that no operation of it is under way or failed in its " +
+				"status (or that the cluster there has stopped altogether, and does not start at boot). Look once more, and at once, on " +
+				to.host + ": pcs resource enable " + strings.Join(to.switches(u), " ") + ".",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				if err := p.let(ctx, at, u, from); err != nil {
 					return sshexec.Result{}, lost(ctx, err, from.host)

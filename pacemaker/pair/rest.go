@@ -54,7 +54,8 @@ func (p *Pair) stopOld() (evenkeel.Step, error) {
 	s.Closes = []string{s.ID}
 	offNow, err3 := set("let-go-new", "Disable it in the new cluster", now.cib, now.roles("Stopped", rest...))
 	onOld, err4 := set("enable-old", "Enable it in the old cluster", was.cib, was.roles("Started", rest...))
-	s.Undo = append([]evenkeel.Action{offNow.On(n1.Name), p.stoppedBy("released-new", now, rest), p.unseen("unseen-new", n1.Name, rest)}, s.Undo...)
+	s.Undo = append([]evenkeel.Action{offNow.On(n1.Name), p.stoppedBy("released-new", now, rest),
+		p.unseen("unseen-new", n1.Name, rest)}, s.Undo...)
 	s.Undo = append(s.Undo, onOld.On(n2.Name), evenkeel.Await(p.Config.Outage, "placed-old", "Wait until all of it runs on "+n2.Name,
 		was.Placed(p.placed(was.node, rest...))))
 	return s, errors.Join(err1, err2, err3, err4)
@@ -102,10 +103,6 @@ func (p *Pair) stoppedBy(id string, from side, units []Unit) evenkeel.Action {
 
 // unstopped adds the units of which the record of a side does not say that they were stopped there.
 func (s side) unstopped(cib *pacemaker.CIB, units []Unit, runs map[string]string, held Held) {
-	unmanaged := map[string]string{}
-	for _, w := range cib.Wanted() {
-		unmanaged[w.ID] = w.Unmanaged
-	}
 	for _, u := range units {
 		for _, m := range u.Members {
 			_, is := cib.LastOperation(s.node, m.ID)
@@ -113,8 +110,6 @@ func (s side) unstopped(cib *pacemaker.CIB, units []Unit, runs map[string]string
 			_, ran := runs[m.ID]
 			switch {
 			case why != "":
-			case unmanaged[m.ID] != "":
-				why = "the cluster leaves it as it is (" + unmanaged[m.ID] + ")"
 			case !done && ran && !(s.fresh && is == pacemaker.RecordNotFound):
 				why = fmt.Sprintf("the cluster did not record that it stopped it (%s): enable it there, wait until it runs, and disable it again", is)
 			}

@@ -90,7 +90,8 @@ func TestAClusterThatCouldStartAgain(t *testing.T) {
 
 // What somebody disabled stays so, also where it is tied to what runs; and what says Started for itself in its group moves with that.
 func TestRolesOfTheirOwn(t *testing.T) {
-	cib := strings.Replace(pairtest.File("cib.xml"), "    </resources>", `<primitive id="spare-ip" class="ocf" provider="heartbeat" type="IPaddr2">`+
+	cib := strings.Replace(pairtest.File("cib.xml"), "    </resources>", `<primitive id="spare-ip" class="ocf" `+
+		`provider="heartbeat" type="IPaddr2">`+
 		meta("spare-ip", "target-role", "Stopped")+`<instance_attributes id="spare-ip-ia"><nvpair id="spare-ip-ip" name="ip" `+
 		`value="192.168.7.102"/></instance_attributes></primitive></resources>`, 1)
 	cib = strings.Replace(cib, "<constraints>", `<constraints><rsc_colocation id="c" rsc="spare-ip" with-rsc="nfs" score="INFINITY"/>`, 1)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
@@ -61,7 +60,7 @@ func Units(cib *pacemaker.CIB, profiles Profiles) ([]Unit, error) {
 			continue
 		}
 		u := Unit{ID: r.ID, Tops: []string{r.ID}}
-		u.read(r, nil, profiles)
+		u.read(cib, r, nil, profiles)
 		u.PerNode = u.Unproven == "" && u.copies == len(u.Members)
 		running := slices.DeleteFunc(slices.Clone(u.Members), func(m Member) bool { return disabled[m.ID] != "" })
 		if len(running) == 0 && len(u.Members) > 0 {
@@ -72,22 +71,27 @@ func Units(cib *pacemaker.CIB, profiles Profiles) ([]Unit, error) {
 		}
 		units = append(units, u)
 	}
-	return tie(cib, units), nil
+	ties, err := constrained(cib)
+	if err != nil {
+		return nil, err
+	}
+	return tie(cib, units, ties), nil
 }
 
 // read goes into a resource; around are those that hold it, the outermost first.
-func (u *Unit) read(r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
+func (u *Unit) read(cib *pacemaker.CIB, r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
 	switch r.Kind {
 	case pacemaker.Primitive:
-		u.member(r, around, profiles)
+		u.member(cib, r, around, profiles)
 		return
 	case pacemaker.Group, pacemaker.Clone, pacemaker.Master:
 	default:
 		u.unproven("%s is a %s, of which nothing is known", r.ID, r.Kind)
+		u.Members = append(u.Members, Member{Resource: r, bound: true}) // nothing shows that it stopped
 		return
 	}
 	for _, m := range r.Members {
-		u.read(m, append(slices.Clone(around), r), profiles)
+		u.read(cib, m, append(slices.Clone(around), r), profiles)
 	}
 }
 
@@ -96,7 +100,7 @@ func (u *Unit) unproven(format string, args ...any) {
 	u.Unproven = cmp.Or(u.Unproven, fmt.Sprintf(format, args...))
 }
 
-func (u *Unit) member(r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
+func (u *Unit) member(cib *pacemaker.CIB, r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
 	m := Member{Resource: r}
 	p, known := profiles.For(r.Agent())
 	var err error
@@ -113,7 +117,11 @@ func (u *Unit) member(r pacemaker.Resource, around []pacemaker.Resource, profile
 	}
 	cloned := slices.ContainsFunc(around, func(a pacemaker.Resource) bool { return a.Kind == pacemaker.Clone || a.Kind == pacemaker.Master })
 	replicated := slices.ContainsFunc(around, promotable)
-	m.bound = replicated || spansNodes(r) || known && p.Promotable || cloned && known && !p.PerNode
+	why := ""
+	if cloned {
+		why = single(cib, r, around)
+	}
+	m.bound = replicated || spansNodes(r) || known && p.Promotable || cloned && (!known || !p.PerNode || why != "")
 	switch {
 	case spansNodes(r):
 		u.unproven("%s belongs together with its copy on the other node", r.ID)
@@ -123,6 +131,8 @@ func (u *Unit) member(r pacemaker.Resource, around []pacemaker.Resource, profile
 		u.unproven("%s is of %s, and in no promotable clone", r.ID, r.Agent())
 	case cloned && known && !p.PerNode:
 		u.unproven("%s is cloned: both nodes hold it", r.ID)
+	case why != "":
+		u.unproven("%s may be on one node alone, and move: %s", r.ID, why)
 	case known && err == nil && !p.PerNode && len(m.Gone) == 0:
 		u.unproven("the profile %s has no proof that a node does not hold %s", p.Name, r.ID)
 	}
@@ -141,7 +151,7 @@ func promotable(r pacemaker.Resource) bool {
 
 // tie makes one unit of those that constraints tie together: none of them runs without the other, or before it, so that
 // to move them one after the other would only make their outage longer. What each node has for itself ties nothing.
-func tie(cib *pacemaker.CIB, units []Unit) []Unit {
+func tie(cib *pacemaker.CIB, units []Unit, ties [][]string) []Unit {
 	of := make([]int, len(units)) // of each unit the first that it is tied to
 	at := map[string]int{}
 	for i, u := range units {
@@ -150,7 +160,7 @@ func tie(cib *pacemaker.CIB, units []Unit) []Unit {
 			at[id] = i
 		}
 	}
-	for _, ids := range constrained(cib) {
+	for _, ids := range ties {
 		first := -1
 		for _, id := range ids {
 			i, known := at[id]
@@ -195,24 +205,4 @@ func membersOf(cib *pacemaker.CIB, id string) (ids []string) {
 		ids = append(ids, r.ID)
 	}
 	return ids
-}
-
-// constrained are the resources of each constraint that ties resources together: colocations and orders, whatever their
-// score, for a preference that one follows another is a move, too.
-func constrained(cib *pacemaker.CIB) (list [][]string) {
-	sets := func(sets []pacemaker.ResourceSet) (ids []string) {
-		for _, s := range sets {
-			ids = append(ids, s.Resources...)
-		}
-		return ids
-	}
-	for _, c := range cib.Colocations() {
-		if !strings.HasPrefix(c.Score, "-") { // apart, not together
-			list = append(list, append(sets(c.Sets), c.Resource, c.With))
-		}
-	}
-	for _, o := range cib.Orders() {
-		list = append(list, append(sets(o.Sets), o.First, o.Then))
-	}
-	return list
 }

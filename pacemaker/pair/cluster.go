@@ -120,7 +120,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	}
 	return evenkeel.Step{ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every unit disabled",
 		Host: n.Name, Irreversible: n.gone(),
-		Why:   "Every unit is made disabled, and the cluster is in maintenance: node 2 still has them (H8). Fencing comes last.",
+		Why:   "Every unit is made disabled, and the cluster is in maintenance: node 2 still has them (H8). Fencing comes with node 2.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n.fenced}, Actions: actions,
 		Verify: []evenkeel.Action{
 			evenkeel.Prove("disabled", "Verify that every unit is disabled, and the cluster is in maintenance and fences nobody", now.InCIB(

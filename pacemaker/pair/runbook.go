@@ -33,7 +33,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			n1.shutDownStep(p.spareNode1()...), n1.installStep(), n1.restoreStep(), n1.softwareStep(), cluster,
 		}, moves, []evenkeel.Step{
 			n2.shutDownStep(p.seeStopped("stopped", n2.Name)...), n2.installStep(), n2.restoreStep(), n2.softwareStep(),
-			join, p.rebalance(), p.fencing(), p.finish(),
+			join, p.fencing(), p.rebalance(), p.finish(),
 		}),
 	}
 	installs := func(c sshexec.Cmd) bool {

@@ -336,3 +336,29 @@ func TestThePasswordIsNotShown(t *testing.T) {
 		require.NotContains(t, string(raw), "geheim")
 	}
 }
+
+// Two nodes that live in one cluster are never without fencing: what a lost node may have is started nowhere until that is fenced.
+func TestTwoNodesAreNeverWithoutFencing(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	var at string // the configuration when node 2 is about to start
+	start := func(r evenkeel.Record) {
+		if r.Kind == evenkeel.KindStart && r.Step == "join-node2" && r.Action == "start" {
+			s.world.Do(func(st *simhost.State) {
+				res, err := st.Run(pairtest.Node1, sshexec.Command(sshexec.ReadOnly, "cibadmin", "--query"))
+				require.NoError(t, err)
+				at = string(res.Stdout)
+			})
+		}
+	}
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, start}))
+	require.NoError(t, err)
+	require.NoError(t, s.world.Check())
+	cib, err := pacemaker.ParseCIB(strings.NewReader(at))
+	require.NoError(t, err)
+	fencing, _ := cib.Property("stonith-enabled")
+	require.Equal(t, "true", fencing)
+	for _, w := range cib.Wanted() {
+		require.Equal(t, w.Class == "stonith", w.Disabled != "", w.ID)
+	}
+	require.Contains(t, s.world.EndState(), `fence-nfs1: ""`)
+}

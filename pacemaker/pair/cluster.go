@@ -21,7 +21,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 	was := p.oldCluster(n2.Name)
 	actions := []evenkeel.Action{
 		evenkeel.Prove("ready", "Verify that "+n2.Name+" can take the units", was.Online(old2)).AsPrecondition(),
-		p.carries("carries").AsPrecondition(), p.calm().AsPrecondition(),
+		p.carries("carries", n1, n2).AsPrecondition(), p.calm().AsPrecondition(),
 	}
 	actions = append(actions, changed("standby", "Put "+old1+" into standby", disrupting(was.Standby(old1)))...)
 	actions = append(actions,

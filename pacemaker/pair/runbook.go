@@ -68,6 +68,9 @@ func (p *Pair) intro() string {
 	for _, c := range p.Way.Costs {
 		fmt.Fprintf(&b, "\n- %s", c)
 	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(&b, "\n- NOTE: %s", n)
+	}
 	for _, s := range p.InSpite {
 		fmt.Fprintf(&b, "\n- GONE ON WITH IN SPITE OF A BLOCKER: %s", s)
 	}

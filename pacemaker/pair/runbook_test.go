@@ -139,6 +139,18 @@ func (j meddling) Append(r evenkeel.Record) error {
 	return j.Journal.Append(r)
 }
 
+// What node 1 could not carry is told before anything is changed: node 2 has it all while node 1 is rebuilt, and node 1 afterwards.
+func TestNode1HasToCarryAll(t *testing.T) {
+	for _, node := range []string{pairtest.Node1, pairtest.Node2} {
+		s := newScene(t, pairtest.Options{CIB: strings.Replace(pairtest.File("cib.xml"), "<constraints>",
+			`<constraints><rsc_location id="ban" rsc="database" node="`+node+`" score="-INFINITY"/>`, 1)}, nil)
+		report, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, &evenkeel.MemJournal{}))
+		require.ErrorContains(t, err, "would run nowhere without "+map[string]string{pairtest.Node1: pairtest.Node2,
+			pairtest.Node2: pairtest.Node1}[node])
+		require.False(t, report.State.Changed)
+	}
+}
+
 // What is on both nodes, or on none outside a window, ends the run, whoever did it.
 func TestTheInvariantsHoldAllAlong(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -276,6 +288,15 @@ func TestLoadRefuses(t *testing.T) {
 		"what the cluster does not move": {cib: strings.Replace(cib, `<group id="database">`, `<group id="database">`+meta("database",
 			"is-managed", "false"), 1),
 			want: "the cluster does not move db-disk (is-managed=false in its group database)"},
+		"what nobody grants a ticket": {cib: strings.Replace(cib, "<constraints>",
+			`<constraints><rsc_ticket id="t" rsc="nfs" ticket="east" loss-policy="stop"/>`, 1),
+			want: "constraint t wants the ticket east, which nobody grants to the new cluster"},
+		"a cluster at rest": {cib: strings.Replace(cib, `value="true"/>
+      </cluster`, `value="true"/><nvpair id="mm" name="maintenance-mode" value="true"/>
+      </cluster`, 1), want: "maintenance-mode is true: the cluster moves nothing"},
+		"a node in standby": {cib: strings.Replace(cib, `<node id="2" uname="nfs2.example.com"/>`,
+			`<node id="2" uname="nfs2.example.com"><instance_attributes id="n2"><nvpair id="sb" name="standby" value="on"/>`+
+				`</instance_attributes></node>`, 1), want: "node nfs2.example.com is in standby"},
 		"a release without pcs": {mend: func(c *pair.Config) { c.To = "sles16" },
 			want: "made by crmsh, and this runbook has the words of pcs only"},
 		"an unknown release": {mend: func(c *pair.Config) { c.To = "el99" }, want: `unknown release "el99"`},
@@ -299,6 +320,14 @@ func TestLoadRefuses(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+// What does not keep the upgrade back, and is not as it should be, stands in the plan.
+func TestNotes(t *testing.T) {
+	cib := strings.Replace(pairtest.File("cib.xml"), "<constraints>",
+		`<constraints><rsc_location id="cli-prefer-nfs" rsc="nfs" node="nfs1.example.com" score="INFINITY"/>`, 1)
+	s := newScene(t, pairtest.Options{CIB: cib}, nil)
+	require.Contains(t, s.book.Intro, "- NOTE: constraint cli-prefer-nfs is left over from a move by hand")
 }
 
 // A blocker is gone on with only where it is said, and then it stands in the plan, and changes its digest.

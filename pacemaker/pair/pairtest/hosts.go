@@ -40,6 +40,7 @@ func oldSystem(cib string) simhost.OS {
 			Node2 + `": {"dest_list": [], "token": "old"}}}`,
 		"/root/.ssh/authorized_keys": "ssh-rsa AAAAsimulated admin@provision.example.com\n",
 		"/etc/exports":               "# kept by the cluster\n", "/etc/fence/nfs1": "#!/bin/sh\necho simulated\n",
+		"/etc/fence/nfs2":                    "#!/bin/sh\necho simulated\n",
 		"/etc/systemd/system/backup.service": "[Service]\nExecStart=/usr/bin/true\n",
 		"/usr/sbin/exportfs":                 "#!/bin/sh\n", "/usr/bin/pg_ctl": "#!/bin/sh\n",
 		"/srv/nfs/.keep": "", "/srv/db/.keep": "", "/var/lib/nfs/etab": "",

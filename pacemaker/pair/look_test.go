@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	mounts = "rootfs / rootfs rw 0 0\nproc /proc proc rw,relatime 0 0\n"
+	mounts = "22 1 253:0 / / rw shared:1 - xfs /dev/mapper/root rw\n23 22 0:21 / /proc rw,relatime - proc proc rw\n"
+	nodev  = "directory /srv/nfs\ndevice -\n"
+	sdb1   = "directory /srv/nfs\ndevice 8:11\n"
 	table  = "Ss   /sbin/init\nS    [kthreadd]\nR+   ps -e -o stat= -o args=\n"
 	lo     = "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
 )
@@ -25,15 +27,24 @@ var answers = []struct {
 	out, err string
 	found    pair.Found
 }{
-	{disk, 0, 0, mounts, "", pair.Absent},
-	{disk, 0, 0, mounts + "/dev/sdb1 /srv/nfs xfs rw 0 0\n", "", pair.Present},
-	{disk, 0, 0, mounts + "/dev/mapper/x /srv/nfs xfs rw 0 0\n", "", pair.Present}, // by another name
-	{disk, 0, 0, mounts + "/dev/sdb1 /mnt xfs rw 0 0\n", "", pair.Present},         // elsewhere
-	{disk, 0, 0, mounts + "/dev/sdb2 /srv/nfs2 xfs rw 0 0\n", "", pair.Absent},
-	{strings.Replace(disk, "/srv/nfs", "/srv/my nfs/", 1), 0, 0, mounts + "/dev/sdx /srv/my\\040nfs xfs rw 0 0\n", "", pair.Present},
-	{disk, 0, 0, "proc /proc proc rw,relatime 0 0\n", "", 0}, // not the whole table
-	{disk, 0, 0, mounts + "/dev/sdb1 /srv\n", "", 0},
-	{disk, 0, 1, mounts, "cat: read error", 0},
+	{disk, 0, 0, mounts + nodev, "", pair.Absent},
+	{disk, 0, 0, mounts + sdb1, "", pair.Absent},
+	{disk, 0, 0, mounts + "40 22 8:17 / /srv/nfs rw - xfs /dev/sdb1 rw\n" + sdb1, "", pair.Present},
+	{disk, 0, 0, mounts + "40 22 8:33 / /srv/nfs rw - xfs /dev/mapper/x rw\n" + sdb1, "", pair.Present}, // another one
+	{disk, 0, 0, mounts + "40 22 8:17 / /mnt rw - xfs /dev/mapper/x rw\n" + sdb1, "", pair.Present},     // elsewhere, by another name
+	{disk, 0, 0, mounts + "40 22 8:17 /info /var/lib/nfs rw - xfs /dev/mapper/x rw\n" + sdb1, "", pair.Present},
+	{disk, 0, 0, mounts + "40 22 8:33 / /data/nfs rw - xfs /dev/sdc1 rw\ndirectory /data/nfs\ndevice 8:11\n", "",
+		pair.Present}, // a link
+	{disk, 0, 0, mounts + "40 22 8:18 / /srv/nfs2 rw - xfs /dev/sdb2 rw\n" + sdb1, "", pair.Absent},
+	{strings.Replace(disk, "/srv/nfs", "/srv/my nfs/", 1), 0, 0, mounts + "40 22 8:33 / /srv/my\\040nfs rw - xfs /dev/sdx rw\n" + sdb1, "",
+		pair.Present},
+	{strings.Replace(disk, "/dev/sdb1", "nas:/srv", 1), 0, 0, mounts + "40 22 0:40 / /mnt rw - nfs4 nas:/srv rw\n" + nodev, "", pair.Present},
+	{disk, 0, 0, "23 22 0:21 / /proc rw,relatime - proc proc rw\n" + nodev, "", 0}, // not the whole table
+	{disk, 0, 0, mounts, "", 0},
+	{disk, 0, 0, mounts + "directory /srv/nfs\n", "", 0},
+	{disk, 0, 0, mounts + "directory /srv/nfs\ndevice 0:0\n", "", 0}, // of a file
+	{disk, 0, 0, mounts + "40 22 8:17 / /srv\n" + sdb1, "", 0},
+	{disk, 0, 1, mounts + nodev, "cat: read error", 0},
 	{disk, 1, 0, table, "", pair.Absent},
 	{disk, 1, 0, "D    umount /srv/nfs\n" + table, "", pair.Perhaps},
 	{disk, 1, 0, "D    umount -l /dev/sdb1\n" + table, "", pair.Perhaps},
@@ -102,6 +113,23 @@ var answers = []struct {
 	{primitive("s", "lsb:foo"), 0, 1, "", "", pair.Perhaps},
 	{primitive("s", "lsb:foo"), 0, 4, "", "", 0},
 	{primitive("s", "lsb:foo"), 0, 127, "", "service: command not found", 0},
+}
+
+// A device that is named by what is on it is looked for by the file that udev makes for it.
+func TestDevicesByTheirTags(t *testing.T) {
+	for device, want := range map[string]string{"UUID=0a-1b": "/dev/disk/by-uuid/0a-1b", "-U 0a-1b": "/dev/disk/by-uuid/0a-1b",
+		"-L data": "/dev/disk/by-label/data", "LABEL=data": "/dev/disk/by-label/data", "/dev/vg/lv": "/dev/vg/lv"} {
+		l := lookOf(t, strings.Replace(disk, "/dev/sdb1", device, 1), 0)
+		require.Equal(t, want, l.Argv[len(l.Argv)-1])
+	}
+	for _, device := range []string{"LABEL=my data", "-o ro"} {
+		units, err := pair.Units(cibOf(t, strings.Replace(disk, "/dev/sdb1", device, 1), ""), pair.Builtin())
+		require.NoError(t, err)
+		require.Contains(t, units[0].Unproven, "disk: ")
+	}
+	units, err := pair.Units(cibOf(t, strings.Replace(disk, "xfs", "btrfs", 1), ""), pair.Builtin())
+	require.NoError(t, err)
+	require.Contains(t, units[0].Unproven, "another number than its device")
 }
 
 // lookOf is the proof of a resource that answers is about.

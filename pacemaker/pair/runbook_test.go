@@ -110,8 +110,8 @@ func TestANodeThatCannot(t *testing.T) {
 		want  string
 	}{
 		"no mount point": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/srv/db") }, "db-disk wants that /srv/db is there"},
-		"no disk": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/mapper/nfs") },
-			"nfs-disk wants that /dev/mapper/nfs is there"},
+		"no disk": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/shared/nfs") },
+			"nfs-disk wants that /dev/shared/nfs is there"},
 		"no server": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/usr/bin/pg_ctl") },
 			"db-server wants that /usr/bin/pg_ctl is there"},
 	} {

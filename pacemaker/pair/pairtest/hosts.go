@@ -2,9 +2,12 @@ package pairtest
 
 import (
 	"maps"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -63,9 +66,39 @@ func freshSystem(name string) simhost.OS {
 
 // attach shows a node the shared disks.
 func attach(s *simhost.State, h *simhost.Host) {
-	for _, disk := range []string{"/dev/mapper/nfs", "/dev/mapper/db"} {
-		h.MustWrite(s, disk, "", 0o660)
+	h.MustWrite(s, "/dev/shared/.keep", "", 0o644)
+	for _, disk := range disks {
+		h.MustWrite(s, mapper+disk, "", 0o660)
+		if err := h.Put(s, "/dev/shared/"+disk, simhost.File{Kind: simhost.Symlink, Mode: 0o777, Target: mapper + disk}); err != nil {
+			panic("pairtest: " + err.Error())
+		}
 	}
+}
+
+// disks are what the nodes share. The cluster has other names for them than the kernel.
+var disks = []string{"nfs", "db"}
+
+const mapper = "/dev/mapper/"
+
+// kernelName is what the kernel calls a disk.
+func kernelName(device string) string { return mapper + path.Base(device) }
+
+// number is the minor number of a disk.
+func number(device string) int { return 16 + slices.Index(disks, path.Base(device)) }
+
+// runMounts is what pair.MountScript does.
+func runMounts(c *simhost.Call) int {
+	c.Printf("22 1 253:0 / / rw,relatime shared:1 - xfs /dev/mapper/root rw\n")
+	for i, m := range c.Host.Mounts() {
+		c.Printf("%d 22 253:%d / %s %s shared:%d - %s %s rw\n", 40+i, number(m.Device), m.Dir, m.Options, 2+i, m.Type, m.Device)
+	}
+	c.Printf("directory %s\n", c.Args[1])
+	if device := c.Args[2]; device == "" || !c.Host.Exists(device) {
+		c.Printf("device -\n")
+	} else {
+		c.Printf("device fd:%x\n", number(device))
+	}
+	return 0
 }
 
 // registry is the software of the site.
@@ -108,6 +141,7 @@ func registry() *simhost.Registry {
 			f.check(s)
 		}
 	}
+	r.Script(pair.MountScript, 0, runMounts)
 	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, sameTree)
 	return r
 }

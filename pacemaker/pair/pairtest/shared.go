@@ -246,7 +246,7 @@ func filesystem() pacemakertest.Agent {
 			if err := needed(h, value(r, "device"), value(r, "directory")); err != nil || mounted(s, h, r) {
 				return err
 			}
-			h.Mount(s, simhost.Mount{Device: value(r, "device"), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
+			h.Mount(s, simhost.Mount{Device: kernelName(value(r, "device")), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
 			return nil
 		},
 		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {

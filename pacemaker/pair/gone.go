@@ -148,9 +148,13 @@ func Recorded(cib *pacemaker.CIB, node, resource string) (why string, stopped bo
 func recorded(cib *pacemaker.CIB, node, host string, units []Unit, held Held) {
 	for _, u := range units {
 		for _, m := range u.Members {
-			if why, _ := Recorded(cib, node, m.ID); why != "" {
-				held.add(u, "%s: %s; see on %s why, and when it is stopped there, forget the record by crm_resource --cleanup -r %s", m.ID, why,
-					host, m.ID)
+			why, _ := Recorded(cib, node, m.ID)
+			if _, is := cib.LastOperation(node, m.ID); is == pacemaker.RecordFailed { // of one that is under way it would hide the end (H27)
+				why += fmt.Sprintf("; see on %s why, and stop it there by hand. Only when none of this is so: %s, forget the record by "+
+					"crm_resource --cleanup -r %s", host, proofs([]Unit{u}), m.ID)
+			}
+			if why != "" {
+				held.add(u, "%s: %s", m.ID, why)
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
@@ -125,7 +126,18 @@ func (c *Config) defaults() error {
 	if c.Provision != nil && (c.Provision.Host == "" || len(c.Provision.Argv) == 0) {
 		errs = append(errs, errors.New("provision: a host and a command are wanted"))
 	}
+	if c.Provision != nil && hasSecret(c.Provision.Argv) {
+		errs = append(errs, errors.New("provision: its command has what looks like a password, and a command is shown and journalled: have it "+
+			"read that from a file on its host"))
+	}
 	return errors.Join(errs...)
+}
+
+func hasSecret(argv []string) bool {
+	return secretname.Pair("", strings.Join(argv, " ")) || slices.ContainsFunc(argv, func(word string) bool {
+		name, value, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		return secretname.Pair(name, value)
+	})
 }
 
 // Load reads the backups, and finds everything that would stop the upgrade in the middle. It touches no machine.

@@ -78,8 +78,10 @@ func TestWhatCannotBeProvenMovesLast(t *testing.T) {
 // What the old cluster says to have stopped, and what is still there, is not enabled on the other node.
 func TestTheOldClusterIsNotTrusted(t *testing.T) {
 	for liar, want := range map[string]string{
-		"nfs-disk": "/dev/mapper/nfs is mounted on /srv/nfs", "nfs-server": `"[nfsd]" runs`, "nfs-export": "/srv/nfs/share is exported",
-		"nfs-ip": "eth0 has 192.168.7.100", "db-server": `"/usr/bin/postgres -D /srv/db/data" runs`, "db-ip": "eth0 has 192.168.7.101",
+		"nfs-disk": "/dev/mapper/nfs is mounted on /srv/nfs", "nfs-server": `"[nfsd]" runs: the NFS server runs`,
+		"nfs-export": "/srv/nfs/share is exported",
+		"nfs-ip":     "eth0 has 192.168.7.100", "db-server": `"/usr/bin/postgres", runs: a server of /srv/db/data runs`,
+		"db-ip": "eth0 has 192.168.7.101",
 	} {
 		t.Run(liar, func(t *testing.T) {
 			s := newScene(t, pairtest.Options{Liars: []string{liar}}, nil)
@@ -299,10 +301,11 @@ func TestLoadRefuses(t *testing.T) {
 				`</instance_attributes></node>`, 1), want: "node nfs2.example.com is in standby"},
 		"a release without pcs": {mend: func(c *pair.Config) { c.To = "sles16" },
 			want: "made by crmsh, and this runbook has the words of pcs only"},
-		"an unknown release": {mend: func(c *pair.Config) { c.To = "el99" }, want: `unknown release "el99"`},
-		"no password":        {mend: func(c *pair.Config) { c.Password = "" }, want: "no password for hacluster"},
-		"one machine":        {mend: func(c *pair.Config) { c.Node2 = c.Node1 }, want: "node 1 and node 2 are the same machine"},
-		"a short name":       {mend: func(c *pair.Config) { c.Node1.Name = "nfs1" }, want: `"nfs1" is not a fully qualified name`},
+		"a release that was not tried": {mend: func(c *pair.Config) { c.To = "debian12" }, want: "was not tried on Debian"},
+		"an unknown release":           {mend: func(c *pair.Config) { c.To = "el99" }, want: `unknown release "el99"`},
+		"no password":                  {mend: func(c *pair.Config) { c.Password = "" }, want: "no password for hacluster"},
+		"one machine":                  {mend: func(c *pair.Config) { c.Node2 = c.Node1 }, want: "node 1 and node 2 are the same machine"},
+		"a short name":                 {mend: func(c *pair.Config) { c.Node1.Name = "nfs1" }, want: `"nfs1" is not a fully qualified name`},
 		"the other's backup": {mend: func(c *pair.Config) { c.Node1.Backup, c.Node2.Backup = c.Node2.Backup, c.Node1.Backup },
 			want: "is a backup of"},
 		"a pattern": {mend: func(c *pair.Config) { c.Restore = []string{"/etc/*"} }, want: `restore: "/etc/*" is no absolute path`},

@@ -114,7 +114,21 @@ func lvm(r pacemaker.Resource) (Traits, error) {
 	if mode := optional(r, "vg_access_mode", ""); mode == "lvmlockd" || mode == "clvmd" {
 		return Traits{}, fmt.Errorf("its vg_access_mode is %s: a lock manager that spans both nodes", mode)
 	}
-	return Traits{Gone: []Look{activeVolume(vg, optional(r, "lvname", ""))}}, nil
+	return Traits{Gone: []Look{activeVolume(vg, optional(r, "lvname", ""))}, Needs: []Look{group(vg)}}, nil
+}
+
+// group is Present where a host sees a volume group, be it another's by its system id.
+func group(vg string) Look {
+	return Look{Argv: []string{"vgs", "--foreign", "--noheadings", "-o", "vg_name", vg}, Text: "there is the volume group " + vg,
+		Read: func(res sshexec.Result) (Found, string, error) {
+			switch {
+			case res.ExitCode == 0 && res.Text() == vg:
+				return Present, vg + " is there", nil
+			case res.ExitCode == 5 && strings.Contains(string(res.Stderr), `Volume group "`+vg+`" not found`):
+				return Absent, "there is no volume group " + vg, nil
+			}
+			return 0, "", unknown(res)
+		}}
 }
 
 // activeVolume is Present where a volume of a group is active, or any where none is named: the device mapper has it then.

@@ -3,7 +3,9 @@ package pair
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
@@ -75,7 +77,33 @@ func Units(cib *pacemaker.CIB, profiles Profiles) ([]Unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tie(cib, units, ties), nil
+	units = tie(cib, units, ties)
+	for i := range units {
+		units[i].provide()
+	}
+	return units, nil
+}
+
+// provide takes out of the needs what a unit brings along: a device of a volume group that it activates, a directory of a file system that
+// it mounts. The node that does not run it has neither.
+func (u *Unit) provide() {
+	var above []string
+	for _, m := range u.Members {
+		switch m.Profile {
+		case "lvm":
+			vg, _ := m.Instance.Get("vgname")
+			above = append(above, "/dev/"+vg+"/", "/dev/mapper/"+strings.ReplaceAll(vg, "-", "--")+"-")
+		case "filesystem":
+			dir, _ := m.Instance.Get("directory")
+			above = append(above, path.Clean(dir)+"/")
+		}
+	}
+	for i := range u.Members {
+		m := &u.Members[i]
+		m.Needs = slices.DeleteFunc(slices.Clone(m.Needs), func(l Look) bool {
+			return l.Argv[0] == "ls" && slices.ContainsFunc(above, func(a string) bool { return strings.HasPrefix(l.Argv[len(l.Argv)-1], a) })
+		})
+	}
 }
 
 // read goes into a resource; around are those that hold it, the outermost first.
@@ -102,6 +130,7 @@ func (u *Unit) unproven(format string, args ...any) {
 
 func (u *Unit) member(cib *pacemaker.CIB, r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
 	m := Member{Resource: r}
+	cloned := slices.ContainsFunc(around, func(a pacemaker.Resource) bool { return a.Kind == pacemaker.Clone || a.Kind == pacemaker.Master })
 	p, known := profiles.For(r.Agent())
 	var err error
 	switch {
@@ -111,11 +140,16 @@ func (u *Unit) member(cib *pacemaker.CIB, r pacemaker.Resource, around []pacemak
 		u.unproven("no profile knows %s, the agent of %s", r.Agent(), r.ID)
 	default:
 		m.Profile = p.Name
-		if m.Traits, err = p.Of(r); err != nil {
+		if !cloned || !p.PerNode {
+			err = steady(r)
+		}
+		if err == nil {
+			m.Traits, err = p.Of(r)
+		}
+		if err != nil {
 			u.unproven("%s: %v", r.ID, err)
 		}
 	}
-	cloned := slices.ContainsFunc(around, func(a pacemaker.Resource) bool { return a.Kind == pacemaker.Clone || a.Kind == pacemaker.Master })
 	replicated := slices.ContainsFunc(around, promotable)
 	why := ""
 	if cloned {

@@ -148,6 +148,12 @@ func TestParametersUnderARule(t *testing.T) {
 	units, err := pair.Units(cibOf(t, ruled, ""), pair.Builtin())
 	require.NoError(t, err)
 	require.Equal(t, "vip: its parameters depend on a rule (vip-ia)", units[0].Unproven)
+
+	// Also where nothing that has to be there is read.
+	ruled = strings.Replace(ruled, `class="ocf" type="IPaddr2" provider="heartbeat"`, `class="ocf" type="pgsql" provider="heartbeat"`, 1)
+	units, err = pair.Units(cibOf(t, ruled, ""), pair.Builtin())
+	require.NoError(t, err)
+	require.Equal(t, "vip: its parameters depend on a rule (vip-ia)", units[0].Unproven)
 }
 
 func TestProfilesAreChecked(t *testing.T) {

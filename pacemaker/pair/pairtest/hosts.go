@@ -133,6 +133,18 @@ func registry() *simhost.Registry {
 		c.Host.MustWrite(c.State, file, "["+c.Args[2]+"]\nname=High Availability\nenabled=1\n", 0o644)
 		return 0
 	})
+	ps := r.Program("ps")
+	r.Command("ps", 0, func(c *simhost.Call) int {
+		if tree := pair.ProcessTree(); !slices.Equal(c.Args, tree[1:]) {
+			return ps(c)
+		}
+		c.Printf("    1     0 /sbin/init\n    2     0 [kthreadd]\n")
+		for i, args := range c.Host.Processes() {
+			c.Printf("%5d     1 %s\n", 1000+i, args)
+		}
+		c.Printf(" 9999     1 %s\n", strings.Join(pair.ProcessTree(), " "))
+		return 0
+	})
 	r.Command("ip", 0, runIP)
 	r.Command("grep", 0, runGrep)
 	r.Command("reinstall", 0, runReinstall)

@@ -73,7 +73,7 @@ func (p *Pair) leave() evenkeel.Step {
 			"Verify that the old cluster knows that node 1 left in good order", left),
 			p.serves("served", n2.Name)},
 		Undo: slices.Concat(p.startOld(n1), changed("release", "Let the old cluster fence as before", p.asBefore(was, "stonith-enabled")),
-			changed("quorum", "Let the old cluster mind its quorum as before", p.asBefore(was, ignoreQuorum.Name))),
+			changed("quorum", "Restore no-quorum-policy in the old cluster", p.asBefore(was, ignoreQuorum.Name))),
 	}
 }
 
@@ -110,7 +110,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	unused := now.Unused(n.Name)
 	made := now.Change(setup, change.Change{Needs: []change.Proof{unused}, Proof: []change.Proof{now.Configured(n.Name, p.cluster, n.Name)}})
 	actions := p.spareNode1()
-	actions = append(actions, changed("auth", "Let pcs give orders to "+n.Name, now.Auth(n.Name))...)
+	actions = append(actions, changed("auth", "Authorise pcs on "+n.Name, now.Auth(n.Name))...)
 	actions = append(actions, changed("setup", "Set up the new cluster "+p.cluster+" on "+n.Name, made)...)
 	actions = append(actions, changed("seed", "Put the whole configuration in place, before the first start", now.Seed(seed))...)
 	actions = append(actions, changed("enable", "Start the cluster at boot on "+n.Name, now.Enable(n.Name))...)

@@ -27,12 +27,12 @@ func (p *Pair) join() (evenkeel.Step, error) {
 	actions := []evenkeel.Action{n.seeAble("able", p.moved()),
 		evenkeel.Prove("serving", "Verify that "+n1+" is there to be joined: alone, node 2 would begin a cluster of its own",
 			now.Online(n1)).AsPrecondition()}
-	actions = append(actions, changed("auth", "Let pcs give orders to both nodes", now.Auth(n1, n.Name))...)
+	actions = append(actions, changed("auth", "Authorise pcs on both nodes", now.Auth(n1, n.Name))...)
 	actions = append(actions, changed("add", "Add "+n.Name+" to the new cluster", add)...)
 	actions = append(actions, changed("enable", "Start the cluster at boot on "+n.Name, now.Enable(n.Name))...)
 	// From here on two nodes live in one cluster: cut off from each other, each would start all units.
 	for _, device := range p.fenceDevices() {
-		actions = append(actions, changed("hold-"+device, "Hold the fence device "+device, now.HoldFencing(device))...)
+		actions = append(actions, changed("hold-"+device, "Disable the fence device "+device, now.HoldFencing(device))...)
 	}
 	actions = append(actions, changed("protect", "Let the cluster start nothing that a lost node may still have",
 		p.asBefore(now, "stonith-enabled"))...)
@@ -103,7 +103,7 @@ func (p *Pair) fencing() evenkeel.Step {
 	actions := []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes are well: nothing would be fenced as soon as it can be",
 		now.Online(n1, n2)).AsPrecondition()}
 	for _, device := range p.fenceDevices() {
-		actions = append(actions, changed("release-"+device, "Release the fence device "+device, now.ReleaseFencing(device))...)
+		actions = append(actions, changed("release-"+device, "Enable the fence device "+device+" again", now.ReleaseFencing(device))...)
 	}
 	return evenkeel.Step{ID: "fencing", Title: "Restore fencing", Host: n1, Actions: actions,
 		Why:      "As soon as both nodes are seen online, so that nothing is fenced during the work; and before anything moves again.",

@@ -38,6 +38,37 @@ func TestCleanupIsAdvisedOfFailuresAlone(t *testing.T) {
 	}
 }
 
+// After a rollback all that is otherwise is told, with what to do about it.
+func TestAllDifferencesAreTold(t *testing.T) {
+	const doc = `<cib><configuration><crm_config><cluster_property_set id="s"><nvpair id="f" name="stonith-enabled" value="%s"/>` +
+		`<nvpair id="q" name="no-quorum-policy" value="%s"/></cluster_property_set></crm_config><nodes/><resources/><constraints/>` +
+		`</configuration></cib>`
+	was, err := pacemaker.ParseCIB(strings.NewReader(fmt.Sprintf(doc, "true", "stop")))
+	require.NoError(t, err)
+	is, err := pacemaker.ParseCIB(strings.NewReader(fmt.Sprintf(doc, "false", "ignore")))
+	require.NoError(t, err)
+	list := (&Pair{CIB: was}).differences("host", is)
+	require.Len(t, list, 2)
+	all := strings.Join(list, "\n")
+	require.Contains(t, all, advices["stonith-enabled"])
+	require.Contains(t, all, advices["no-quorum-policy"])
+	require.Empty(t, (&Pair{CIB: was}).differences("host", was))
+}
+
+// A fencing is the same one however often it is told; a line that is not understood could be one.
+func TestFencings(t *testing.T) {
+	const event = "reboot of nfs1 successful: delegate=nfs2, client=stonith_admin, origin=nfs2, last-successful='2026-03-01 22:00:00 +00:00'\n"
+	once, err := fencings("1 event found\n" + event)
+	require.NoError(t, err)
+	require.Equal(t, []string{"reboot of nfs1 success nfs2 2026-03-01 22:00:00 +00:00"}, once)
+	twice, err := fencings(event + "\n2 events found\n" + strings.Replace(event, "22:", "23:", 1))
+	require.NoError(t, err)
+	require.Equal(t, once[0], twice[0])
+	require.Len(t, twice, 2)
+	_, err = fencings("something else\n")
+	require.Error(t, err)
+}
+
 // What the words of a site's provisioning show is not secret.
 func TestProvisioningShowsNoSecret(t *testing.T) {
 	for argv, ok := range map[string]bool{"reinstall --profile el9": true, "reinstall --password geheim": false,

@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/placement"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -168,13 +169,31 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 	case fenced != "" && len(res.Stdout) == 0: // silence is no answer where it had a word before
 		return fmt.Errorf("%s: %s says nothing: whether %s was fenced is not known", n2.Name, strings.Join(ask, " "), n1.Name)
 	}
-	known := append(strings.Split(fenced, "\n"), seen...)
-	for line := range strings.Lines(string(res.Stdout)) {
-		if line = strings.TrimSuffix(line, "\n"); !slices.Contains(known, line) {
+	known, err1 := fencings(fenced)
+	later, err2 := fencings(string(res.Stdout))
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("%s: %w", n2.Name, err)
+	}
+	for _, line := range seen {
+		if more, err := fencings(line); err == nil { // the file has other lines, too
+			known = append(known, more...)
+		}
+	}
+	for _, event := range later {
+		if !slices.Contains(known, event) {
 			return evenkeel.NeedsOperator("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `%s >> %s` "+
-				"on %s, and resume",
-				n1.Name, line, strings.Join(ask, " "), seenFile, n2.Name)
+				"on %s, and resume", n1.Name, event, strings.Join(ask, " "), seenFile, n2.Name)
 		}
 	}
 	return nil
+}
+
+// fencings are the events in a history of fencing, each in words of its own: how the history is written is not the same at all times.
+func fencings(history string) (list []string, _ error) {
+	events, err := live.ParseFencingHistory(strings.NewReader(history))
+	for _, e := range events {
+		list = append(list, strings.Join(strings.Fields(strings.Join([]string{e.Action, "of", e.Target, e.Status, e.Origin, e.Completed},
+			" ")), " "))
+	}
+	return list, err
 }

@@ -122,12 +122,12 @@ func (p *Pair) move(u Unit) (evenkeel.Step, error) {
 	back, err2 := p.handOver(u, now, was)
 	own := "move-" + u.ID
 	s := evenkeel.Step{ID: own, Title: fmt.Sprintf("Move %s from %s to %s", strings.Join(u.Tops, ", "), n2.Name, n1.Name), Host: n1.Name,
-		Why: "The two clusters share no fencing: nothing but the order of these commands keeps the unit from being active on both nodes. " +
+		Why: "Neither cluster can fence the other node: nothing but the order of these commands keeps the unit from being active on both. " +
 			"So it is enabled here only when it is disabled there, stored, and gone, all of it read immediately before.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n1.fenced},
 		Opens: []evenkeel.Window{{ID: own, Invariant: "served", Stop: evenkeel.StopAtClose, Down: u.Serves(), Completion: there[1:],
 			Reason: "the unit stops on " + n2.Name + " before it starts on " + n1.Name}},
-		Closes: []string{own}, Actions: append([]evenkeel.Action{p.calm().AsPreconditionThrough("let-go"), n1.seeAble("able", []Unit{u})},
+		Closes: []string{own}, Actions: append([]evenkeel.Action{p.calm().AsPreconditionThrough("disable"), n1.seeAble("able", []Unit{u})},
 			there...),
 		Undo: back,
 	}
@@ -136,9 +136,9 @@ func (p *Pair) move(u Unit) (evenkeel.Step, error) {
 
 // handOver moves a unit from one side to the other.
 func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
-	off, err1 := set("let-go", "Disable the unit on "+from.host, from.cib, from.roles("Stopped", u))
+	off, err1 := set("disable", "Disable the unit on "+from.host, from.cib, from.roles("Stopped", u))
 	on, err2 := set("", "", to.cib, to.roles("Started", u))
-	over := evenkeel.Action{ID: "hand-over", Change: evenkeel.Change{
+	over := evenkeel.Action{ID: "enable", Change: evenkeel.Change{
 		Title: "Enable the unit on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host, Repeat: evenkeel.Idempotent,
 		Limit: p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(on.Cmd),

@@ -87,7 +87,7 @@ func (n *node) noteAutostart() evenkeel.Action {
 		case slices.Equal(states, []string{"disabled", "disabled"}):
 			return "disable", nil
 		}
-		return "", fmt.Errorf("the cluster neither starts at boot on %s nor does it not: %q %q", n.Name, o.Text(), o.Stderr)
+		return "", fmt.Errorf("corosync and pacemaker are neither both enabled nor both disabled on %s: %q %q", n.Name, o.Text(), o.Stderr)
 	}
 	a := evenkeel.Look("autostart-"+n.no, "Note whether the cluster starts at boot on "+n.Name, append([]string{"systemctl",
 		"is-enabled"}, services...)...).

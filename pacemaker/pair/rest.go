@@ -24,7 +24,7 @@ func (p *Pair) stopOld() (evenkeel.Step, error) {
 	}
 	s := evenkeel.Step{ID: "stop-old-node2", Title: "Stop the old cluster on " + n2.Name, Host: n2.Name,
 		Needs: []evenkeel.FactKey{n2.autostart, n2.bootSeen, n1.fenced}, Verify: p.seeStopped("stopped", n2.Name)}
-	s.Actions = append([]evenkeel.Action{p.servesProven("served")}, changed("disable",
+	s.Actions = append([]evenkeel.Action{p.servesProven("served")}, changed("no-boot",
 		"Keep the old cluster from starting on "+n2.Name+" at boot", was.Disable(was.node))...)
 	down := p.stop(n2.Name)
 	s.Undo = append(p.startOld(n2), n2.autostartBack())
@@ -34,11 +34,11 @@ func (p *Pair) stopOld() (evenkeel.Step, error) {
 		return s, nil
 	}
 	names := strings.Join(now.switches(rest...), ", ")
-	off, err1 := set("let-go", "Disable what moves last on "+n2.Name+": "+names, was.cib, was.roles("Stopped", rest...))
+	off, err1 := set("disable", "Disable what moves last on "+n2.Name+": "+names, was.cib, was.roles("Stopped", rest...))
 	on, err2 := set("enable", "Enable what moves only now that the whole old cluster has stopped: "+names, now.cib,
 		now.roles("Started", rest...))
 	placed := evenkeel.Await(p.Config.Outage, "placed", "Wait until all of it runs on "+n1.Name, now.Placed(p.placed(n1.Name, rest...)))
-	s.Actions = append(s.Actions, p.calm().AsPreconditionThrough("let-go"), off.On(n2.Name))
+	s.Actions = append(s.Actions, p.calm().AsPreconditionThrough("disable"), off.On(n2.Name))
 	outage := len(s.Actions) // what completes it sees again that it was stopped
 	s.Actions = append(append(s.Actions, p.stoppedBy("released", was, rest)), down...)
 	for _, a := range p.seeStopped("gone", n2.Name) {
@@ -52,7 +52,7 @@ func (p *Pair) stopOld() (evenkeel.Step, error) {
 	s.Opens = []evenkeel.Window{{ID: s.ID, Invariant: "served", Stop: evenkeel.StopAtClose, Down: serves, Completion: s.Actions[outage:],
 		Reason: "what cannot be proven to be gone starts on " + n1.Name + " only when the whole cluster of " + n2.Name + " has stopped"}}
 	s.Closes = []string{s.ID}
-	offNow, err3 := set("let-go-new", "Disable it in the new cluster", now.cib, now.roles("Stopped", rest...))
+	offNow, err3 := set("disable-new", "Disable it in the new cluster", now.cib, now.roles("Stopped", rest...))
 	onOld, err4 := set("enable-old", "Enable it in the old cluster", was.cib, was.roles("Started", rest...))
 	s.Undo = append([]evenkeel.Action{offNow.On(n1.Name), p.stoppedBy("released-new", now, rest),
 		p.unseen("unseen-new", n1.Name, rest)}, s.Undo...)

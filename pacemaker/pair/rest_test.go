@@ -76,7 +76,7 @@ func TestWhatMovesLastComesBack(t *testing.T) {
 func TestAClusterThatCouldStartAgain(t *testing.T) {
 	s := newScene(t, pairtest.Options{}, nil)
 	dead := func(r evenkeel.Record) {
-		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "let-go" {
+		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "disable" {
 			s.world.Do(func(st *simhost.State) {
 				for _, unit := range []string{"pacemaker", "corosync"} {
 					_, err := st.Run(pairtest.Node2, sshexec.Command(sshexec.Mutating, "systemctl", "stop", unit))

@@ -51,7 +51,8 @@ func (p *Pair) intro() string {
 	b.WriteString("One node is rebuilt while the other serves, in a cluster of its own. A unit is what is moved as one; it starts in " +
 		"the new " +
 		"cluster only when it is proven gone from the node of the old one. Made from the backups of both nodes; the cluster is made " +
-		"again as it was. HN is a hazard of docs/references.md.\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
+		"again as it was. What is served is seen on the node itself: the firewall of the new system is opened for the cluster " +
+		"alone, so have it restored, or installed, with what clients need. HN is a hazard of docs/references.md.\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
 	for _, u := range p.Units {
 		how := "by itself, when it is proven gone"
 		switch {
@@ -72,7 +73,7 @@ func (p *Pair) intro() string {
 		fmt.Fprintf(&b, "\n- NOTE: %s", n)
 	}
 	for _, s := range p.InSpite {
-		fmt.Fprintf(&b, "\n- GONE ON WITH IN SPITE OF A BLOCKER: %s", s)
+		fmt.Fprintf(&b, "\n- BLOCKER, OVERRIDDEN: %s", s)
 	}
 	return strings.TrimSpace(b.String())
 }
@@ -89,8 +90,8 @@ func (p *Pair) inputs() []evenkeel.Input {
 	for i, s := range p.servers() {
 		list = append(list, evenkeel.NewInput(s.Backup, []byte(p.archives[i].SHA256())))
 	}
-	// What goes on in spite of a blocker is signed with the rest, and stands in the journal.
-	return append(list, evenkeel.NewInput("gone on with in spite of", []byte(strings.Join(p.InSpite, "\n"))))
+	// An overridden blocker is signed with the rest, and stands in the journal.
+	return append(list, evenkeel.NewInput("overridden blockers", []byte(strings.Join(p.InSpite, "\n"))))
 }
 
 func (p *Pair) secrets() []sshexec.Secret { return append(p.CIB.Secrets(), p.Config.Password) }

@@ -179,7 +179,7 @@ func TestTheInvariantsHoldAllAlong(t *testing.T) {
 func TestSomebodyEnablesItAgain(t *testing.T) {
 	s := newScene(t, pairtest.Options{Liars: []string{"nfs-ip"}}, nil)
 	again := func(r evenkeel.Record) {
-		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "let-go" {
+		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "disable" {
 			s.world.Do(func(st *simhost.State) {
 				_, err := st.Run(pairtest.Node2, sshexec.Command(sshexec.Mutating, "pcs", "resource", "enable", "nfs"))
 				require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestSomebodyEnablesItAgain(t *testing.T) {
 func TestGoneAndYetEnabled(t *testing.T) {
 	s := newScene(t, pairtest.Options{}, nil)
 	again := func(r evenkeel.Record) {
-		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "let-go" {
+		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "disable" {
 			s.world.Do(func(st *simhost.State) {
 				for _, argv := range [][]string{{"pcs", "node", "standby", pairtest.Node2}, {"pcs", "resource", "enable", "nfs"}} {
 					_, err := st.Run(pairtest.Node2, sshexec.Command(sshexec.Mutating, argv...))
@@ -267,7 +267,7 @@ func TestRollback(t *testing.T) {
 			if !barrier {
 				// A stickiness of 100 beats a preference of 50: what moved stays, and that is told.
 				require.Len(t, report.Differs, 4)
-				require.Contains(t, report.Differs[0], `nfs-disk runs on "nfs2.example.com", not on the node that it prefers`)
+				require.Contains(t, report.Differs[0], "nfs-disk runs on nfs2.example.com, not on the node that it prefers")
 				s.world.Advance(simhost.BootTime)
 				require.Equal(t, strings.ReplaceAll(before, "on "+pairtest.Node1, "on "+pairtest.Node2), s.world.Hash())
 				return
@@ -350,7 +350,7 @@ func TestInSpiteOfABlocker(t *testing.T) {
 	require.Positive(t, p.Report.Count(readiness.Blocker))
 	book, err := p.Runbook()
 	require.NoError(t, err)
-	require.Contains(t, book.Intro, "GONE ON WITH IN SPITE OF A BLOCKER: ")
+	require.Contains(t, book.Intro, "BLOCKER, OVERRIDDEN: ")
 }
 
 // No text shows the password, and what it stands in is masked.

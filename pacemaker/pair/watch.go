@@ -106,15 +106,18 @@ func (p *Pair) served() evenkeel.Invariant {
 
 // compare says, at the end of a rollback, what differs from the state before the run.
 func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string, _ error) {
-	for _, s := range p.servers() {
+	for i, s := range p.servers() {
 		was := p.oldCluster(s.Name)
-		for _, proof := range []evenkeel.Proof{was.Online(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name)),
-			was.InCIB("it is configured as before", func(cib *pacemaker.CIB) error { return p.unchanged(cib) })} {
-			res, err := at.Run(ctx, s.Name, Brief(proof.Cmd.Argv...))
-			if err == nil || res.Outcome == evenkeel.Exited {
-				err = proof.AtOnce().Check(evenkeel.Observed{Result: res, Host: s.Name})
-			}
-			if err != nil {
+		proofs := []evenkeel.Proof{was.Online(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name))}
+		if verb, err := p.node(i).autostart.Get(at.Facts); err == nil {
+			proofs = append(proofs, was.AtBoot(p.old(s.Name), verb == "enable")...)
+		}
+		proofs = append(proofs, was.InCIB("it is configured as before", func(cib *pacemaker.CIB) error {
+			differs = append(differs, p.differences(s.Name, cib)...)
+			return nil
+		}))
+		for _, proof := range proofs {
+			if err := ask(ctx, at, s.Name, []evenkeel.Proof{proof}); err != nil {
 				differs = append(differs, fmt.Sprintf("%s: %s: %v", s.Name, proof.Text, err))
 			}
 		}
@@ -122,17 +125,45 @@ func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string,
 	seen, unseen := p.sight(ctx, at)
 	for _, u := range p.moved() {
 		for _, m := range u.Members {
+			if _, runs := p.placed("", u)[m.ID]; !runs {
+				continue
+			}
 			on := strings.Join(seen[m.ID], " and ")
 			switch home := p.home(u); {
+			case len(m.Gone) == 0:
+				differs = append(differs, fmt.Sprintf("%s: where it runs no look can tell: see crm_mon -1", m.ID))
 			case unseen != nil:
 				differs = append(differs, fmt.Sprintf("%s: where it runs is not known: %v", m.ID, unseen))
-			case on == "" || home != "" && on != home:
-				differs = append(differs, fmt.Sprintf("%s runs on %q, not on the node that it prefers, %q: move it when its users can wait "+
+			case on == "":
+				differs = append(differs, fmt.Sprintf("%s runs on neither node: see crm_mon -1 why", m.ID))
+			case home != "" && on != home:
+				differs = append(differs, fmt.Sprintf("%s runs on %s, not on the node that it prefers, %s: move it when its users can wait "+
 					"for it", m.ID, on, home))
 			}
 		}
 	}
 	return differs, nil
+}
+
+// advices are what to do about a setting that the upgrade changed, by what a difference names.
+var advices = map[string]string{
+	"stonith-enabled":  "the cluster fences nobody. Set it as it was, when both nodes are online",
+	"no-quorum-policy": "the cluster acts without a quorum. Set it as it was, when both nodes are online",
+	"standby":          "the node takes no units. End its standby when it may have them",
+}
+
+// differences are all that the cluster is configured otherwise than before, with what to do.
+func (p *Pair) differences(host string, cib *pacemaker.CIB) (list []string) {
+	for _, d := range pacemaker.Diff(p.CIB, cib) {
+		text := fmt.Sprintf("%s: %s", host, d)
+		for name, advice := range advices {
+			if strings.Contains(d.String(), name) {
+				text += ": " + advice
+			}
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 // unchanged wants the old cluster to be configured as it was when the plan was made.

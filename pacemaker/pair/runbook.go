@@ -52,7 +52,8 @@ func (p *Pair) intro() string {
 		"the new " +
 		"cluster only when it is proven gone from the node of the old one. Made from the backups of both nodes; the cluster is made " +
 		"again as it was. What is served is seen on the node itself: the firewall of the new system is opened for the cluster " +
-		"alone, so have it restored, or installed, with what clients need. HN is a hazard of docs/references.md.\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
+		"alone, so have it restored, or installed, with what clients need. HN is a hazard of docs/references.md." +
+		"\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
 	for _, u := range p.Units {
 		how := "by itself, when it is proven gone"
 		switch {

@@ -21,7 +21,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 	was := p.oldCluster(n2.Name)
 	actions := []evenkeel.Action{
 		evenkeel.Prove("ready", "Verify that "+n2.Name+" can take the units", was.Online(old2)).AsPrecondition(),
-		p.carries("carries").AsPrecondition(), p.calm().AsPrecondition(),
+		p.carries("carries", n1, n2).AsPrecondition(), p.calm().AsPrecondition(),
 	}
 	actions = append(actions, changed("standby", "Put "+old1+" into standby", disrupting(was.Standby(old1)))...)
 	actions = append(actions,
@@ -73,7 +73,7 @@ func (p *Pair) leave() evenkeel.Step {
 			"Verify that the old cluster knows that node 1 left in good order", left),
 			p.serves("served", n2.Name)},
 		Undo: slices.Concat(p.startOld(n1), changed("release", "Let the old cluster fence as before", p.asBefore(was, "stonith-enabled")),
-			changed("quorum", "Let the old cluster mind its quorum as before", p.asBefore(was, ignoreQuorum.Name))),
+			changed("quorum", "Restore no-quorum-policy in the old cluster", p.asBefore(was, ignoreQuorum.Name))),
 	}
 }
 
@@ -110,7 +110,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	unused := now.Unused(n.Name)
 	made := now.Change(setup, change.Change{Needs: []change.Proof{unused}, Proof: []change.Proof{now.Configured(n.Name, p.cluster, n.Name)}})
 	actions := p.spareNode1()
-	actions = append(actions, changed("auth", "Let pcs give orders to "+n.Name, now.Auth(n.Name))...)
+	actions = append(actions, changed("auth", "Authorise pcs on "+n.Name, now.Auth(n.Name))...)
 	actions = append(actions, changed("setup", "Set up the new cluster "+p.cluster+" on "+n.Name, made)...)
 	actions = append(actions, changed("seed", "Put the whole configuration in place, before the first start", now.Seed(seed))...)
 	actions = append(actions, changed("enable", "Start the cluster at boot on "+n.Name, now.Enable(n.Name))...)
@@ -120,7 +120,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 	}
 	return evenkeel.Step{ID: "cluster-node1", Title: "Make the cluster again on " + n.Name + ", with every unit disabled",
 		Host: n.Name, Irreversible: n.gone(),
-		Why:   "Every unit is made disabled, and the cluster is in maintenance: node 2 still has them (H8). Fencing comes last.",
+		Why:   "Every unit is made disabled, and the cluster is in maintenance: node 2 still has them (H8). Fencing comes with node 2.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n.fenced}, Actions: actions,
 		Verify: []evenkeel.Action{
 			evenkeel.Prove("disabled", "Verify that every unit is disabled, and the cluster is in maintenance and fences nobody", now.InCIB(
@@ -135,7 +135,7 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 				})),
 			evenkeel.Prove("same", "Verify that the configuration is the backed-up one, but for what is expected", now.InCIB("no other difference",
 				func(live *pacemaker.CIB) error {
-					return p.same(live, pacemaker.ExpectDisabled, pacemaker.ExpectNodeLater(n2.Name), pacemaker.ExpectRole("Stopped", p.tops()...))
+					return p.same(live, pacemaker.ExpectDisabled, pacemaker.ExpectNodeLater(n2.Name), pacemaker.ExpectRole("Stopped", p.switches()...))
 				})),
 		}}, nil
 }
@@ -143,25 +143,34 @@ func (p *Pair) makeCluster() (evenkeel.Step, error) {
 // fencingHeld keeps a cluster from fencing until both nodes are in it.
 var fencingHeld = pacemaker.NVPair{Name: "stonith-enabled", Value: "false"}
 
-// stopped wants units to be disabled.
+// stopped wants units to be disabled, each of their members by what decides for it.
 func stopped(cib *pacemaker.CIB, units ...Unit) error {
+	disabled := map[string]string{}
+	for _, w := range cib.Wanted() {
+		disabled[w.ID] = w.Disabled
+	}
 	for _, u := range units {
-		for _, id := range u.Tops {
-			r, ok := cib.Resource(id)
-			if role, _ := r.Meta.Get("target-role"); !ok || !strings.EqualFold(role, "Stopped") {
+		for _, id := range u.runs {
+			r, _ := cib.Resource(id)
+			if role, _ := r.Meta.Get("target-role"); !strings.EqualFold(role, "Stopped") {
 				return fmt.Errorf("%s is not disabled (target-role %q): it could be active on two nodes", id, role)
+			}
+		}
+		for _, m := range u.Members {
+			if disabled[m.ID] == "" {
+				return fmt.Errorf("%s is not disabled: it could be active on two nodes", m.ID)
 			}
 		}
 	}
 	return nil
 }
 
-// tops are the resources at the top of the CIB, but for fence devices.
-func (p *Pair) tops() (ids []string) {
+// switches are all by whose target-role units are started and stopped in the old cluster, and in the new one.
+func (p *Pair) switches() (ids []string) {
 	for _, u := range p.Units {
 		ids = append(ids, u.Tops...)
 	}
-	return ids
+	return append(ids, side{cib: p.CIB}.switches(p.Units...)...)
 }
 
 // same wants the live configuration to be the backed-up one but for named differences. Fencing is compared when it is restored.

@@ -74,8 +74,8 @@ func ExamplePair_Runbook() {
 	// Restore the configuration of nfs2.example.com
 	// Install the cluster's software on nfs2.example.com
 	// Take nfs2.example.com into the new cluster
-	// Move the units to the nodes that they prefer
 	// Restore fencing
+	// Move the units to the nodes that they prefer
 	// Verify that the pair is upgraded
 	// done: true <nil> in truth: <nil>
 }

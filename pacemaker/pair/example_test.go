@@ -50,7 +50,7 @@ func Example_profile() {
 		fmt.Println(found == pair.Absent, seen, err)
 	}
 	// Output:
-	// false "/usr/bin/redis-server 0.0.0.0:6379" runs <nil>
+	// false "/usr/bin/redis-server" runs: a server of port 6379 runs <nil>
 	// true  <nil>
 	// false  ps -e -o stat= -o args= printed nothing (exit status 0): it proves nothing
 }

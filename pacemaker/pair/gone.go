@@ -67,17 +67,24 @@ func (a *answers) ask(ctx context.Context, l Look) (Found, string, error) {
 // Holding looks on a host which of the units it holds, by their profiles, once. It is an error where a look does not say,
 // and of a unit that no look can tell about.
 func Holding(ctx context.Context, at evenkeel.Site, host string, units []Unit) (Held, error) {
-	held, asked := Held{}, answers{at, host, map[string]sshexec.Result{}}
 	for _, u := range units {
 		if u.Unproven != "" {
 			return nil, fmt.Errorf("%s: %s: %w", u.ID, u.Unproven, ErrNotProven)
 		}
+	}
+	return seen(ctx, at, host, units)
+}
+
+// seen is what the looks that there are see of units on a host. Of what has none, they see nothing.
+func seen(ctx context.Context, at evenkeel.Site, host string, units []Unit) (Held, error) {
+	held, asked := Held{}, answers{at, host, map[string]sshexec.Result{}}
+	for _, u := range units {
 		for _, m := range u.Members {
-			switch found, seen, err := asked.of(ctx, m); {
+			switch found, what, err := asked.of(ctx, m); {
 			case err != nil:
 				return nil, err
 			case found != Absent:
-				held.add(u, "%s: %s", m.ID, seen)
+				held.add(u, "%s: %s", m.ID, what)
 			}
 		}
 	}
@@ -141,9 +148,13 @@ func Recorded(cib *pacemaker.CIB, node, resource string) (why string, stopped bo
 func recorded(cib *pacemaker.CIB, node, host string, units []Unit, held Held) {
 	for _, u := range units {
 		for _, m := range u.Members {
-			if why, _ := Recorded(cib, node, m.ID); why != "" {
-				held.add(u, "%s: %s; see on %s why, and when it is stopped there, forget the record by crm_resource --cleanup -r %s", m.ID, why,
-					host, m.ID)
+			why, _ := Recorded(cib, node, m.ID)
+			if _, is := cib.LastOperation(node, m.ID); is == pacemaker.RecordFailed { // of one that is under way it would hide the end (H27)
+				why += fmt.Sprintf("; see on %s why, and stop it there by hand. Only when none of this is so: %s, forget the record by "+
+					"crm_resource --cleanup -r %s", host, proofs([]Unit{u}), m.ID)
+			}
+			if why != "" {
+				held.add(u, "%s: %s", m.ID, why)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/steps"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/placement"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -31,7 +32,7 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 			n.noteAutostart(),
 			evenkeel.Await(p.Config.Outage, "online-"+n.no, "Wait until both nodes are online, seen from "+n.Name,
 				p.oldCluster(n.Name).Online(old1, old2)),
-			n.seeAble("able-"+n.no, p.proven()))
+			n.seeAble("able-"+n.no, p.moved()))
 		s.Makes = append(s.Makes, n.autostart)
 	}
 	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)
@@ -47,27 +48,27 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 		evenkeel.Prove("cib", "Verify that the cluster is configured as it was when the plan was made",
 			was.InCIB("no difference to the backup", p.unchanged)),
 		evenkeel.Await(p.Config.Outage, "active", "Wait until every resource runs, on one node each", was.Active(ids...)),
-		p.carries("carries"))
+		p.carries("carries-1", n2, n1), p.carries("carries", n1, n2))
 	if len(ids) == 0 {
 		return s, errors.New("the cluster runs nothing that could be moved: there is nothing to upgrade in service")
 	}
 	return s, nil
 }
 
-// carries wants everything that runs in the old cluster to run on node 2 when node 1 is taken away.
-func (p *Pair) carries(id string) evenkeel.Action {
-	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
-	look := p.oldCluster(n2).InCIB("nothing that runs now would run nowhere without "+n1, func(cib *pacemaker.CIB) error {
-		if n, _ := cib.Node(p.old(n1)); standby(n) {
+// carries wants everything that runs in the old cluster to run on one node when the other is taken away.
+func (p *Pair) carries(id string, away, stays *node) evenkeel.Action {
+	const text = "nothing that runs now would run nowhere without "
+	look := p.oldCluster(p.Config.Node2.Name).InCIB(text+away.Name, func(cib *pacemaker.CIB) error {
+		if n, _ := cib.Node(p.old(away.Name)); standby(n) {
 			return nil // how it went the next actions see
 		}
-		loss, err := placement.CanLose(cib, p.old(n1), p.Corosync)
+		loss, err := placement.CanLose(cib, p.old(away.Name), p.Corosync)
 		var why *placement.Error
 		switch {
 		case errors.As(err, &why) && why.Pending():
 			return evenkeel.NotYet(0, "%v", err)
 		case err != nil:
-			return evenkeel.NeedsOperator("whether %s can carry everything cannot be computed: %v", n2, err)
+			return evenkeel.NeedsOperator("whether %s can carry everything cannot be computed: %v", stays.Name, err)
 		}
 		lost := slices.DeleteFunc(slices.Clone(loss.Lost), func(l placement.Lost) bool {
 			r, _ := cib.Resource(l.Resource)
@@ -75,11 +76,11 @@ func (p *Pair) carries(id string) evenkeel.Action {
 		})
 		if len(lost) > 0 {
 			return evenkeel.NeedsOperator("%s would run nowhere without %s: %s. Put that right in the old cluster, and resume",
-				lost[0].Resource, n1, lost[0].Why)
+				lost[0].Resource, away.Name, lost[0].Why)
 		}
 		return nil
 	})
-	return evenkeel.Await(p.Config.Outage, id, "Wait until "+n2+" can carry what runs on "+n1, look)
+	return evenkeel.Await(p.Config.Outage, id, "Wait until "+stays.Name+" can carry what runs on "+away.Name, look)
 }
 
 func standby(n pacemaker.Node) bool {
@@ -168,13 +169,31 @@ func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
 	case fenced != "" && len(res.Stdout) == 0: // silence is no answer where it had a word before
 		return fmt.Errorf("%s: %s says nothing: whether %s was fenced is not known", n2.Name, strings.Join(ask, " "), n1.Name)
 	}
-	known := append(strings.Split(fenced, "\n"), seen...)
-	for line := range strings.Lines(string(res.Stdout)) {
-		if line = strings.TrimSuffix(line, "\n"); !slices.Contains(known, line) {
+	known, err1 := fencings(fenced)
+	later, err2 := fencings(string(res.Stdout))
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("%s: %w", n2.Name, err)
+	}
+	for _, line := range seen {
+		if more, err := fencings(line); err == nil { // the file has other lines, too
+			known = append(known, more...)
+		}
+	}
+	for _, event := range later {
+		if !slices.Contains(known, event) {
 			return evenkeel.NeedsOperator("%s was fenced: %s. Find out why, and whether its new system is whole; then say so by `%s >> %s` "+
-				"on %s, and resume",
-				n1.Name, line, strings.Join(ask, " "), seenFile, n2.Name)
+				"on %s, and resume", n1.Name, event, strings.Join(ask, " "), seenFile, n2.Name)
 		}
 	}
 	return nil
+}
+
+// fencings are the events in a history of fencing, each in words of its own: how the history is written is not the same at all times.
+func fencings(history string) (list []string, _ error) {
+	events, err := live.ParseFencingHistory(strings.NewReader(history))
+	for _, e := range events {
+		list = append(list, strings.Join(strings.Fields(strings.Join([]string{e.Action, "of", e.Target, e.Status, e.Origin, e.Completed},
+			" ")), " "))
+	}
+	return list, err
 }

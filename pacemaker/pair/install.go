@@ -119,7 +119,7 @@ func (n *node) softwareStep() evenkeel.Step {
 	for i, c := range slices.Backward(there.StartPcsd(n.Name)) { // at boot first: a node that loses power between the two comes back with it
 		actions = append(actions, changed(fmt.Sprintf("pcsd-%d", i+1), "Have systemd "+c.Title, c)...)
 	}
-	actions = append(actions, n.seePCS("pcs", n.newPCS), n.seeAble("able", n.proven()))
+	actions = append(actions, n.seePCS("pcs", n.newPCS), n.seeAble("able", n.moved()))
 	return evenkeel.Step{ID: n.id("software"), Title: "Install the cluster's software on " + n.Name, Host: n.Name, Actions: actions,
 		Irreversible: n.gone()}
 }

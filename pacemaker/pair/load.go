@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/internal/secretname"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/corosync"
@@ -63,7 +64,8 @@ type Pair struct {
 	Plan     *rebuild.Plan
 	Report   *readiness.Report
 	Way      Way
-	InSpite  []string // what is gone on in spite of
+	InSpite  []string // blockers that do not keep the upgrade back, because somebody says so
+	Notes    []string // what is not as it should be, and does not keep the upgrade back
 
 	from, to       software
 	oldPCS, newPCS pcs.Dialect
@@ -124,7 +126,18 @@ func (c *Config) defaults() error {
 	if c.Provision != nil && (c.Provision.Host == "" || len(c.Provision.Argv) == 0) {
 		errs = append(errs, errors.New("provision: a host and a command are wanted"))
 	}
+	if c.Provision != nil && hasSecret(c.Provision.Argv) {
+		errs = append(errs, errors.New("provision: its command has what looks like a password, and a command is shown and journalled: have it "+
+			"read that from a file on its host"))
+	}
 	return errors.Join(errs...)
+}
+
+func hasSecret(argv []string) bool {
+	return secretname.Pair("", strings.Join(argv, " ")) || slices.ContainsFunc(argv, func(word string) bool {
+		name, value, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		return secretname.Pair(name, value)
+	})
 }
 
 // Load reads the backups, and finds everything that would stop the upgrade in the middle. It touches no machine.
@@ -233,7 +246,7 @@ func (p *Pair) understand() error {
 	if p.ports, err = p.openPorts(totem.Transport); err != nil {
 		return err
 	}
-	return p.unmanaged()
+	return p.sound()
 }
 
 // openPorts are those that corosync listens on in the new cluster.
@@ -253,13 +266,29 @@ func (p *Pair) openPorts(transport string) ([]corosync.Port, error) {
 	return conf.Ports()
 }
 
-// unmanaged refuses a cluster that would not move what it is told to move.
-func (p *Pair) unmanaged() error {
+// sound refuses a cluster that would not move what it is told to move, or of which the new one would not run all.
+func (p *Pair) sound() error {
 	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, h := range p.CIB.Hindrances() {
+		switch h.Kind {
+		case pacemaker.AtRest, pacemaker.NodeAway, pacemaker.CannotFence:
+			bad("%s", h)
+		case pacemaker.Unmanaged: // below, with why
+		default:
+			p.Notes = append(p.Notes, h.String())
+		}
+	}
+	for _, h := range p.CIB.StatusHindrances() { // the preflight looks at how it is now
+		p.Notes = append(p.Notes, "when it was backed up, "+h.String())
+	}
 	for _, w := range p.CIB.Wanted() {
 		if w.Unmanaged != "" {
-			errs = append(errs, fmt.Errorf("the cluster does not move %s (%s)", w.ID, w.Unmanaged))
+			bad("the cluster does not move %s (%s)", w.ID, w.Unmanaged)
 		}
+	}
+	for _, t := range p.CIB.Tickets() {
+		bad("constraint %s wants the ticket %s, which nobody grants to the new cluster: remove it for the time of the upgrade", t.ID, t.Ticket)
 	}
 	return errors.Join(errs...)
 }

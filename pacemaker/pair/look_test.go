@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	mounts = "rootfs / rootfs rw 0 0\nproc /proc proc rw,relatime 0 0\n"
+	mounts = "22 1 253:0 / / rw shared:1 - xfs /dev/mapper/root rw\n23 22 0:21 / /proc rw,relatime - proc proc rw\n"
+	nodev  = "directory /srv/nfs\ndevice -\n"
+	sdb1   = "directory /srv/nfs\ndevice 8:11\n"
 	table  = "Ss   /sbin/init\nS    [kthreadd]\nR+   ps -e -o stat= -o args=\n"
+	tree   = "1 0 /sbin/init\n2 0 [kthreadd]\n9 3 ps -e -o pid= -o ppid= -o args=\n"
 	lo     = "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
 )
 
@@ -25,15 +28,24 @@ var answers = []struct {
 	out, err string
 	found    pair.Found
 }{
-	{disk, 0, 0, mounts, "", pair.Absent},
-	{disk, 0, 0, mounts + "/dev/sdb1 /srv/nfs xfs rw 0 0\n", "", pair.Present},
-	{disk, 0, 0, mounts + "/dev/mapper/x /srv/nfs xfs rw 0 0\n", "", pair.Present}, // by another name
-	{disk, 0, 0, mounts + "/dev/sdb1 /mnt xfs rw 0 0\n", "", pair.Present},         // elsewhere
-	{disk, 0, 0, mounts + "/dev/sdb2 /srv/nfs2 xfs rw 0 0\n", "", pair.Absent},
-	{strings.Replace(disk, "/srv/nfs", "/srv/my nfs/", 1), 0, 0, mounts + "/dev/sdx /srv/my\\040nfs xfs rw 0 0\n", "", pair.Present},
-	{disk, 0, 0, "proc /proc proc rw,relatime 0 0\n", "", 0}, // not the whole table
-	{disk, 0, 0, mounts + "/dev/sdb1 /srv\n", "", 0},
-	{disk, 0, 1, mounts, "cat: read error", 0},
+	{disk, 0, 0, mounts + nodev, "", pair.Absent},
+	{disk, 0, 0, mounts + sdb1, "", pair.Absent},
+	{disk, 0, 0, mounts + "40 22 8:17 / /srv/nfs rw - xfs /dev/sdb1 rw\n" + sdb1, "", pair.Present},
+	{disk, 0, 0, mounts + "40 22 8:33 / /srv/nfs rw - xfs /dev/mapper/x rw\n" + sdb1, "", pair.Present}, // another one
+	{disk, 0, 0, mounts + "40 22 8:17 / /mnt rw - xfs /dev/mapper/x rw\n" + sdb1, "", pair.Present},     // elsewhere, by another name
+	{disk, 0, 0, mounts + "40 22 8:17 /info /var/lib/nfs rw - xfs /dev/mapper/x rw\n" + sdb1, "", pair.Present},
+	{disk, 0, 0, mounts + "40 22 8:33 / /data/nfs rw - xfs /dev/sdc1 rw\ndirectory /data/nfs\ndevice 8:11\n", "",
+		pair.Present}, // a link
+	{disk, 0, 0, mounts + "40 22 8:18 / /srv/nfs2 rw - xfs /dev/sdb2 rw\n" + sdb1, "", pair.Absent},
+	{strings.Replace(disk, "/srv/nfs", "/srv/my nfs/", 1), 0, 0, mounts + "40 22 8:33 / /srv/my\\040nfs rw - xfs /dev/sdx rw\n" + sdb1, "",
+		pair.Present},
+	{strings.Replace(disk, "/dev/sdb1", "nas:/srv", 1), 0, 0, mounts + "40 22 0:40 / /mnt rw - nfs4 nas:/srv rw\n" + nodev, "", pair.Present},
+	{disk, 0, 0, "23 22 0:21 / /proc rw,relatime - proc proc rw\n" + nodev, "", 0}, // not the whole table
+	{disk, 0, 0, mounts, "", 0},
+	{disk, 0, 0, mounts + "directory /srv/nfs\n", "", 0},
+	{disk, 0, 0, mounts + "directory /srv/nfs\ndevice 0:0\n", "", 0}, // of a file
+	{disk, 0, 0, mounts + "40 22 8:17 / /srv\n" + sdb1, "", 0},
+	{disk, 0, 1, mounts + nodev, "cat: read error", 0},
 	{disk, 1, 0, table, "", pair.Absent},
 	{disk, 1, 0, "D    umount /srv/nfs\n" + table, "", pair.Perhaps},
 	{disk, 1, 0, "D    umount -l /dev/sdb1\n" + table, "", pair.Perhaps},
@@ -84,11 +96,14 @@ var answers = []struct {
 		pair.Absent},
 	{primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/nfs"), 0, 2, "", "grep: /var/lib/nfs/etab: Permission denied\n", 0},
 
-	{database, 0, 0, table, "", pair.Absent},
-	{database, 0, 0, "Ss   /usr/bin/postgres -D /srv/pg/data -c config_file=x\n" + table, "", pair.Present},
-	{database, 0, 0, "Ss   /usr/bin/postgres -D /srv/other\n" + table, "", pair.Absent},
-	{database, 0, 0, "Ss   postgres: checkpointer \n" + table, "", pair.Absent},
-	{database, 1, 0, "Ss   postgres: checkpointer \n" + table, "", pair.Perhaps}, // left behind by a server that was killed
+	{database, 0, 0, tree, "", pair.Absent},
+	{database, 0, 0, "7 1 /usr/bin/postgres -D /srv/pg/data -c config_file=x\n" + tree, "", pair.Present},
+	{database, 0, 0, "7 1 /usr/bin/postgres -D /srv/other\n" + tree, "", pair.Absent},
+	{database, 0, 0, "7 1 /usr/bin/postgres -D /srv/other\n8 7 postgres: checkpointer \n" + tree, "", pair.Absent},
+	{database, 0, 0, "8 1 postgres: checkpointer \n" + tree, "", pair.Perhaps}, // left behind by a server that was killed
+	{database, 0, 0, "7 1 /usr/bin/postgres\n" + tree, "", pair.Perhaps},
+	{database, 0, 0, "1 0 /sbin/init\n", "", 0},
+	{database, 0, 0, "S 1 /sbin/init\n" + tree, "", 0},
 
 	{primitive("s", "systemd:nginx"), 0, 3, "inactive\n", "", pair.Absent},
 	{primitive("s", "systemd:nginx"), 0, 3, "unknown\n", "", pair.Absent},
@@ -97,11 +112,69 @@ var answers = []struct {
 	{primitive("s", "systemd:nginx"), 0, 3, "failed\n", "", pair.Perhaps},
 	{primitive("s", "systemd:nginx"), 0, 0, "inactive\n", "", 0}, // the two do not go together
 	{primitive("s", "systemd:nginx"), 0, 1, "", "Failed to get D-Bus connection", 0},
-	{primitive("s", "lsb:foo"), 0, 3, "", "", pair.Absent},
-	{primitive("s", "lsb:foo"), 0, 0, "", "", pair.Present},
-	{primitive("s", "lsb:foo"), 0, 1, "", "", pair.Perhaps},
-	{primitive("s", "lsb:foo"), 0, 4, "", "", 0},
-	{primitive("s", "lsb:foo"), 0, 127, "", "service: command not found", 0},
+	{primitive("s", "lsb:foo"), 0, 3, "inactive\n", "", pair.Absent},
+	{primitive("s", "lsb:foo"), 0, 3, "deactivating\n", "", pair.Present},
+	{primitive("s", "service:foo"), 0, 3, "failed\n", "", pair.Perhaps},
+	{primitive("s", "lsb:foo"), 1, 3, "", "", pair.Absent},
+	{primitive("s", "lsb:foo"), 1, 0, "", "", pair.Present},
+	{primitive("s", "lsb:foo"), 1, 1, "", "", pair.Perhaps},
+	{primitive("s", "lsb:foo"), 1, 4, "", "", 0},
+	{primitive("s", "lsb:foo"), 1, 127, "", "service: command not found", 0},
+}
+
+// A device that is named by what is on it is looked for by the file that udev makes for it.
+func TestDevicesByTheirTags(t *testing.T) {
+	for device, want := range map[string]string{"UUID=0a-1b": "/dev/disk/by-uuid/0a-1b", "-U 0a-1b": "/dev/disk/by-uuid/0a-1b",
+		"-L data": "/dev/disk/by-label/data", "LABEL=data": "/dev/disk/by-label/data", "/dev/vg/lv": "/dev/vg/lv"} {
+		l := lookOf(t, strings.Replace(disk, "/dev/sdb1", device, 1), 0)
+		require.Equal(t, want, l.Argv[len(l.Argv)-1])
+	}
+	for _, device := range []string{"LABEL=my data", "-o ro"} {
+		units, err := pair.Units(cibOf(t, strings.Replace(disk, "/dev/sdb1", device, 1), ""), pair.Builtin())
+		require.NoError(t, err)
+		require.Contains(t, units[0].Unproven, "disk: ")
+	}
+	units, err := pair.Units(cibOf(t, strings.Replace(disk, "xfs", "btrfs", 1), ""), pair.Builtin())
+	require.NoError(t, err)
+	require.Contains(t, units[0].Unproven, "another number than its device")
+}
+
+// An export may be of several directories, and the table writes them without a slash at the end.
+func TestExportsOfSeveralDirectories(t *testing.T) {
+	l := lookOf(t, primitive("e", "ocf:heartbeat:exportfs", "directory=/srv/a/ /srv/b.c"), 0)
+	require.Equal(t, `^(/srv/a|/srv/b\.c)[[:space:]]`, l.Argv[2])
+}
+
+// What a process was told may be a password, and is not shown.
+func TestArgumentsAreNotShown(t *testing.T) {
+	l := lookOf(t, disk, 1)
+	_, seen, err := l.Judge(sshexec.Result{Outcome: sshexec.Exited,
+		Stdout: []byte("D    mount -t cifs -o password=geheim //nas/x /srv/nfs\n" + table)})
+	require.NoError(t, err)
+	require.Equal(t, `"mount" runs: a process mounts or unmounts /srv/nfs or /dev/sdb1`, seen)
+}
+
+// What a unit brings along is not wanted of a node that does not run it.
+func TestWhatAUnitBringsAlong(t *testing.T) {
+	needs := func(resources string) (argv []string) {
+		units, err := pair.Units(cibOf(t, resources, ""), pair.Builtin())
+		require.NoError(t, err)
+		for _, u := range units {
+			for _, m := range u.Members {
+				for _, l := range m.Needs {
+					argv = append(argv, strings.Join(l.Argv, " "))
+				}
+			}
+		}
+		return argv
+	}
+	onVolume := strings.Replace(disk, "/dev/sdb1", "/dev/my-vg/data", 1)
+	volume := primitive("v", "ocf:heartbeat:LVM-activate", "vgname=my-vg", "vg_access_mode=system_id")
+	require.Equal(t, []string{"vgs --foreign --noheadings -o vg_name my-vg", "ls -d /srv/nfs"},
+		needs(`<group id="g">`+volume+onVolume+`</group>`))
+	require.Equal(t, []string{"ls -d /srv/nfs", "ls -d /dev/my-vg/data"}, needs(onVolume))
+	below := primitive("below", "ocf:heartbeat:Filesystem", "device=/dev/sdc1", "directory=/srv/nfs/b", "fstype=xfs")
+	require.Equal(t, []string{"ls -d /srv/nfs", "ls -d /dev/sdb1", "ls -d /dev/sdc1"}, needs(`<group id="g">`+disk+below+`</group>`))
 }
 
 // lookOf is the proof of a resource that answers is about.

@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
 
 // tick is how long the hand-over waits between two looks: what it costs is part of the outage.
@@ -51,14 +52,14 @@ func (p *Pair) ready() (evenkeel.Step, error) {
 	still := []Unit{}
 	for _, u := range p.Units {
 		if u.PerNode && u.Disabled == "" {
-			act.Roles = append(act.Roles, pcs.Roles("Started", u.Tops...)...)
+			act.Roles = append(act.Roles, pcs.Roles("Started", u.runs...)...)
 		} else {
 			still = append(still, u)
 		}
 	}
 	end, err := set("ready", "End the maintenance of the new cluster", prepared, act)
 	disabled := now.InCIB("target-role=Stopped on each", func(cib *pacemaker.CIB) error { return stopped(cib, still...) })
-	actions := append(p.spareNode1(), n1.seeAble("able", p.proven()),
+	actions := append(p.spareNode1(), n1.seeAble("able", p.moved()),
 		evenkeel.Prove("disabled", "Verify that the new cluster still touches no unit", disabled), end)
 	for i, proof := range now.Settled() {
 		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1),
@@ -78,13 +79,36 @@ type side struct {
 	live.Cluster
 	host, node string         // node is what its cluster calls the host
 	cib        *pacemaker.CIB // with the ids of its settings
+	fresh      bool           // of the new cluster: what it has not started since it was made, its node never had
+}
+
+// switches are the resources by whose target-role the side starts and stops units: of those at the top the ones that are to run, and
+// what says Started for itself within one, which counts before what that says. The rebuild takes such words out of the new cluster.
+func (s side) switches(units ...Unit) (ids []string) {
+	for _, u := range units {
+		for _, id := range u.runs {
+			top, _ := s.cib.Resource(id)
+			ids = append(ids, id)
+			for inner := range pacemaker.Walk(top.Members) {
+				if role, said := inner.Meta.Get("target-role"); said && !strings.EqualFold(role, "Stopped") {
+					ids = append(ids, inner.ID)
+				}
+			}
+		}
+	}
+	return ids
+}
+
+// roles are what starts or stops units on the side.
+func (s side) roles(role string, units ...Unit) pcs.Settings {
+	return pcs.Settings{Roles: pcs.Roles(role, s.switches(units...)...)}
 }
 
 // sides are the node of the old cluster and that of the new one.
 func (p *Pair) sides() (was, now side, err error) {
 	prepared, err := p.Plan.Prepared()
 	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
-	return side{p.oldCluster(n2), n2, p.old(n2), p.CIB}, side{p.newCluster(n1), n1, n1, prepared}, err
+	return side{p.oldCluster(n2), n2, p.old(n2), p.CIB, false}, side{p.newCluster(n1), n1, n1, prepared, true}, err
 }
 
 // move is the outage of one unit: the old cluster disables it, and the new one enables it as soon as it is proven gone.
@@ -98,12 +122,12 @@ func (p *Pair) move(u Unit) (evenkeel.Step, error) {
 	back, err2 := p.handOver(u, now, was)
 	own := "move-" + u.ID
 	s := evenkeel.Step{ID: own, Title: fmt.Sprintf("Move %s from %s to %s", strings.Join(u.Tops, ", "), n2.Name, n1.Name), Host: n1.Name,
-		Why: "The two clusters share no fencing: nothing but the order of these commands keeps the unit from being active on both nodes. " +
+		Why: "Neither cluster can fence the other node: nothing but the order of these commands keeps the unit from being active on both. " +
 			"So it is enabled here only when it is disabled there, stored, and gone, all of it read immediately before.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n1.fenced},
 		Opens: []evenkeel.Window{{ID: own, Invariant: "served", Stop: evenkeel.StopAtClose, Down: u.Serves(), Completion: there[1:],
 			Reason: "the unit stops on " + n2.Name + " before it starts on " + n1.Name}},
-		Closes: []string{own}, Actions: append([]evenkeel.Action{p.calm().AsPreconditionThrough("let-go"), n1.seeAble("able", []Unit{u})},
+		Closes: []string{own}, Actions: append([]evenkeel.Action{p.calm().AsPreconditionThrough("disable"), n1.seeAble("able", []Unit{u})},
 			there...),
 		Undo: back,
 	}
@@ -112,17 +136,16 @@ func (p *Pair) move(u Unit) (evenkeel.Step, error) {
 
 // handOver moves a unit from one side to the other.
 func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
-	off, err1 := set("let-go", "Disable the unit on "+from.host, from.cib, pcs.Settings{Roles: pcs.Roles("Stopped", u.Tops...)})
-	on, err2 := set("", "", to.cib, pcs.Settings{Roles: pcs.Roles("Started", u.Tops...)})
-	over := evenkeel.Action{ID: "hand-over", Change: evenkeel.Change{
+	off, err1 := set("disable", "Disable the unit on "+from.host, from.cib, from.roles("Stopped", u))
+	on, err2 := set("", "", to.cib, to.roles("Started", u))
+	over := evenkeel.Action{ID: "enable", Change: evenkeel.Change{
 		Title: "Enable the unit on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host, Repeat: evenkeel.Idempotent,
 		Limit: p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(on.Cmd),
 			Text: "Look at " + from.host + " until none of this is so: " + proofs([]Unit{u}) + ". See that `cibadmin --query` there says " +
-				"target-role=Stopped of " +
-				strings.Join(u.Tops, ", ") + ", and that no operation of it is under way or failed in its status (or that the cluster there " +
-				"has stopped " +
-				"altogether). Look once more, and at once, on " + to.host + ": pcs resource enable " + strings.Join(u.Tops, " ") + ".",
+				"target-role=Stopped of " + strings.Join(from.switches(u), ", ") + ", and that no operation of it is under way or failed in its " +
+				"status (or that the cluster there has stopped altogether, and does not start at boot). Look once more, and at once, on " +
+				to.host + ": pcs resource enable " + strings.Join(to.switches(u), " ") + ".",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				if err := p.let(ctx, at, u, from); err != nil {
 					return sshexec.Result{}, lost(ctx, err, from.host)
@@ -169,15 +192,17 @@ func (p *Pair) let(ctx context.Context, at evenkeel.Site, u Unit, from side) err
 	if err != nil {
 		return err
 	}
-	if cib != nil {
-		if err := stopped(cib, u); err != nil {
-			return err
-		}
+	if cib == nil {
+		err = staysDown(ctx, at, from)
+	} else if err = stopped(cib, u); err == nil {
 		held := Held{}
 		recorded(cib, from.node, from.host, []Unit{u}, held)
 		if len(held) > 0 {
-			return evenkeel.NotYet(tick, "%s still holds %s", from.host, held)
+			err = evenkeel.NotYet(tick, "%s still holds %s", from.host, held)
 		}
+	}
+	if err != nil {
+		return err
 	}
 	return look() // immediately before
 }
@@ -194,18 +219,42 @@ func (p *Pair) said(ctx context.Context, at evenkeel.Site, from side) (cib *pace
 	if down == nil {
 		return cib, nil
 	}
-	for _, proof := range from.Stopped(from.node) {
-		res, err := at.Run(ctx, from.host, Brief(proof.Cmd.Argv...))
-		if err != nil && res.Outcome != evenkeel.Exited {
-			return nil, err
-		}
-		if err := proof.AtOnce().Check(evenkeel.Observed{Result: res, Host: from.host}); err != nil {
-			return nil, evenkeel.NotYet(time.Second,
-				"the cluster on %s does not answer (%v), and has not stopped either (%v): start it there, or stop it whole",
-				from.host, down, err)
-		}
+	if err := ask(ctx, at, from.host, from.Stopped(from.node)); err != nil {
+		return nil, unanswered(err, "the cluster on %s does not answer (%v), and has not stopped either (%v): start it there, or stop it whole",
+			from.host, down, err)
 	}
 	return nil, nil //nolint:nilnil // there is none, and that is no error
+}
+
+// staysDown wants a cluster that has stopped altogether not to start again by itself. A host that lost its power is reached before its
+// cluster runs, which then takes back what was gone from it.
+func staysDown(ctx context.Context, at evenkeel.Site, from side) error {
+	err := ask(ctx, at, from.host, from.AtBoot(from.node, false))
+	return unanswered(err, "the cluster on %s has stopped, and could start again by itself (%v): wait until it runs, or start it; or keep it "+
+		"from starting by systemctl disable %s there", from.host, err, strings.Join(services, " "))
+}
+
+// unanswered makes one more look of what a host said, and leaves alone that it said nothing.
+func unanswered(err error, format string, args ...any) error {
+	var failed *sshexec.CommandError
+	if err == nil || errors.As(err, &failed) {
+		return err
+	}
+	return evenkeel.NotYet(time.Second, format, args...)
+}
+
+// ask looks for proofs on a host, once.
+func ask(ctx context.Context, at evenkeel.Site, host string, proofs []change.Proof) error {
+	for _, proof := range proofs {
+		res, err := at.Run(ctx, host, Brief(proof.Cmd.Argv...))
+		if err != nil && res.Outcome != evenkeel.Exited {
+			return err
+		}
+		if err := proof.AtOnce().Check(evenkeel.Observed{Result: res, Host: host}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // holds wants a host to have all of a unit that users see.
@@ -215,48 +264,4 @@ func (p *Pair) holds(id string, u Unit, host string) evenkeel.Action {
 	a := one.serves(id, host)
 	a.Title = "Wait until " + host + " serves the unit"
 	return a
-}
-
-// stopOld stops the old cluster, and enables what moves only then.
-func (p *Pair) stopOld() (evenkeel.Step, error) {
-	n1, n2 := p.node(0), p.node(1)
-	was, now, err := p.sides()
-	if err != nil {
-		return evenkeel.Step{}, err
-	}
-	actions := append([]evenkeel.Action{p.serves("served", n1.Name)}, changed("disable",
-		"Keep the old cluster from starting on "+n2.Name+" at boot",
-		was.Disable(was.node))...)
-	actions = append(actions, p.stop(n2.Name)...)
-	undo := append(p.startOld(n2), n2.autostartBack())
-	var rest []string
-	for _, u := range unproven(p.moved()) {
-		rest = append(rest, u.Tops...)
-	}
-	if len(rest) > 0 {
-		on, err1 := set("enable", "Enable what moves only now that the whole old cluster has stopped: "+strings.Join(rest, ", "), now.cib,
-			pcs.Settings{Roles: pcs.Roles("Started", rest...)})
-		for _, a := range p.seeStopped("gone", n2.Name) {
-			actions = append(actions, a.AsPrecondition())
-		}
-		actions = append(actions, on, evenkeel.Await(p.Config.Outage, "placed", "Wait until all of it runs on "+n1.Name,
-			now.Placed(p.placed(n1.Name, unproven(p.moved())...))))
-		off, err2 := set("disable-rest", "Disable it in the new cluster", now.cib, pcs.Settings{Roles: pcs.Roles("Stopped", rest...)})
-		undo = append([]evenkeel.Action{off, evenkeel.Await(p.Config.Outage, "inactive", "Wait until the new cluster has stopped it",
-			now.Inactive(ids(p.placed("", unproven(p.moved())...))...))}, undo...)
-		err = errors.Join(err1, err2)
-	}
-	return evenkeel.Step{ID: "stop-old-node2", Title: "Stop the old cluster on " + n2.Name, Host: n2.Name,
-		Needs:   []evenkeel.FactKey{n2.autostart},
-		Actions: onHost(actions, n1.Name, "enable"), Verify: p.seeStopped("stopped", n2.Name), Undo: onHost(undo, n1.Name, "disable-rest")}, err
-}
-
-// onHost puts the action with an ID on a host.
-func onHost(actions []evenkeel.Action, host, id string) []evenkeel.Action {
-	for i := range actions {
-		if actions[i].ID == id {
-			actions[i].Host = host
-		}
-	}
-	return actions
 }

@@ -87,7 +87,7 @@ func (n *node) noteAutostart() evenkeel.Action {
 		case slices.Equal(states, []string{"disabled", "disabled"}):
 			return "disable", nil
 		}
-		return "", fmt.Errorf("the cluster neither starts at boot on %s nor does it not: %q %q", n.Name, o.Text(), o.Stderr)
+		return "", fmt.Errorf("corosync and pacemaker are neither both enabled nor both disabled on %s: %q %q", n.Name, o.Text(), o.Stderr)
 	}
 	a := evenkeel.Look("autostart-"+n.no, "Note whether the cluster starts at boot on "+n.Name, append([]string{"systemctl",
 		"is-enabled"}, services...)...).
@@ -202,35 +202,27 @@ func (n *node) shutDownStep(before ...evenkeel.Action) evenkeel.Step {
 	}
 }
 
-// free wants a node to hold no unit.
+// free wants a node to hold no unit, as far as looks can tell.
 func (p *Pair) free(id, host string) evenkeel.Action {
-	return evenkeel.Action{ID: id, Change: evenkeel.Change{
-		Title: "Verify that " + host + " holds no unit", Host: host, Limit: p.Config.Outage,
-		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On " + host + ", none of this is so: " + proofs(p.proven()) + ".",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				held, err := Holding(ctx, at, host, p.proven())
-				if err == nil && len(held) > 0 {
-					err = evenkeel.NotYet(time.Second, "%s still holds %s", host, held)
-				}
-				return sshexec.Result{}, err
-			}},
-	}}
+	a := p.unseen(id, host, p.moved())
+	a.Title = "Verify that " + host + " holds no unit"
+	return a
 }
 
-// serves wants a node to have all that users see.
+// serves wants a node to have all that users see, as far as looks can tell.
 func (p *Pair) serves(id, host string) evenkeel.Action {
 	return evenkeel.Action{ID: id, Change: evenkeel.Change{
 		Title: "Verify that " + host + " serves every unit", Host: host, Limit: p.Config.Outage,
-		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On " + host + ", all of this is so: " + proofs(p.proven()) + ".",
+		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On " + host + ", all of this is so: " + proofs(p.moved()) + ".",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				asked := answers{at, host, map[string]sshexec.Result{}}
-				for _, u := range p.proven() {
+				for _, u := range p.moved() {
 					for _, m := range u.Members {
 						found, _, err := asked.of(ctx, m)
 						if err != nil {
 							return sshexec.Result{}, err
 						}
-						if _, runs := p.placed("", u)[m.ID]; runs && m.Serves != "" && found != Present {
+						if _, runs := p.placed("", u)[m.ID]; runs && m.told() && found != Present {
 							return sshexec.Result{}, evenkeel.NotYet(time.Second, "%s does not serve %s", host, m.Serves)
 						}
 					}
@@ -251,6 +243,9 @@ func proofs(units []Unit) string {
 				}
 			}
 		}
+	}
+	if len(list) == 0 {
+		return "there is no look that tells"
 	}
 	return strings.Join(list, "; ")
 }

@@ -45,11 +45,37 @@ func process(text string, means Found, match func(args []string) bool) Look {
 		}
 		for _, args := range list {
 			if words := strings.Fields(args); match(words) {
-				return means, fmt.Sprintf("%q runs", args), nil
+				return means, fmt.Sprintf("%q runs: %s", words[0], text), nil // what follows may hold a password
 			}
 		}
 		return Absent, "", nil
 	}}
+}
+
+// ProcessTree lists every process with its number and that of its parent; its own line is among them.
+func ProcessTree() []string { return []string{"ps", "-e", "-o", "pid=", "-o", "ppid=", "-o", "args="} }
+
+// running is a process of the tree.
+type running struct {
+	pid, parent string
+	words       []string
+}
+
+// readTree reads what [ProcessTree] printed. A process that has ended and is not yet waited for counts.
+func readTree(res sshexec.Result) (list []running, _ error) {
+	own := false
+	for line := range strings.Lines(string(res.Stdout)) {
+		f := strings.Fields(line)
+		if len(f) < 3 || strings.Trim(f[0]+f[1], "0123456789") != "" {
+			return nil, fmt.Errorf("%q is no line of the tree of processes: %w", clip([]byte(line)), ErrNotProven)
+		}
+		own = own || slices.Equal(f[2:], ProcessTree())
+		list = append(list, running{f[0], f[1], f[2:]})
+	}
+	if res.ExitCode != 0 || !own {
+		return nil, fmt.Errorf("the tree of processes is not whole: not even ps itself stands in it: %w", ErrNotProven)
+	}
+	return list, nil
 }
 
 // wrappers are programs that run another one, which is among their arguments.

@@ -133,13 +133,18 @@ func (ps Profiles) Check() error {
 	return errors.Join(errs...)
 }
 
-// parameter is an instance attribute that must be there and must be the same whatever the time and the node.
-func parameter(r pacemaker.Resource, name string) (string, error) {
+// steady wants the instance attributes to be the same whatever the time and the node.
+func steady(r pacemaker.Resource) error {
 	for _, set := range r.Instance {
 		if set.Rule != "" {
-			return "", fmt.Errorf("its parameters depend on a rule (%s)", set.ID)
+			return fmt.Errorf("its parameters depend on a rule (%s)", set.ID)
 		}
 	}
+	return nil
+}
+
+// parameter is an instance attribute that must be there.
+func parameter(r pacemaker.Resource, name string) (string, error) {
 	v, ok := r.Instance.Get(name)
 	if !ok || v == "" {
 		return "", fmt.Errorf("it has no parameter %s", name)

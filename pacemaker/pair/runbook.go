@@ -33,7 +33,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			n1.shutDownStep(p.spareNode1()...), n1.installStep(), n1.restoreStep(), n1.softwareStep(), cluster,
 		}, moves, []evenkeel.Step{
 			n2.shutDownStep(p.seeStopped("stopped", n2.Name)...), n2.installStep(), n2.restoreStep(), n2.softwareStep(),
-			join, p.rebalance(), p.fencing(), p.finish(),
+			join, p.fencing(), p.rebalance(), p.finish(),
 		}),
 	}
 	installs := func(c sshexec.Cmd) bool {
@@ -51,7 +51,9 @@ func (p *Pair) intro() string {
 	b.WriteString("One node is rebuilt while the other serves, in a cluster of its own. A unit is what is moved as one; it starts in " +
 		"the new " +
 		"cluster only when it is proven gone from the node of the old one. Made from the backups of both nodes; the cluster is made " +
-		"again as it was. HN is a hazard of docs/references.md.\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
+		"again as it was. What is served is seen on the node itself: the firewall of the new system is opened for the cluster " +
+		"alone, so have it restored, or installed, with what clients need. HN is a hazard of docs/references.md." +
+		"\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
 	for _, u := range p.Units {
 		how := "by itself, when it is proven gone"
 		switch {
@@ -68,8 +70,11 @@ func (p *Pair) intro() string {
 	for _, c := range p.Way.Costs {
 		fmt.Fprintf(&b, "\n- %s", c)
 	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(&b, "\n- NOTE: %s", n)
+	}
 	for _, s := range p.InSpite {
-		fmt.Fprintf(&b, "\n- GONE ON WITH IN SPITE OF A BLOCKER: %s", s)
+		fmt.Fprintf(&b, "\n- BLOCKER, OVERRIDDEN: %s", s)
 	}
 	return strings.TrimSpace(b.String())
 }
@@ -86,8 +91,8 @@ func (p *Pair) inputs() []evenkeel.Input {
 	for i, s := range p.servers() {
 		list = append(list, evenkeel.NewInput(s.Backup, []byte(p.archives[i].SHA256())))
 	}
-	// What goes on in spite of a blocker is signed with the rest, and stands in the journal.
-	return append(list, evenkeel.NewInput("gone on with in spite of", []byte(strings.Join(p.InSpite, "\n"))))
+	// An overridden blocker is signed with the rest, and stands in the journal.
+	return append(list, evenkeel.NewInput("overridden blockers", []byte(strings.Join(p.InSpite, "\n"))))
 }
 
 func (p *Pair) secrets() []sshexec.Secret { return append(p.CIB.Secrets(), p.Config.Password) }

@@ -78,8 +78,10 @@ func TestWhatCannotBeProvenMovesLast(t *testing.T) {
 // What the old cluster says to have stopped, and what is still there, is not enabled on the other node.
 func TestTheOldClusterIsNotTrusted(t *testing.T) {
 	for liar, want := range map[string]string{
-		"nfs-disk": "/dev/mapper/nfs is mounted on /srv/nfs", "nfs-server": `"[nfsd]" runs`, "nfs-export": "/srv/nfs/share is exported",
-		"nfs-ip": "eth0 has 192.168.7.100", "db-server": `"/usr/bin/postgres -D /srv/db/data" runs`, "db-ip": "eth0 has 192.168.7.101",
+		"nfs-disk": "/dev/mapper/nfs is mounted on /srv/nfs", "nfs-server": `"[nfsd]" runs: the NFS server runs`,
+		"nfs-export": "/srv/nfs/share is exported",
+		"nfs-ip":     "eth0 has 192.168.7.100", "db-server": `"/usr/bin/postgres", runs: a server of /srv/db/data runs`,
+		"db-ip": "eth0 has 192.168.7.101",
 	} {
 		t.Run(liar, func(t *testing.T) {
 			s := newScene(t, pairtest.Options{Liars: []string{liar}}, nil)
@@ -110,8 +112,8 @@ func TestANodeThatCannot(t *testing.T) {
 		want  string
 	}{
 		"no mount point": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/srv/db") }, "db-disk wants that /srv/db is there"},
-		"no disk": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/mapper/nfs") },
-			"nfs-disk wants that /dev/mapper/nfs is there"},
+		"no disk": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/shared/nfs") },
+			"nfs-disk wants that /dev/shared/nfs is there"},
 		"no server": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/usr/bin/pg_ctl") },
 			"db-server wants that /usr/bin/pg_ctl is there"},
 	} {
@@ -137,6 +139,18 @@ func (j meddling) Append(r evenkeel.Record) error {
 		j.do()
 	}
 	return j.Journal.Append(r)
+}
+
+// What node 1 could not carry is told before anything is changed: node 2 has it all while node 1 is rebuilt, and node 1 afterwards.
+func TestNode1HasToCarryAll(t *testing.T) {
+	for _, node := range []string{pairtest.Node1, pairtest.Node2} {
+		s := newScene(t, pairtest.Options{CIB: strings.Replace(pairtest.File("cib.xml"), "<constraints>",
+			`<constraints><rsc_location id="ban" rsc="database" node="`+node+`" score="-INFINITY"/>`, 1)}, nil)
+		report, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, &evenkeel.MemJournal{}))
+		require.ErrorContains(t, err, "would run nowhere without "+map[string]string{pairtest.Node1: pairtest.Node2,
+			pairtest.Node2: pairtest.Node1}[node])
+		require.False(t, report.State.Changed)
+	}
 }
 
 // What is on both nodes, or on none outside a window, ends the run, whoever did it.
@@ -165,7 +179,7 @@ func TestTheInvariantsHoldAllAlong(t *testing.T) {
 func TestSomebodyEnablesItAgain(t *testing.T) {
 	s := newScene(t, pairtest.Options{Liars: []string{"nfs-ip"}}, nil)
 	again := func(r evenkeel.Record) {
-		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "let-go" {
+		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "disable" {
 			s.world.Do(func(st *simhost.State) {
 				_, err := st.Run(pairtest.Node2, sshexec.Command(sshexec.Mutating, "pcs", "resource", "enable", "nfs"))
 				require.NoError(t, err)
@@ -182,7 +196,7 @@ func TestSomebodyEnablesItAgain(t *testing.T) {
 func TestGoneAndYetEnabled(t *testing.T) {
 	s := newScene(t, pairtest.Options{}, nil)
 	again := func(r evenkeel.Record) {
-		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "let-go" {
+		if r.Kind == evenkeel.KindEnd && r.Step == "move-nfs" && r.Action == "disable" {
 			s.world.Do(func(st *simhost.State) {
 				for _, argv := range [][]string{{"pcs", "node", "standby", pairtest.Node2}, {"pcs", "resource", "enable", "nfs"}} {
 					_, err := st.Run(pairtest.Node2, sshexec.Command(sshexec.Mutating, argv...))
@@ -253,7 +267,7 @@ func TestRollback(t *testing.T) {
 			if !barrier {
 				// A stickiness of 100 beats a preference of 50: what moved stays, and that is told.
 				require.Len(t, report.Differs, 4)
-				require.Contains(t, report.Differs[0], `nfs-disk runs on "nfs2.example.com", not on the node that it prefers`)
+				require.Contains(t, report.Differs[0], "nfs-disk runs on nfs2.example.com, not on the node that it prefers")
 				s.world.Advance(simhost.BootTime)
 				require.Equal(t, strings.ReplaceAll(before, "on "+pairtest.Node1, "on "+pairtest.Node2), s.world.Hash())
 				return
@@ -276,12 +290,22 @@ func TestLoadRefuses(t *testing.T) {
 		"what the cluster does not move": {cib: strings.Replace(cib, `<group id="database">`, `<group id="database">`+meta("database",
 			"is-managed", "false"), 1),
 			want: "the cluster does not move db-disk (is-managed=false in its group database)"},
+		"what nobody grants a ticket": {cib: strings.Replace(cib, "<constraints>",
+			`<constraints><rsc_ticket id="t" rsc="nfs" ticket="east" loss-policy="stop"/>`, 1),
+			want: "constraint t wants the ticket east, which nobody grants to the new cluster"},
+		"a cluster at rest": {cib: strings.Replace(cib, `value="true"/>
+      </cluster`, `value="true"/><nvpair id="mm" name="maintenance-mode" value="true"/>
+      </cluster`, 1), want: "maintenance-mode is true: the cluster moves nothing"},
+		"a node in standby": {cib: strings.Replace(cib, `<node id="2" uname="nfs2.example.com"/>`,
+			`<node id="2" uname="nfs2.example.com"><instance_attributes id="n2"><nvpair id="sb" name="standby" value="on"/>`+
+				`</instance_attributes></node>`, 1), want: "node nfs2.example.com is in standby"},
 		"a release without pcs": {mend: func(c *pair.Config) { c.To = "sles16" },
 			want: "made by crmsh, and this runbook has the words of pcs only"},
-		"an unknown release": {mend: func(c *pair.Config) { c.To = "el99" }, want: `unknown release "el99"`},
-		"no password":        {mend: func(c *pair.Config) { c.Password = "" }, want: "no password for hacluster"},
-		"one machine":        {mend: func(c *pair.Config) { c.Node2 = c.Node1 }, want: "node 1 and node 2 are the same machine"},
-		"a short name":       {mend: func(c *pair.Config) { c.Node1.Name = "nfs1" }, want: `"nfs1" is not a fully qualified name`},
+		"a release that was not tried": {mend: func(c *pair.Config) { c.To = "debian12" }, want: "was not tried on Debian"},
+		"an unknown release":           {mend: func(c *pair.Config) { c.To = "el99" }, want: `unknown release "el99"`},
+		"no password":                  {mend: func(c *pair.Config) { c.Password = "" }, want: "no password for hacluster"},
+		"one machine":                  {mend: func(c *pair.Config) { c.Node2 = c.Node1 }, want: "node 1 and node 2 are the same machine"},
+		"a short name":                 {mend: func(c *pair.Config) { c.Node1.Name = "nfs1" }, want: `"nfs1" is not a fully qualified name`},
 		"the other's backup": {mend: func(c *pair.Config) { c.Node1.Backup, c.Node2.Backup = c.Node2.Backup, c.Node1.Backup },
 			want: "is a backup of"},
 		"a pattern": {mend: func(c *pair.Config) { c.Restore = []string{"/etc/*"} }, want: `restore: "/etc/*" is no absolute path`},
@@ -301,6 +325,14 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// What does not keep the upgrade back, and is not as it should be, stands in the plan.
+func TestNotes(t *testing.T) {
+	cib := strings.Replace(pairtest.File("cib.xml"), "<constraints>",
+		`<constraints><rsc_location id="cli-prefer-nfs" rsc="nfs" node="nfs1.example.com" score="INFINITY"/>`, 1)
+	s := newScene(t, pairtest.Options{CIB: cib}, nil)
+	require.Contains(t, s.book.Intro, "- NOTE: constraint cli-prefer-nfs is left over from a move by hand")
+}
+
 // A blocker is gone on with only where it is said, and then it stands in the plan, and changes its digest.
 func TestInSpiteOfABlocker(t *testing.T) {
 	old := strings.Replace(pairtest.File("cib.xml"), "    </resources>",
@@ -318,7 +350,7 @@ func TestInSpiteOfABlocker(t *testing.T) {
 	require.Positive(t, p.Report.Count(readiness.Blocker))
 	book, err := p.Runbook()
 	require.NoError(t, err)
-	require.Contains(t, book.Intro, "GONE ON WITH IN SPITE OF A BLOCKER: ")
+	require.Contains(t, book.Intro, "BLOCKER, OVERRIDDEN: ")
 }
 
 // No text shows the password, and what it stands in is masked.
@@ -335,4 +367,30 @@ func TestThePasswordIsNotShown(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, string(raw), "geheim")
 	}
+}
+
+// Two nodes that live in one cluster are never without fencing: what a lost node may have is started nowhere until that is fenced.
+func TestTwoNodesAreNeverWithoutFencing(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	var at string // the configuration when node 2 is about to start
+	start := func(r evenkeel.Record) {
+		if r.Kind == evenkeel.KindStart && r.Step == "join-node2" && r.Action == "start" {
+			s.world.Do(func(st *simhost.State) {
+				res, err := st.Run(pairtest.Node1, sshexec.Command(sshexec.ReadOnly, "cibadmin", "--query"))
+				require.NoError(t, err)
+				at = string(res.Stdout)
+			})
+		}
+	}
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, start}))
+	require.NoError(t, err)
+	require.NoError(t, s.world.Check())
+	cib, err := pacemaker.ParseCIB(strings.NewReader(at))
+	require.NoError(t, err)
+	fencing, _ := cib.Property("stonith-enabled")
+	require.Equal(t, "true", fencing)
+	for _, w := range cib.Wanted() {
+		require.Equal(t, w.Class == "stonith", w.Disabled != "", w.ID)
+	}
+	require.Contains(t, s.world.EndState(), `fence-nfs1: ""`)
 }

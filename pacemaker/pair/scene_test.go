@@ -138,3 +138,12 @@ func TestEveryFault(t *testing.T) {
 	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.AnyFault}
 	s.rehearse(t, plan)
 }
+
+// What moves last is as safe as the rest, wherever the tool crashes or a command goes wrong.
+func TestRehearseWhatMovesLast(t *testing.T) {
+	s := newScene(t, pairtest.Options{CIB: withMagic(pairtest.File("cib.xml"))}, nil)
+	s.rehearse(t, s.rehearsal(t, 160))
+	plan := s.rehearsal(t, 240)
+	plan.Kinds = []evenkeel.ScheduleKind{evenkeel.AnyFault}
+	s.rehearse(t, plan)
+}

@@ -112,17 +112,27 @@ func exportfs(r pacemaker.Resource) (Traits, error) {
 	if err != nil {
 		return Traits{}, err
 	}
-	if err := absolute(dir); err != nil {
-		return Traits{}, err
+	dirs := strings.Fields(dir) // as the agent takes them
+	for i, d := range dirs {
+		if err := absolute(d); err != nil {
+			return Traits{}, err
+		}
+		dirs[i] = path.Clean(d)
 	}
-	return Traits{Serves: "export " + dir, Gone: []Look{exported(dir)}, Needs: []Look{Path("/usr/sbin/exportfs")}}, nil
+	dir = strings.Join(dirs, " ")
+	return Traits{Serves: "export " + dir, Gone: []Look{exported(dirs...)}, Needs: []Look{Path("/usr/sbin/exportfs")}}, nil
 }
 
 // etab is the table of what is exported; grep counts its lines, and so always prints a number where there is a table.
 const etab = "/var/lib/nfs/etab"
 
-func exported(dir string) Look {
-	pattern := "^" + regexp.QuoteMeta(dir) + "[[:space:]]"
+func exported(dirs ...string) Look {
+	dir := strings.Join(dirs, " or ")
+	var quoted []string
+	for _, d := range dirs {
+		quoted = append(quoted, regexp.QuoteMeta(d))
+	}
+	pattern := "^(" + strings.Join(quoted, "|") + ")[[:space:]]"
 	return Look{Argv: []string{"grep", "-cE", pattern, etab}, Text: dir + " is exported", Read: func(res sshexec.Result) (Found,
 		string, error) {
 		count := res.Text()
@@ -144,16 +154,34 @@ func postgres(r pacemaker.Resource) (Traits, error) {
 	if err := absolute(data); err != nil {
 		return Traits{}, err
 	}
-	return Traits{Serves: "PostgreSQL in " + data, Gone: []Look{
-		Process("a server of "+data+" runs", func(args []string) bool { dir, is := postgresOf(args); return is && dir == path.Clean(data) }),
-		// Those of a server whose first process was killed are left behind, and may write.
-		process("a process of a server runs that may be of "+data, Perhaps, func(args []string) bool {
-			dir,
-				is := postgresOf(args)
-			return is && dir == ""
-		}),
-	},
+	return Traits{Serves: "PostgreSQL in " + data, Gone: []Look{serverOf(path.Clean(data))},
 		Needs: []Look{Path(optional(r, "pgctl", "/usr/bin/pg_ctl"))}}, nil
+}
+
+// serverOf is Present while a server of a data directory runs, or a process of it. Those of a server whose first process was killed are
+// left behind, and may write: they are Perhaps of any directory.
+func serverOf(data string) Look {
+	text := "a server of " + data + " runs"
+	return Look{Argv: ProcessTree(), Text: text, Read: func(res sshexec.Result) (Found, string, error) {
+		list, err := readTree(res)
+		if err != nil {
+			return 0, "", err
+		}
+		first := map[string]bool{} // the processes that name a directory
+		for _, p := range list {
+			dir, is := postgresOf(p.words)
+			if is && dir == data {
+				return Present, fmt.Sprintf("process %s, %q, runs: %s", p.pid, p.words[0], text), nil
+			}
+			first[p.pid] = is && dir != ""
+		}
+		for _, p := range list {
+			if dir, is := postgresOf(p.words); is && dir == "" && !first[p.parent] {
+				return Perhaps, fmt.Sprintf("process %s, %q, runs, and of which server it is cannot be told", p.pid, p.words[0]), nil
+			}
+		}
+		return Absent, "", nil
+	}}
 }
 
 // postgresOf tells a process of a PostgreSQL server, and its data directory where it names that.
@@ -221,12 +249,13 @@ func unitThere(unit string) Look {
 		}}
 }
 
-// lsb is an init script. Its exit status is the answer, by the LSB.
+// lsb is an init script, or what the cluster finds under a name. Its exit status is the answer, by the LSB, and what systemd knows of it.
 func lsb(r pacemaker.Resource) (Traits, error) {
 	if r.Type == "" || strings.HasPrefix(r.Type, "-") {
 		return Traits{}, fmt.Errorf("%q is no init script", r.Type)
 	}
-	return Traits{Serves: r.Type, Gone: []Look{{
+	// By systemd, which asks for it in the place of most scripts, 3 is the status of what stops or has failed, too.
+	return Traits{Serves: r.Type, Needs: []Look{unitThere(r.Type)}, Gone: []Look{UnitActive(r.Type), {
 		Argv: []string{"service", r.Type, "status"}, Text: r.Type + " runs", Mute: true,
 		Read: func(res sshexec.Result) (Found, string, error) {
 			switch res.ExitCode {

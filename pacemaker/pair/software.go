@@ -42,14 +42,18 @@ var softwares = sync.OnceValue(func() map[string]software {
 	return all
 })
 
-// softwareOf is how a release installs the cluster's software. One that has no pcs is refused: its clusters are made by
-// other words than this runbook has.
+// softwareOf is how a release installs the cluster's software. Debian was not tried, and is refused; so is one that has no pcs: its
+// clusters are made by other words than this runbook has.
 func softwareOf(name string) (software, error) {
 	r, err := readiness.ReleaseNamed(name)
 	if err != nil {
 		return software{}, err
 	}
 	s, known := softwares()[name]
+	if r.Family == "debian" {
+		return software{}, fmt.Errorf("this runbook was not tried on %s, where packages start services by themselves: upgrade the pair by hand, "+
+			"by one of the ways that are possible", r.Title)
+	}
 	if !known {
 		return software{}, fmt.Errorf("a cluster of %s is made by %s, and this runbook has the words of pcs only", r.Title, r.Tool)
 	}

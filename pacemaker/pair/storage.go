@@ -1,11 +1,9 @@
 package pair
 
 import (
+	"errors"
 	"fmt"
-	"path"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -25,57 +23,25 @@ func filesystem(r pacemaker.Resource) (Traits, error) {
 	if err := absolute(dir); err != nil {
 		return Traits{}, err
 	}
-	t := Traits{Serves: dir, Gone: []Look{Mounted(dir, device), mountingOf(dir, device)}, Needs: []Look{Path(dir)}}
-	if strings.HasPrefix(device, "/dev/") {
-		t.Needs = append(t.Needs, Path(device))
+	if slices.Contains(unnumbered, optional(r, "fstype", "")) {
+		return Traits{}, errors.New("its file system has another number than its device: where it is mounted cannot be told by that")
+	}
+	file, err := deviceFile(device)
+	if err != nil {
+		return Traits{}, err
+	}
+	t := Traits{Serves: dir, Gone: []Look{Mounted(dir, file), mountingOf(dir, device)}, Needs: []Look{Path(dir)}}
+	if strings.HasPrefix(file, "/dev/") {
+		t.Needs = append(t.Needs, Path(file))
 	}
 	return t, nil
 }
 
+// unnumbered are the file systems that the kernel shows with a number of their own.
+var unnumbered = []string{"btrfs", "bcachefs"}
+
 // clustered are the file systems that both nodes mount at once, under a lock manager of their one cluster.
 var clustered = []string{"gfs2", "ocfs2", "gpfs"}
-
-// Mounted is Present where a directory is a mount point, or a device is mounted, wherever that is.
-func Mounted(dir, device string) Look {
-	dir = path.Clean(dir)
-	return Look{Argv: []string{"cat", "/proc/mounts"}, Text: dir + " is mounted", Read: func(res sshexec.Result) (Found, string, error) {
-		if res.ExitCode != 0 {
-			return 0, "", unknown(res)
-		}
-		root, found := false, ""
-		for line := range strings.Lines(string(res.Stdout)) {
-			f := strings.Fields(line)
-			if len(f) != 6 {
-				return 0, "", fmt.Errorf("%q is no line of /proc/mounts: %w", strings.TrimSpace(line), ErrNotProven)
-			}
-			on, at := unescaped(f[0]), unescaped(f[1])
-			root = root || at == "/"
-			if at == dir || on == device && strings.HasPrefix(device, "/") {
-				found = fmt.Sprintf("%s is mounted on %s", on, at)
-			}
-		}
-		switch {
-		case !root:
-			return 0, "", fmt.Errorf("the table of mounts is not whole: nothing is mounted on /: %w", ErrNotProven)
-		case found != "":
-			return Present, found, nil
-		}
-		return Absent, "", nil
-	}}
-}
-
-// octal is how /proc/mounts writes white space and backslashes.
-var octal = regexp.MustCompile(`\\[0-7]{3}`)
-
-func unescaped(word string) string {
-	return octal.ReplaceAllStringFunc(word, func(s string) string {
-		n, err := strconv.ParseUint(s[1:], 8, 8)
-		if err != nil {
-			return s
-		}
-		return string([]byte{byte(n)})
-	})
-}
 
 // mountingOf is Perhaps while a process mounts or unmounts one of the names, or something that it does not name: the
 // kernel takes a mount out of its table when the unmounting begins, and goes on writing.
@@ -148,7 +114,21 @@ func lvm(r pacemaker.Resource) (Traits, error) {
 	if mode := optional(r, "vg_access_mode", ""); mode == "lvmlockd" || mode == "clvmd" {
 		return Traits{}, fmt.Errorf("its vg_access_mode is %s: a lock manager that spans both nodes", mode)
 	}
-	return Traits{Gone: []Look{activeVolume(vg, optional(r, "lvname", ""))}}, nil
+	return Traits{Gone: []Look{activeVolume(vg, optional(r, "lvname", ""))}, Needs: []Look{group(vg)}}, nil
+}
+
+// group is Present where a host sees a volume group, be it another's by its system id.
+func group(vg string) Look {
+	return Look{Argv: []string{"vgs", "--foreign", "--noheadings", "-o", "vg_name", vg}, Text: "there is the volume group " + vg,
+		Read: func(res sshexec.Result) (Found, string, error) {
+			switch {
+			case res.ExitCode == 0 && res.Text() == vg:
+				return Present, vg + " is there", nil
+			case res.ExitCode == 5 && strings.Contains(string(res.Stderr), `Volume group "`+vg+`" not found`):
+				return Absent, "there is no volume group " + vg, nil
+			}
+			return 0, "", unknown(res)
+		}}
 }
 
 // activeVolume is Present where a volume of a group is active, or any where none is named: the device mapper has it then.

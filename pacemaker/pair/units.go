@@ -3,6 +3,7 @@ package pair
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ type Unit struct {
 	Unproven string // why it cannot be proven that a node does not hold it any more; empty where it can
 	Disabled string // why it stays stopped in the old cluster; empty where it runs
 
-	copies int // of its members, those of which each node has its own
+	copies int      // of its members, those of which each node has its own
+	runs   []string // of Tops those that do not stay stopped
 }
 
 // Member is a primitive of a unit.
@@ -31,6 +33,9 @@ type Member struct {
 
 	bound bool // it replicates between the nodes, or spans them
 }
+
+// told says whether looks tell if a node serves its users.
+func (m Member) told() bool { return m.Serves != "" && len(m.Gone) > 0 }
 
 // Serves are what the users of a unit call it, each once.
 func (u Unit) Serves() (list []string) {
@@ -57,30 +62,64 @@ func Units(cib *pacemaker.CIB, profiles Profiles) ([]Unit, error) {
 			continue
 		}
 		u := Unit{ID: r.ID, Tops: []string{r.ID}}
-		u.read(r, nil, profiles)
+		u.read(cib, r, nil, profiles)
 		u.PerNode = u.Unproven == "" && u.copies == len(u.Members)
 		running := slices.DeleteFunc(slices.Clone(u.Members), func(m Member) bool { return disabled[m.ID] != "" })
 		if len(running) == 0 && len(u.Members) > 0 {
 			u.Disabled = disabled[u.Members[0].ID]
 		}
+		if u.Disabled == "" {
+			u.runs = []string{r.ID}
+		}
 		units = append(units, u)
 	}
-	return tie(cib, units), nil
+	ties, err := constrained(cib)
+	if err != nil {
+		return nil, err
+	}
+	units = tie(cib, units, ties)
+	for i := range units {
+		units[i].provide()
+	}
+	return units, nil
+}
+
+// provide takes out of the needs what a unit brings along: a device of a volume group that it activates, a directory of a file system that
+// it mounts. The node that does not run it has neither.
+func (u *Unit) provide() {
+	var above []string
+	for _, m := range u.Members {
+		switch m.Profile {
+		case "lvm":
+			vg, _ := m.Instance.Get("vgname")
+			above = append(above, "/dev/"+vg+"/", "/dev/mapper/"+strings.ReplaceAll(vg, "-", "--")+"-")
+		case "filesystem":
+			dir, _ := m.Instance.Get("directory")
+			above = append(above, path.Clean(dir)+"/")
+		}
+	}
+	for i := range u.Members {
+		m := &u.Members[i]
+		m.Needs = slices.DeleteFunc(slices.Clone(m.Needs), func(l Look) bool {
+			return l.Argv[0] == "ls" && slices.ContainsFunc(above, func(a string) bool { return strings.HasPrefix(l.Argv[len(l.Argv)-1], a) })
+		})
+	}
 }
 
 // read goes into a resource; around are those that hold it, the outermost first.
-func (u *Unit) read(r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
+func (u *Unit) read(cib *pacemaker.CIB, r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
 	switch r.Kind {
 	case pacemaker.Primitive:
-		u.member(r, around, profiles)
+		u.member(cib, r, around, profiles)
 		return
 	case pacemaker.Group, pacemaker.Clone, pacemaker.Master:
 	default:
 		u.unproven("%s is a %s, of which nothing is known", r.ID, r.Kind)
+		u.Members = append(u.Members, Member{Resource: r, bound: true}) // nothing shows that it stopped
 		return
 	}
 	for _, m := range r.Members {
-		u.read(m, append(slices.Clone(around), r), profiles)
+		u.read(cib, m, append(slices.Clone(around), r), profiles)
 	}
 }
 
@@ -89,8 +128,9 @@ func (u *Unit) unproven(format string, args ...any) {
 	u.Unproven = cmp.Or(u.Unproven, fmt.Sprintf(format, args...))
 }
 
-func (u *Unit) member(r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
+func (u *Unit) member(cib *pacemaker.CIB, r pacemaker.Resource, around []pacemaker.Resource, profiles Profiles) {
 	m := Member{Resource: r}
+	cloned := slices.ContainsFunc(around, func(a pacemaker.Resource) bool { return a.Kind == pacemaker.Clone || a.Kind == pacemaker.Master })
 	p, known := profiles.For(r.Agent())
 	var err error
 	switch {
@@ -100,13 +140,22 @@ func (u *Unit) member(r pacemaker.Resource, around []pacemaker.Resource, profile
 		u.unproven("no profile knows %s, the agent of %s", r.Agent(), r.ID)
 	default:
 		m.Profile = p.Name
-		if m.Traits, err = p.Of(r); err != nil {
+		if !cloned || !p.PerNode {
+			err = steady(r)
+		}
+		if err == nil {
+			m.Traits, err = p.Of(r)
+		}
+		if err != nil {
 			u.unproven("%s: %v", r.ID, err)
 		}
 	}
-	cloned := slices.ContainsFunc(around, func(a pacemaker.Resource) bool { return a.Kind == pacemaker.Clone || a.Kind == pacemaker.Master })
 	replicated := slices.ContainsFunc(around, promotable)
-	m.bound = replicated || spansNodes(r) || known && p.Promotable || cloned && known && !p.PerNode
+	why := ""
+	if cloned {
+		why = single(cib, r, around)
+	}
+	m.bound = replicated || spansNodes(r) || known && p.Promotable || cloned && (!known || !p.PerNode || why != "")
 	switch {
 	case spansNodes(r):
 		u.unproven("%s belongs together with its copy on the other node", r.ID)
@@ -116,6 +165,8 @@ func (u *Unit) member(r pacemaker.Resource, around []pacemaker.Resource, profile
 		u.unproven("%s is of %s, and in no promotable clone", r.ID, r.Agent())
 	case cloned && known && !p.PerNode:
 		u.unproven("%s is cloned: both nodes hold it", r.ID)
+	case why != "":
+		u.unproven("%s may be on one node alone, and move: %s", r.ID, why)
 	case known && err == nil && !p.PerNode && len(m.Gone) == 0:
 		u.unproven("the profile %s has no proof that a node does not hold %s", p.Name, r.ID)
 	}
@@ -134,7 +185,7 @@ func promotable(r pacemaker.Resource) bool {
 
 // tie makes one unit of those that constraints tie together: none of them runs without the other, or before it, so that
 // to move them one after the other would only make their outage longer. What each node has for itself ties nothing.
-func tie(cib *pacemaker.CIB, units []Unit) []Unit {
+func tie(cib *pacemaker.CIB, units []Unit, ties [][]string) []Unit {
 	of := make([]int, len(units)) // of each unit the first that it is tied to
 	at := map[string]int{}
 	for i, u := range units {
@@ -143,7 +194,7 @@ func tie(cib *pacemaker.CIB, units []Unit) []Unit {
 			at[id] = i
 		}
 	}
-	for _, ids := range constrained(cib) {
+	for _, ids := range ties {
 		first := -1
 		for _, id := range ids {
 			i, known := at[id]
@@ -172,7 +223,7 @@ func tie(cib *pacemaker.CIB, units []Unit) []Unit {
 			continue
 		}
 		have := &out[k]
-		have.Tops, have.Members = append(have.Tops, u.Tops...), append(have.Members, u.Members...)
+		have.Tops, have.runs, have.Members = append(have.Tops, u.Tops...), append(have.runs, u.runs...), append(have.Members, u.Members...)
 		have.Unproven = cmp.Or(have.Unproven, u.Unproven)
 		if u.Disabled == "" {
 			have.Disabled = ""
@@ -188,24 +239,4 @@ func membersOf(cib *pacemaker.CIB, id string) (ids []string) {
 		ids = append(ids, r.ID)
 	}
 	return ids
-}
-
-// constrained are the resources of each constraint that ties resources together: colocations and orders, whatever their
-// score, for a preference that one follows another is a move, too.
-func constrained(cib *pacemaker.CIB) (list [][]string) {
-	sets := func(sets []pacemaker.ResourceSet) (ids []string) {
-		for _, s := range sets {
-			ids = append(ids, s.Resources...)
-		}
-		return ids
-	}
-	for _, c := range cib.Colocations() {
-		if !strings.HasPrefix(c.Score, "-") { // apart, not together
-			list = append(list, append(sets(c.Sets), c.Resource, c.With))
-		}
-	}
-	for _, o := range cib.Orders() {
-		list = append(list, append(sets(o.Sets), o.First, o.Then))
-	}
-	return list
 }

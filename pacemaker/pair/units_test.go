@@ -76,6 +76,24 @@ func TestUnits(t *testing.T) {
 				Tops: []string{"pings"}, PerNode: true}}},
 		"a service on each node": {resources: `<clone id="cc">` + primitive("c", "systemd:chronyd") + `</clone>`,
 			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"}, PerNode: true}}},
+		"a copy that moves": {resources: `<clone id="cc">` + meta("cc", "clone-max", "1") + primitive("c", "systemd:chronyd") + `</clone>`,
+			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"}, Unproven: "c may be on one node alone, and move: clone-max of cc is 1"}}},
+		"copies of two": {resources: `<clone id="cc">` + meta("cc", "clone-max", "2") + primitive("c", "systemd:chronyd") + `</clone>`,
+			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"}, PerNode: true}}},
+		"copies that differ": {resources: `<clone id="cc">` + meta("cc", "globally-unique", "true") + primitive("c", "systemd:chronyd") +
+			`</clone>`,
+			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"},
+				Unproven: "c may be on one node alone, and move: globally-unique of cc is true"}}},
+		"a copy that one node must not have": {resources: `<clone id="cc">` + primitive("c", "systemd:chronyd") + `</clone>`,
+			constraints: `<rsc_location id="l" rsc-pattern="^c+$" node="a" score="-INFINITY"/>`,
+			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"},
+				Unproven: "c may be on one node alone, and move: constraint l may keep it from a node"}}},
+		"a copy that a node should have": {resources: `<clone id="cc">` + primitive("c", "systemd:chronyd") + `</clone>`,
+			constraints: `<rsc_location id="l" rsc="cc" node="a" score="10"/>`,
+			want:        []pair.Unit{{ID: "cc", Tops: []string{"cc"}, PerNode: true}}},
+		"tied by a tag": {resources: vip + disk + database,
+			constraints: `<rsc_order id="o" first="db" then="all"/></constraints><tags><tag id="all"><obj_ref id="vip"/>` +
+				`<obj_ref id="disk"/></tag></tags><constraints>`, want: []pair.Unit{{ID: "vip", Tops: []string{"vip", "disk", "db"}}}},
 		"a lock manager": {resources: `<clone id="cc">` + primitive("c", "ocf:pacemaker:controld") + `</clone>`,
 			want: []pair.Unit{{ID: "cc", Tops: []string{"cc"}, Unproven: "no profile knows ocf:pacemaker:controld, the agent of c"}}},
 		"a lock manager as a service": {resources: `<clone id="cc">` + primitive("c", "systemd:dlm") + `</clone>`,
@@ -117,11 +135,23 @@ func TestUnits(t *testing.T) {
 	}
 }
 
+// A constraint that names what there is not is not understood.
+func TestAConstraintOfNothing(t *testing.T) {
+	_, err := pair.Units(cibOf(t, vip, `<rsc_order id="o" first="vip" then="ghost"/>`), pair.Builtin())
+	require.EqualError(t, err, "constraint o names ghost, which is no resource, tag or template")
+}
+
 // A rule may give a resource other parameters than those that were looked at.
 func TestParametersUnderARule(t *testing.T) {
 	ruled := strings.Replace(vip, `<instance_attributes id="vip-ia">`, `<instance_attributes id="vip-ia"><rule id="r" score="1">`+
 		`<date_expression id="e" operation="gt" start="2030-01-01"/></rule>`, 1)
 	units, err := pair.Units(cibOf(t, ruled, ""), pair.Builtin())
+	require.NoError(t, err)
+	require.Equal(t, "vip: its parameters depend on a rule (vip-ia)", units[0].Unproven)
+
+	// Also where nothing that has to be there is read.
+	ruled = strings.Replace(ruled, `class="ocf" type="IPaddr2" provider="heartbeat"`, `class="ocf" type="pgsql" provider="heartbeat"`, 1)
+	units, err = pair.Units(cibOf(t, ruled, ""), pair.Builtin())
 	require.NoError(t, err)
 	require.Equal(t, "vip: its parameters depend on a rule (vip-ia)", units[0].Unproven)
 }

@@ -19,7 +19,7 @@ func (p *Pair) sight(ctx context.Context, at evenkeel.Site) (seen sighting, unse
 	seen = sighting{}
 	for _, s := range p.servers() {
 		asked := answers{at, s.Name, map[string]sshexec.Result{}}
-		for _, u := range p.proven() {
+		for _, u := range p.moved() {
 			for _, m := range u.Members {
 				found, _, err := asked.of(ctx, m)
 				if err != nil {
@@ -38,13 +38,13 @@ func (p *Pair) sight(ctx context.Context, at evenkeel.Site) (seen sighting, unse
 // tell says where everything is served that users see. What is not seen is served nowhere only where both nodes were seen.
 func (p *Pair) tell(at evenkeel.Site, seen sighting, unseen error) {
 	var list []evenkeel.Serving
-	for _, u := range p.proven() {
+	for _, u := range p.moved() {
 		for _, m := range u.Members {
 			s := evenkeel.Serving{What: m.Serves, Where: strings.Join(seen[m.ID], " and "), State: "up", Home: p.home(u)}
 			if s.Where == "" {
 				s.State = "down"
 			}
-			if m.Serves != "" && (s.Where != "" || unseen == nil) {
+			if m.told() && (s.Where != "" || unseen == nil) {
 				list = append(list, s)
 			}
 		}
@@ -54,7 +54,7 @@ func (p *Pair) tell(at evenkeel.Site, seen sighting, unseen error) {
 
 // twice says what is on both nodes.
 func (p *Pair) twice(seen sighting) (list []string) {
-	for _, u := range p.proven() {
+	for _, u := range p.moved() {
 		for _, m := range u.Members {
 			if on := seen[m.ID]; len(on) > 1 {
 				list = append(list, fmt.Sprintf("%s of %s is active on %s: stop one of them NOW", m.ID, u.ID, strings.Join(on, " and ")))
@@ -89,9 +89,9 @@ func (p *Pair) served() evenkeel.Invariant {
 	return evenkeel.Invariant{ID: "served", Title: "Every unit is served by one of the nodes.", Check: func(ctx context.Context,
 		at evenkeel.Site) error {
 		seen, unseen := p.sight(ctx, at)
-		for _, u := range p.proven() {
+		for _, u := range p.moved() {
 			for _, m := range u.Members {
-				if _, runs := p.placed("", u)[m.ID]; m.Serves == "" || !runs || len(seen[m.ID]) > 0 {
+				if _, runs := p.placed("", u)[m.ID]; !m.told() || !runs || len(seen[m.ID]) > 0 {
 					continue
 				}
 				if unseen != nil {
@@ -106,33 +106,64 @@ func (p *Pair) served() evenkeel.Invariant {
 
 // compare says, at the end of a rollback, what differs from the state before the run.
 func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string, _ error) {
-	for _, s := range p.servers() {
+	for i, s := range p.servers() {
 		was := p.oldCluster(s.Name)
-		for _, proof := range []evenkeel.Proof{was.Online(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name)),
-			was.InCIB("it is configured as before", func(cib *pacemaker.CIB) error { return p.unchanged(cib) })} {
-			res, err := at.Run(ctx, s.Name, Brief(proof.Cmd.Argv...))
-			if err == nil || res.Outcome == evenkeel.Exited {
-				err = proof.AtOnce().Check(evenkeel.Observed{Result: res, Host: s.Name})
-			}
-			if err != nil {
+		proofs := []evenkeel.Proof{was.Online(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name))}
+		if verb, err := p.node(i).autostart.Get(at.Facts); err == nil {
+			proofs = append(proofs, was.AtBoot(p.old(s.Name), verb == "enable")...)
+		}
+		proofs = append(proofs, was.InCIB("it is configured as before", func(cib *pacemaker.CIB) error {
+			differs = append(differs, p.differences(s.Name, cib)...)
+			return nil
+		}))
+		for _, proof := range proofs {
+			if err := ask(ctx, at, s.Name, []evenkeel.Proof{proof}); err != nil {
 				differs = append(differs, fmt.Sprintf("%s: %s: %v", s.Name, proof.Text, err))
 			}
 		}
 	}
 	seen, unseen := p.sight(ctx, at)
-	for _, u := range p.proven() {
+	for _, u := range p.moved() {
 		for _, m := range u.Members {
+			if _, runs := p.placed("", u)[m.ID]; !runs {
+				continue
+			}
 			on := strings.Join(seen[m.ID], " and ")
 			switch home := p.home(u); {
+			case len(m.Gone) == 0:
+				differs = append(differs, fmt.Sprintf("%s: where it runs no look can tell: see crm_mon -1", m.ID))
 			case unseen != nil:
 				differs = append(differs, fmt.Sprintf("%s: where it runs is not known: %v", m.ID, unseen))
-			case on == "" || home != "" && on != home:
-				differs = append(differs, fmt.Sprintf("%s runs on %q, not on the node that it prefers, %q: move it when its users can wait "+
+			case on == "":
+				differs = append(differs, fmt.Sprintf("%s runs on neither node: see crm_mon -1 why", m.ID))
+			case home != "" && on != home:
+				differs = append(differs, fmt.Sprintf("%s runs on %s, not on the node that it prefers, %s: move it when its users can wait "+
 					"for it", m.ID, on, home))
 			}
 		}
 	}
 	return differs, nil
+}
+
+// advices are what to do about a setting that the upgrade changed, by what a difference names.
+var advices = map[string]string{
+	"stonith-enabled":  "the cluster fences nobody. Set it as it was, when both nodes are online",
+	"no-quorum-policy": "the cluster acts without a quorum. Set it as it was, when both nodes are online",
+	"standby":          "the node takes no units. End its standby when it may have them",
+}
+
+// differences are all that the cluster is configured otherwise than before, with what to do.
+func (p *Pair) differences(host string, cib *pacemaker.CIB) (list []string) {
+	for _, d := range pacemaker.Diff(p.CIB, cib) {
+		text := fmt.Sprintf("%s: %s", host, d)
+		for name, advice := range advices {
+			if strings.Contains(d.String(), name) {
+				text += ": " + advice
+			}
+		}
+		list = append(list, text)
+	}
+	return list
 }
 
 // unchanged wants the old cluster to be configured as it was when the plan was made.

@@ -51,6 +51,9 @@ func TestWays(t *testing.T) {
 	for what, resources := range map[string]string{
 		"replicates":                 `<master id="ms">` + primitive("r0", "ocf:linbit:drbd", "drbd_resource=r0") + `</master>`,
 		"replicates, whatever it is": `<master id="ms">` + primitive("x", "ocf:acme:Magic") + `</master>`,
+		"moves as a copy":            `<clone id="cc">` + meta("cc", "clone-max", "1") + primitive("c", "systemd:chronyd") + `</clone>`,
+		"is of a bundle":             `<bundle id="b"><docker image="x"/></bundle>`,
+		"is cloned":                  `<clone id="cc">` + primitive("x", "ocf:acme:Magic") + `</clone>`,
 		"spans":                      `<clone id="dlm">` + primitive("c", "ocf:pacemaker:controld") + `</clone>`,
 	} {
 		r, units = report(t, resources, "", "el7", "el8")

@@ -2,9 +2,12 @@ package pairtest
 
 import (
 	"maps"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -40,6 +43,7 @@ func oldSystem(cib string) simhost.OS {
 			Node2 + `": {"dest_list": [], "token": "old"}}}`,
 		"/root/.ssh/authorized_keys": "ssh-rsa AAAAsimulated admin@provision.example.com\n",
 		"/etc/exports":               "# kept by the cluster\n", "/etc/fence/nfs1": "#!/bin/sh\necho simulated\n",
+		"/etc/fence/nfs2":                    "#!/bin/sh\necho simulated\n",
 		"/etc/systemd/system/backup.service": "[Service]\nExecStart=/usr/bin/true\n",
 		"/usr/sbin/exportfs":                 "#!/bin/sh\n", "/usr/bin/pg_ctl": "#!/bin/sh\n",
 		"/srv/nfs/.keep": "", "/srv/db/.keep": "", "/var/lib/nfs/etab": "",
@@ -62,9 +66,39 @@ func freshSystem(name string) simhost.OS {
 
 // attach shows a node the shared disks.
 func attach(s *simhost.State, h *simhost.Host) {
-	for _, disk := range []string{"/dev/mapper/nfs", "/dev/mapper/db"} {
-		h.MustWrite(s, disk, "", 0o660)
+	h.MustWrite(s, "/dev/shared/.keep", "", 0o644)
+	for _, disk := range disks {
+		h.MustWrite(s, mapper+disk, "", 0o660)
+		if err := h.Put(s, "/dev/shared/"+disk, simhost.File{Kind: simhost.Symlink, Mode: 0o777, Target: mapper + disk}); err != nil {
+			panic("pairtest: " + err.Error())
+		}
 	}
+}
+
+// disks are what the nodes share. The cluster has other names for them than the kernel.
+var disks = []string{"nfs", "db"}
+
+const mapper = "/dev/mapper/"
+
+// kernelName is what the kernel calls a disk.
+func kernelName(device string) string { return mapper + path.Base(device) }
+
+// number is the minor number of a disk.
+func number(device string) int { return 16 + slices.Index(disks, path.Base(device)) }
+
+// runMounts is what pair.MountScript does.
+func runMounts(c *simhost.Call) int {
+	c.Printf("22 1 253:0 / / rw,relatime shared:1 - xfs /dev/mapper/root rw\n")
+	for i, m := range c.Host.Mounts() {
+		c.Printf("%d 22 253:%d / %s %s shared:%d - %s %s rw\n", 40+i, number(m.Device), m.Dir, m.Options, 2+i, m.Type, m.Device)
+	}
+	c.Printf("directory %s\n", c.Args[1])
+	if device := c.Args[2]; device == "" || !c.Host.Exists(device) {
+		c.Printf("device -\n")
+	} else {
+		c.Printf("device fd:%x\n", number(device))
+	}
+	return 0
 }
 
 // registry is the software of the site.
@@ -99,6 +133,18 @@ func registry() *simhost.Registry {
 		c.Host.MustWrite(c.State, file, "["+c.Args[2]+"]\nname=High Availability\nenabled=1\n", 0o644)
 		return 0
 	})
+	ps := r.Program("ps")
+	r.Command("ps", 0, func(c *simhost.Call) int {
+		if tree := pair.ProcessTree(); !slices.Equal(c.Args, tree[1:]) {
+			return ps(c)
+		}
+		c.Printf("    1     0 /sbin/init\n    2     0 [kthreadd]\n")
+		for i, args := range c.Host.Processes() {
+			c.Printf("%5d     1 %s\n", 1000+i, args)
+		}
+		c.Printf(" 9999     1 %s\n", strings.Join(pair.ProcessTree(), " "))
+		return 0
+	})
 	r.Command("ip", 0, runIP)
 	r.Command("grep", 0, runGrep)
 	r.Command("reinstall", 0, runReinstall)
@@ -107,6 +153,7 @@ func registry() *simhost.Registry {
 			f.check(s)
 		}
 	}
+	r.Script(pair.MountScript, 0, runMounts)
 	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, sameTree)
 	return r
 }

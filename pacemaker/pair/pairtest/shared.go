@@ -133,7 +133,7 @@ func (f *shared) check(s *simhost.State) {
 			on["the disk "+m.Device] = append(on["the disk "+m.Device], h.Name)
 		}
 		for _, p := range h.Processes() {
-			if strings.HasPrefix(p, postgres) {
+			if strings.HasPrefix(p, postgres) || strings.HasPrefix(p, "/opt/acme/") {
 				on["a server: "+p] = append(on["a server: "+p], h.Name)
 			}
 		}
@@ -218,12 +218,16 @@ func agents() map[string]pacemakertest.Agent {
 }
 
 // lying makes the agents of resources say on node 2 of the old cluster that they stopped, and do nothing.
-func lying(agents map[string]pacemakertest.Agent, liars []string) map[string]pacemakertest.Agent {
+// Those of the stuck cannot stop them there, and say so.
+func lying(agents map[string]pacemakertest.Agent, liars, stuck []string) map[string]pacemakertest.Agent {
 	for name, a := range agents {
 		honest := a.Stop
 		a.Stop = func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
 			if h.Name == Node2 && h.Major() == 8 && slices.Contains(liars, r.ID) {
 				return nil
+			}
+			if h.Name == Node2 && h.Major() == 8 && slices.Contains(stuck, r.ID) {
+				return errors.New("it does not stop")
 			}
 			return honest(s, h, r)
 		}
@@ -242,7 +246,7 @@ func filesystem() pacemakertest.Agent {
 			if err := needed(h, value(r, "device"), value(r, "directory")); err != nil || mounted(s, h, r) {
 				return err
 			}
-			h.Mount(s, simhost.Mount{Device: value(r, "device"), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
+			h.Mount(s, simhost.Mount{Device: kernelName(value(r, "device")), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
 			return nil
 		},
 		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {

@@ -49,6 +49,7 @@ type Options struct {
 	InstallTime time.Duration // how long the technician takes: 30 minutes when zero; nobody comes when negative
 	// Liars are resources whose agents say on node 2 of the old cluster that they stopped, and have done nothing.
 	Liars []string
+	Stuck []string // whose agents cannot stop them there
 }
 
 // World is the pair, and what happened to it. It is a world to rehearse in.
@@ -70,7 +71,7 @@ func New(o Options) *World {
 	pacemakertest.Install(reg)
 	s := simhost.NewState(reg, time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC).Add(-settleTime))
 	s.AddLayer(pacemakertest.New(pacemakertest.Options{
-		Agents: lying(agents(), o.Liars), Fenced: fenced, Joined: joined,
+		Agents: lying(agents(), o.Liars, o.Stuck), Fenced: fenced, Joined: joined,
 		PCS: func(h *simhost.Host) pcs.Dialect {
 			if h.Major() == 8 {
 				return pcs.V010

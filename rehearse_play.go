@@ -81,11 +81,9 @@ func (r *rehearsal) faults(ctx context.Context, t *tries, most int) error {
 			w = r.walk(ctx, r.start)
 			from = w.now
 		}
-		for !s.between(from, w.now) {
-			var err error
-			if from, more, err = w.step(); err != nil || !more {
-				return err
-			}
+		var err error
+		if from, err = w.reach(from, s.Schedule); err != nil {
+			return err
 		}
 		r.near = states{}
 		for i := first; i < end; i++ {
@@ -277,6 +275,8 @@ func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
 		return nil // it says so, and does nothing
 	case out.err == nil && out.how == RolledBack && !out.merged:
 		return r.restored(out)
+	case out.err == nil && tool.schedule != (Schedule{}) && !tool.struck:
+		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.schedule.Kind.Words())
 	}
 	return out.err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Fingerprinter is a World that can tell whether two of its states go on alike: the fingerprint is a digest of all that decides what
@@ -73,8 +74,30 @@ func live(l *Life, meet func(l *Life, d Decision, arrives bool) bool) (report *R
 // alone is for a life that meets nobody.
 func alone(*Life, Decision, bool) bool { return false }
 
-// states are those in which a run came to a step, each with the state of the world in which that run ended.
-type states map[string]*string
+// states are those in which runs came to a step, by their fingerprints.
+type states map[string]state
+
+// state is one in which a run came to a step.
+type state struct {
+	end  *string         // of that run: see rehearsed
+	left []time.Duration // that the windows which were open then could still stay open, in the order of the fingerprint
+}
+
+// serves tells whether a run may end early in a state that is alike but for the time that its windows have left: where that run ended, and
+// well, and had no more time. Who has less may come too late where that run was in time.
+func (s state) serves(left []time.Duration) bool {
+	return s.end != nil && *s.end != "" && !shorter(left, s.left)
+}
+
+// shorter tells whether one of the times is shorter than the other one in its place.
+func shorter(a, b []time.Duration) bool {
+	for i := range a {
+		if a[i] < b[i] {
+			return true
+		}
+	}
+	return false
+}
 
 // checkEach is how many schedules are played for one that is taken to its end, whatever state it comes to: it checks that the rule holds.
 const checkEach = 64
@@ -96,56 +119,75 @@ func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) fu
 		if err != nil {
 			return false // the life itself says what is wrong there
 		}
-		key := world.Fingerprint(LeasePath) + l.fingerprint(d, local)
-		end := known[key]
-		if end == nil {
-			end = r.near[key]
-		}
-		if end != nil && *end != "" { // that run has ended, and well
+		key, left := l.fingerprint(d, local)
+		key += world.Fingerprint(LeasePath)
+		for _, s := range []state{known[key], r.near[key]} {
+			if !s.serves(left) {
+				continue
+			}
 			if r.out(r.outages(tool.world)) {
 				return false // how long it lasts is of this run alone
 			}
-			*out.end = *end // not the same pointer: the states before this one have that of this run
+			*out.end = *s.end // not the same pointer: the states before this one have that of this run
 			return true
 		}
 		switch {
 		case !straight:
-			out.noted = append(out.noted, key)
-		case known[key] == nil:
-			known[key] = out.end
+			out.noted = append(out.noted, noted{key, left})
+		case known[key].end == nil:
+			known[key] = state{out.end, left}
 		}
 		return false
 	}
 }
 
-// fingerprint is a digest of what a life knows, and has written on this machine, that decides how it goes on from a decision.
-func (l *Life) fingerprint(d Decision, local tree) string {
+// fingerprint is a digest of what a life knows, and has written on this machine, that decides how it goes on from a decision; but for the
+// time left in which the windows that are open may stay so.
+func (l *Life) fingerprint(d Decision, local tree) (key string, left []time.Duration) {
 	l.e.mu.Lock()
 	st, mine, away := l.e.st.clone(), l.e.mine.fork(), maps.Clone(l.e.whole.reinstalled)
 	l.e.mu.Unlock()
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write
-	put(l.e.rb.Name, d.String(), st.Facts, st.Confirmed, l.e.rb.barrier)
-	// A machine whose lease is held goes on like one that gets its lease when it is next seen: a life that took a run up has looked at all.
-	ours := maps.Clone(mine.held)
-	for host := range away {
-		ours[host] = ""
-	}
-	put(slices.Sorted(maps.Keys(ours)), slices.Sorted(maps.Keys(mine.unsure)))
+	put(l.e.rb.Name, d, st.Facts, st.Confirmed, l.e.rb.barrier)
+	// A machine that is expected to be reinstalled goes on alike with its lease and without: it gets one when it is next seen. Without that
+	// expectation a lease that is missing is lost.
+	maps.DeleteFunc(mine.held, func(host, _ string) bool { return away[host] })
+	put(sorted(mine.held), sorted(mine.unsure), sorted(away), sorted(st.early))
 	for _, w := range st.openWindows() {
-		put(w.ID, l.e.opts.Clock.Now().After(l.e.due(w)))
+		put(w.ID)
+		left = append(left, l.e.due(w).Sub(l.e.opts.Clock.Now()))
 	}
-	for _, rel := range slices.Sorted(maps.Keys(local)) {
+	for _, rel := range sorted(local) {
 		put(rel, local[rel].mode, []byte(local[rel].data))
 	}
 	for i := range l.e.rb.Steps {
-		if id := l.e.rb.Steps[i].ID; st.Step(id).Progress != Did {
-			put(id, st.Step(id).Progress)
+		s := &l.e.rb.Steps[i]
+		if ss := st.Step(s.ID); ss.Progress != Did {
+			put(s.ID, ss.Progress, ss.undoing, ss.life.begun, ss.life.broke, ss.life.held, ss.decides(s))
 		}
 	}
-	return fmt.Sprintf("%x", h.Sum(nil))
+	return fmt.Sprintf("%x", h.Sum(nil)), left
 }
+
+// decides is how far the actions of a step have come, as far as that decides how it goes on: not of what is read again anyway.
+func (s *StepState) decides(step *Step) (list []string) {
+	for key, p := range s.actions {
+		a := step.action(Decision{Phase: key.phase, Action: key.id})
+		reads := a != nil && a.effect() == ReadOnly && !a.attestation()
+		again := key.phase == PhaseVerify || key.phase == PhaseDo && !s.life.begun
+		if reads && (p != Did || again && !s.life.ended[key]) {
+			continue
+		}
+		list = append(list, fmt.Sprint(key, p, s.jobs[key] != "", s.life.ended[key], s.life.probed[key]))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// sorted are the keys of a map in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // walk is a run without an interruption that stops between its decisions.
 type walk struct {
@@ -193,6 +235,21 @@ func (w *walk) step() (from moment, more bool, err error) {
 	}
 	_ = w.life.perform(d) // Next knows
 	return from, true, w.stop()
+}
+
+// reach carries out decisions until the point of a schedule lies between a moment, which it gives, and where the walk stands.
+func (w *walk) reach(from moment, s Schedule) (moment, error) {
+	for !s.between(from, w.now) {
+		var more bool
+		var err error
+		if from, more, err = w.step(); err == nil && !more {
+			err = fmt.Errorf("the same run was over before the schedule %q the second time: it did not do as much", s)
+		}
+		if err != nil {
+			return from, err
+		}
+	}
+	return from, nil
 }
 
 // over is what is wrong with where a walk ended: it goes the way of the straight run, or schedules are left out. Commands are not counted:

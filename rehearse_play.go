@@ -81,11 +81,9 @@ func (r *rehearsal) faults(ctx context.Context, t *tries, most int) error {
 			w = r.walk(ctx, r.start)
 			from = w.now
 		}
-		for !s.between(from, w.now) {
-			var err error
-			if from, more, err = w.step(); err != nil || !more {
-				return err
-			}
+		var err error
+		if from, err = w.reach(from, s.Schedule); err != nil {
+			return err
 		}
 		r.near = states{}
 		for i := first; i < end; i++ {
@@ -111,9 +109,11 @@ func (r *rehearsal) fault(ctx context.Context, from moment, s due) (tried, error
 	if got.err == nil && ends && *got.end != r.end {
 		got.err = errors.New("it ended in another state than the straight run")
 	}
-	if got.err == nil && ends {
-		for _, key := range got.noted {
-			r.near[key] = got.end
+	if got.err == nil && ends && !r.out(got.outages) { // else how long it lasts is of that run alone
+		for _, n := range got.noted {
+			if was := r.near[n.key]; !was.serves(n.left) { // else that one serves more
+				r.near[n.key] = state{got.end, n.left}
+			}
 		}
 	}
 	if got.err != nil && got.hit != nil {
@@ -160,8 +160,14 @@ type rehearsed struct {
 	how               RehearsalEnd
 	hit               *dispatch // what met the scheduled fault
 	merged            bool      // it came to a state in which another run was, and was not taken further
-	noted             []string  // the states in which its last life came to a step; that life reached the end by itself
+	noted             []noted   // the states in which its last life came to a step; that life reached the end by itself
 	err               error
+}
+
+// noted is a state in which a run came to a step.
+type noted struct {
+	key  string
+	left []time.Duration
 }
 
 // maxResumes bounds how often a schedule is taken up again: once for the crash, and a few times for what the crash left behind.
@@ -269,6 +275,8 @@ func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
 		return nil // it says so, and does nothing
 	case out.err == nil && out.how == RolledBack && !out.merged:
 		return r.restored(out)
+	case out.err == nil && tool.schedule != (Schedule{}) && !tool.struck:
+		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.schedule.Kind.Words())
 	}
 	return out.err
 }

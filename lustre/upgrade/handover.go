@@ -18,6 +18,8 @@ import (
 const (
 	// tick is how long the hand-over waits between two looks: what it costs is part of the outage.
 	tick = 50 * time.Millisecond
+	// breather is how long it waits between two looks at the most, however slowly the old cluster answers.
+	breather = 300 * time.Millisecond
 	// headStart is how long the new cluster is left alone when the targets are enabled: a look takes processor time from it, and no
 	// target starts sooner.
 	headStart = time.Second
@@ -160,7 +162,7 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 		return none, err
 	}
 	// The old cluster answers, and writes the record that is waited for: it gets twice the time for that.
-	if err := notYet(min(max(tick, 2*at.Clock.Now().Sub(asked)), time.Second)); err != nil {
+	if err := notYet(min(max(tick, 2*at.Clock.Now().Sub(asked)), breather)); err != nil {
 		return none, err
 	}
 	if err := h.atBoot(ctx, at); err != nil {
@@ -186,7 +188,8 @@ func (h *handOver) round(ctx context.Context, at evenkeel.Site) (none sshexec.Re
 		if err != nil {
 			return res, err
 		}
-		return res, at.Sleep(ctx, headStart)
+		_ = at.Sleep(ctx, headStart) // cut short it is no failure: the targets are enabled
+		return res, nil
 	}
 	return none, h.some(ctx, at, gone, holds)
 }

@@ -46,6 +46,7 @@ type twoNodes struct {
 	lost    int    // this look at the mount table is lost
 	dark    bool   // every look at it is
 	refused int    // so many of the changes on node 1 are refused
+	cut     bool   // whoever waits a second is cut short
 	role    map[string]string
 	enabled []string // by the changes on node 1, in their order
 }
@@ -54,6 +55,9 @@ func (n *twoNodes) Now() time.Time { return n.now }
 
 func (n *twoNodes) Sleep(_ context.Context, d time.Duration) error {
 	n.now = n.now.Add(d)
+	if n.cut && d == time.Second {
+		return context.Canceled
+	}
 	return nil
 }
 
@@ -200,6 +204,7 @@ func TestHandOver(t *testing.T) {
 		looks   int // how many looks it takes at the least
 	}{
 		"gone": {set: func(*twoNodes) {}, enabled: []string{both}},
+		"gone, and cut short in the head start": {set: func(n *twoNodes) { n.cut = true }, enabled: []string{both}},
 		"mounted for a while": {set: func(n *twoNodes) {
 			n.mounted = until(7, where[one],
 				where[two])

@@ -57,13 +57,14 @@ func (r *fleetRun) carryOut(ctx context.Context, resume, changed, failed bool) (
 	}
 	defer func() { _ = journal.Close() }()
 	r.journal = journal
+	r.lines = newLineWriter(r.app.Stdout, r.names())
 	if err := r.begin(memory, resume, changed, failed); err != nil {
 		return ExitInput, err
 	}
 	r.app.carried = true
 	stop, hard, done := r.app.interrupts(ctx, r.app.fleetCommandLine("resume", r.path))
 	defer done()
-	r.lines = newLineWriter(r.app.Stdout, r.names())
+	r.lines = newLineWriter(r.app.Stdout, r.names()) // interrupts has put something between
 	r.app.terminal(r.noWait) // one for all
 	r.stop = stop
 	r.loop(hard, stop)

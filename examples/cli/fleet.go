@@ -90,6 +90,7 @@ type fleetNow struct {
 
 // fleetNext is what may be done now.
 type fleetNext struct {
+	Stop   bool           // nothing begins any more
 	Begin  []int          // pairs to begin or to take up
 	Open   []int          // pairs that wait and may open their windows
 	GiveUp []int          // pairs that wait for one which nobody here brings to an end: they stop where they are
@@ -107,7 +108,7 @@ func (n fleetNext) over(now fleetNow) bool {
 
 // next decides what may be done now. It looks at nothing but its arguments.
 func (f *fleet) next(now fleetNow) fleetNext {
-	n := fleetNext{Done: -1, Ask: -1, Why: map[int]string{}}
+	n := fleetNext{Stop: now.Stop, Done: -1, Ask: -1, Why: map[int]string{}}
 	f.open(now, &n)
 	if now.Stop {
 		n.Open, n.GiveUp = nil, f.waiting(now)

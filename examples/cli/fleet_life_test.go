@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -138,7 +139,7 @@ func TestAPairThatWaitsStops(t *testing.T) {
 	}()
 	<-r.poke
 	require.Equal(t, stateWaiting, r.now.Pairs[0].State)
-	next, over := r.decide(stop)
+	next, over := r.decide(t.Context(), stop)
 	require.False(t, over)
 	require.Empty(t, next.Open)
 	ask()
@@ -172,6 +173,55 @@ func TestWhatIsOpenIsHeld(t *testing.T) {
 	require.Equal(t, []string{"fs=1"}, r.fleet.wanted(0, life.State(), next))
 	next[0].Kind = evenkeel.DecideUndo
 	require.Empty(t, r.fleet.wanted(0, life.State(), next))
+}
+
+// ends has the loop of a fleet come to its end.
+func ends(ctx context.Context, t *testing.T, r *fleetRun) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.loop(ctx, r.stop)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("the loop does not end")
+	}
+}
+
+// waves has the pairs of a test be of two waves: the first is done and to be confirmed, the second has a pair to be taken up.
+func waves(r *fleetRun, soak time.Duration) {
+	f := r.fleet
+	f.Waves = []fleetWave{{"canary", soak, true}, {"rest", 0, false}}
+	f.Pairs[1].Wave = 1
+	r.now.Waves = []waveNow{{Done: time.Now()}, {}}
+	r.now.Pairs = []pairNow{{State: stateFinished}, {State: statePending}}
+	f.tool, f.at, r.app = "tool", &Config{}, testApp(io.Discard, io.Discard)
+	for i := range f.members {
+		f.members[i].cfg = &Config{World: "h", dir: "nowhere", Journal: fmt.Sprint(i)}
+	}
+}
+
+// What is to be begun is begun although a wave is to be confirmed at the same moment; nothing is said to run that does not.
+func TestAQuestionKeepsNothingFromBeginning(t *testing.T) {
+	r := testFleet(t, 2)
+	waves(r, 0)
+	r.now.Pairs[1] = pairNow{State: stateStopped, Take: true}
+	ends(t.Context(), t, r)
+	require.True(t, r.now.Waves[0].Confirmed)
+	require.Equal(t, stateFailed, r.now.Pairs[1].State, "its world does not answer")
+	require.Contains(t, r.reason[1], "does not answer")
+}
+
+// A fleet that waits for time alone ends with its context.
+func TestAFleetEndsWithItsContext(t *testing.T) {
+	r := testFleet(t, 2)
+	waves(r, time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	ends(ctx, t, r)
+	require.Equal(t, statePending, r.now.Pairs[1].State)
 }
 
 func TestLinesOfPairs(t *testing.T) {

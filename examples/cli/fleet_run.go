@@ -35,6 +35,7 @@ type fleetRun struct {
 	open    []chan struct{} // of each pair that waits: closed when it may open its windows
 	giveUp  []func()        // of each pair that is at work: ends its wait for good
 	reason  []string        // why a pair stopped or failed that has no journal to tell
+	asking  bool            // the operator is asked to confirm a wave
 	asked   string          // the wave that waits for its confirmation
 	broken  error           // the journal of the fleet cannot be written: nothing new begins
 
@@ -65,7 +66,7 @@ func (r *fleetRun) carryOut(ctx context.Context, resume, changed, failed bool) (
 	stop, hard, done := r.app.interrupts(ctx, r.app.fleetCommandLine("resume", r.path))
 	defer done()
 	r.lines = newLineWriter(r.app.Stdout, r.names()) // interrupts has put something between
-	r.app.terminal(r.noWait) // one for all
+	r.app.terminal(r.noWait)                         // one for all
 	r.stop = stop
 	r.loop(hard, stop)
 	return r.end()
@@ -215,40 +216,42 @@ func (f *loadedFleet) standing(i int) (*Standing, *evenkeel.State, error) {
 	return s, st, err
 }
 
-// loop does what may be done, until nothing will happen any more by itself.
+// loop does what may be done, until nothing will happen any more by itself. A question goes on beside what is at work.
 func (r *fleetRun) loop(ctx context.Context, stop <-chan struct{}) {
 	var work sync.WaitGroup
 	defer work.Wait()
+	asks, end := context.WithCancel(ctx)
+	defer end()
 	for {
-		next, over := r.decide(stop)
+		next, over := r.decide(ctx, stop)
 		if over {
 			return
 		}
-		if next.Ask >= 0 {
-			r.confirm(ctx, stop, next.Ask)
-			continue
-		}
 		for _, i := range next.Begin {
 			work.Go(func() { r.carryOutPair(ctx, i) })
+		}
+		if next.Ask >= 0 {
+			work.Go(func() { r.confirm(asks, stop, next.Ask) })
 		}
 		var wake <-chan time.Time
 		if !next.Wake.IsZero() {
 			wake = time.After(min(time.Until(next.Wake), time.Minute)) // the clock of the machine may be set meanwhile
 		}
-		asked := stop
-		if r.now.Stop {
-			asked = nil
+		asked, ended := stop, ctx.Done()
+		if next.Stop {
+			asked, ended = nil, nil
 		}
 		select {
 		case <-r.poke:
 		case <-wake:
 		case <-asked:
+		case <-ended:
 		}
 	}
 }
 
 // decide decides, and does what needs no waiting.
-func (r *fleetRun) decide(stop <-chan struct{}) (next fleetNext, over bool) {
+func (r *fleetRun) decide(ctx context.Context, stop <-chan struct{}) (next fleetNext, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
@@ -256,7 +259,7 @@ func (r *fleetRun) decide(stop <-chan struct{}) (next fleetNext, over bool) {
 		r.now.Stop = true
 	default:
 	}
-	r.now.Stop = r.now.Stop || r.broken != nil
+	r.now.Stop = r.now.Stop || r.broken != nil || ctx.Err() != nil
 	r.lookAnew()
 	r.now.At = time.Now()
 	next = r.fleet.next(r.now)
@@ -288,6 +291,10 @@ func (r *fleetRun) decide(stop <-chan struct{}) (next fleetNext, over bool) {
 		r.giveUp[i]()
 	}
 	r.whys(next)
+	if r.asking { // that question is still there
+		next.Ask = -1
+	}
+	r.asking = r.asking || next.Ask >= 0
 	return next, false
 }
 
@@ -335,65 +342,4 @@ func (r *fleetRun) again() {
 	case r.poke <- struct{}{}:
 	default:
 	}
-}
-
-// confirm asks for the confirmation of a wave.
-func (r *fleetRun) confirm(ctx context.Context, stop <-chan struct{}, w int) {
-	wave := r.fleet.Waves[w].Name
-	answer := ""
-	switch {
-	case slices.Contains(r.sure, wave):
-		answer = "on the command line, by " + holder(r.fleet.at)
-	case r.simulated():
-		answer = "by the operator of a simulated world"
-	case r.app.terminal(r.noWait) != nil:
-		inner, cancel := context.WithCancel(ctx)
-		defer cancel()
-		go func() {
-			select {
-			case <-stop:
-				cancel()
-			case <-inner.Done():
-			}
-		}()
-		line, err := r.app.terminal(r.noWait).ask(inner, r.lines.of(-1),
-			"wave %s is done (%s). Who confirms that the next wave may begin, and when? "+
-				"(empty: not now) ", wave, r.fleet.counts(r.now, w))
-		if err == nil {
-			answer = line
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if answer == "" {
-		r.now.Stop = true // nothing begins without it
-		r.asked = wave
-		return
-	}
-	if r.noted(evenkeel.Record{Kind: evenkeel.KindConfirm, Step: wave, Output: answer}) == nil {
-		r.now.Waves[w].Confirmed = true
-		r.tell("wave %s is confirmed: %s", wave, answer)
-	}
-}
-
-// simulated tells whether every pair is.
-func (r *fleetRun) simulated() bool {
-	return !slices.ContainsFunc(r.fleet.members, func(m member) bool { return m.cfg.World == "" })
-}
-
-// counts says how the pairs of a wave stand.
-func (f *fleet) counts(now fleetNow, wave int) string {
-	var states []string
-	n := map[string]int{}
-	for i, p := range now.Pairs {
-		if f.Pairs[i].Wave == wave {
-			if n[p.State]++; n[p.State] == 1 {
-				states = append(states, p.State)
-			}
-		}
-	}
-	for i, s := range states {
-		states[i] = fmt.Sprintf("%d %s", n[s], s)
-	}
-	return strings.Join(states, ", ")
 }

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel"
+)
+
+// confirm asks for the confirmation of a wave.
+func (r *fleetRun) confirm(ctx context.Context, stop <-chan struct{}, w int) {
+	wave := r.fleet.Waves[w].Name
+	answer := ""
+	switch {
+	case slices.Contains(r.sure, wave):
+		answer = "on the command line, by " + holder(r.fleet.at)
+	case r.simulated():
+		answer = "by the operator of a simulated world"
+	case r.app.terminal(r.noWait) != nil:
+		inner, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-stop:
+				cancel()
+			case <-inner.Done():
+			}
+		}()
+		r.mu.Lock()
+		counts := r.fleet.counts(r.now, w)
+		r.mu.Unlock()
+		line, err := r.app.terminal(r.noWait).ask(inner, r.lines.of(-1),
+			"wave %s is done (%s). Who confirms that the next wave may begin, and when? "+
+				"(empty: not now) ", wave, counts)
+		if err == nil {
+			answer = line
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.again()
+	r.asking = false
+	if answer == "" {
+		r.now.Stop = true // nothing begins without it
+		r.asked = wave
+		return
+	}
+	if r.noted(evenkeel.Record{Kind: evenkeel.KindConfirm, Step: wave, Output: answer}) == nil {
+		r.now.Waves[w].Confirmed = true
+		r.tell("wave %s is confirmed: %s", wave, answer)
+	}
+}
+
+// simulated tells whether every pair is.
+func (r *fleetRun) simulated() bool {
+	return !slices.ContainsFunc(r.fleet.members, func(m member) bool { return m.cfg.World == "" })
+}
+
+// counts says how the pairs of a wave stand.
+func (f *fleet) counts(now fleetNow, wave int) string {
+	var states []string
+	n := map[string]int{}
+	for i, p := range now.Pairs {
+		if f.Pairs[i].Wave == wave {
+			if n[p.State]++; n[p.State] == 1 {
+				states = append(states, p.State)
+			}
+		}
+	}
+	for i, s := range states {
+		states[i] = fmt.Sprintf("%d %s", n[s], s)
+	}
+	return strings.Join(states, ", ")
+}

@@ -55,6 +55,7 @@ type pairNow struct {
 	Take  bool     // it has begun, does not run, and is to be taken up
 	Holds []string // keys: its windows are open, or it may open them
 	Wants []string // keys: it waits to open their windows
+	Other bool     // its configuration makes another runbook than that of its run
 	Turn  int      // of those that wait the lowest is first
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,13 @@ type diskFleet struct {
 	out, errs strings.Builder
 }
 
+// titled is twoOutages with a title that is part of its digest.
+func titled(title string) *evenkeel.Runbook {
+	rb := twoOutages()
+	rb.Title, rb.Inputs = title, []evenkeel.Input{{Name: title}}
+	return rb
+}
+
 // onDisk writes a fleet file of these rules and pairs.
 func onDisk(t *testing.T, rules string, pairs ...string) *diskFleet {
 	t.Helper()
@@ -32,11 +40,11 @@ func onDisk(t *testing.T, rules string, pairs ...string) *diskFleet {
 	d.app = testApp(&d.out, &d.errs)
 	d.app.Read = ReadConfig[pairJob]
 	d.app.Load = func(c *Config) (*evenkeel.Runbook, error) {
-		rb := twoOutages()
-		if rb.Title = c.Job.(*pairJob).Title; rb.Title == "lost" { //nolint:forcetypeassert // Read has made it
-			return nil, fmt.Errorf("its archive cannot be read")
+		title := c.Job.(*pairJob).Title //nolint:forcetypeassert // Read has made it
+		if title == "lost" {
+			return nil, errors.New("its archive cannot be read")
 		}
-		return rb, nil
+		return titled(title), nil
 	}
 	d.fleet(rules, pairs...)
 	for _, name := range pairs {
@@ -72,9 +80,7 @@ func (d *diskFleet) run(name, title string, steps int, simulated bool) {
 	d.t.Helper()
 	journal, err := evenkeel.OpenJournal(d.journal(name))
 	require.NoError(d.t, err)
-	rb := twoOutages()
-	rb.Title = title
-	life, err := evenkeel.BeginRun(d.t.Context(), rb, (&outageCount{}).machine(), evenkeel.Options{Journal: journal, Simulated: simulated})
+	life, err := evenkeel.BeginRun(d.t.Context(), titled(title), (&outageCount{}).machine(), evenkeel.Options{Journal: journal, Simulated: simulated})
 	require.NoError(d.t, err)
 	for i := 0; i != steps; i++ {
 		next := life.Next()
@@ -105,4 +111,55 @@ func TestAPairThatHasBegunBeforeTheFleet(t *testing.T) {
 	code, said := d.carryOut("run")
 	require.Equal(t, ExitInput, code)
 	require.Contains(t, said, "a has begun before this fleet: bring it to its end first: tool resume --config "+d.file("a.yaml"))
+}
+
+// What another run left in the place of a pair's journal is not what became of the pair: another runbook's, a rehearsal's, or one from
+// before the fleet.
+func TestAJournalOfAnotherRun(t *testing.T) {
+	for name, tc := range map[string]struct {
+		title     string
+		steps     int
+		simulated bool
+		want      string
+	}{
+		"another runbook": {"Other", -1, false, "a.jsonl is the journal of another runbook, of other inputs or of another version of the tool"},
+		"half of another": {"Other", 1, false, "a.jsonl is the journal of another runbook"},
+		"a rehearsal":     {"Test", -1, true, "a.jsonl is the journal of a run on simulated machines, and the configuration is for real machines"},
+		"from before":     {"Test", -1, false, "a is finished by"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := onDisk(t, "", "a")
+			d.run("a", tc.title, tc.steps, tc.simulated)
+			code, said := d.carryOut("run")
+			require.Equal(t, ExitInput, code)
+			require.Contains(t, said, tc.want)
+			require.NoFileExists(t, d.file("journals/fleet.jsonl.lock"))
+			if tc.want != "a is finished by" {
+				code, said = d.carryOut("run", "--finished")
+				require.Equal(t, ExitInput, code, said)
+				_, said = d.carryOut("status")
+				require.Contains(t, said, tc.want)
+				require.Contains(t, d.out.String(), stateUnreadable)
+				return
+			}
+			code, said = d.carryOut("run", "--finished")
+			require.Equal(t, ExitDone, code, said)
+			// It was this fleet's: another version of the tool is no reason to doubt what is finished.
+			d.config("a", "Another version", "")
+			code, said = d.carryOut("resume", "--finished")
+			require.Equal(t, ExitDone, code, said)
+		})
+	}
+}
+
+// A pair whose configuration was changed in the middle of its run is amended first, by its own command.
+func TestAPairIsAmendedByItself(t *testing.T) {
+	d := onDisk(t, "", "a")
+	code, said := d.carryOut("run") // nobody answers there
+	require.Equal(t, ExitFailed, code, said)
+	d.run("a", "Test", 1, false)
+	d.config("a", "Changed", "")
+	code, said = d.carryOut("resume", "--changed")
+	require.Equal(t, ExitInput, code)
+	require.Contains(t, said, "take that into the run: tool resume --amend --config "+d.file("a.yaml"))
 }

@@ -75,6 +75,7 @@ type loadedFleet struct {
 	file    fleetFile
 	at      *Config // where the keys of the file stand
 	members []member
+	noted   map[string][]string // the digests that the runbooks of a pair have had, as the journal of the fleet tells
 }
 
 func (f *loadedFleet) title() string   { return cmp.Or(f.file.Name, filepath.Base(f.at.file)) }

@@ -27,6 +27,7 @@ import (
 // fleetMemory is what the journal of a fleet tells.
 type fleetMemory struct {
 	run   *evenkeel.RunInfo
+	noted map[string][]string  // the digests that runbooks of a pair have had
 	begun map[string]bool      // pairs that have begun
 	waits map[string]string    // why pairs wait
 	done  map[string]time.Time // waves
@@ -35,11 +36,13 @@ type fleetMemory struct {
 }
 
 func remember(records []evenkeel.Record) (*fleetMemory, error) {
-	m := &fleetMemory{begun: map[string]bool{}, waits: map[string]string{}, done: map[string]time.Time{}, said: map[string]string{}}
+	m := &fleetMemory{noted: map[string][]string{}, begun: map[string]bool{},
+		waits: map[string]string{}, done: map[string]time.Time{}, said: map[string]string{}}
 	for _, r := range records {
 		switch r.Kind {
 		case evenkeel.KindBegin, evenkeel.KindAmend:
 			m.run = r.Run
+			m.note()
 		case evenkeel.KindResume:
 			clear(m.waits)
 			m.over = false
@@ -62,6 +65,18 @@ func remember(records []evenkeel.Record) (*fleetMemory, error) {
 		return nil, errors.New("it is the journal of a run, and not of a fleet")
 	}
 	return m, nil
+}
+
+// note notes the digests of the runbooks.
+func (m *fleetMemory) note() {
+	if m.run == nil || len(m.run.Steps) != len(m.run.StepDigests) {
+		return
+	}
+	for i, name := range m.run.Steps {
+		if both := strings.Fields(m.run.StepDigests[i]); len(both) == 2 {
+			m.noted[name] = append(m.noted[name], both[1])
+		}
+	}
 }
 
 // fleetRunbook is what the journal of a fleet names instead of a runbook.

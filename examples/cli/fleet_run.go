@@ -3,15 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -24,9 +19,11 @@ type fleetRun struct {
 	noWait  bool
 	verbose bool
 	events  string
-	sure    []string // waves that are confirmed on the command line
-	lines   *lineWriter
-	journal *evenkeel.FileJournal
+	// finished: pairs that were finished before this fleet are its own.
+	finished bool
+	sure     []string // waves that are confirmed on the command line
+	lines    *lineWriter
+	journal  *evenkeel.FileJournal
 
 	mu      sync.Mutex
 	now     fleetNow
@@ -93,68 +90,6 @@ func (r *fleetRun) names() (names []string) {
 	return names
 }
 
-// begin takes in where everything stands, and journals that a life of the fleet begins.
-func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
-	f := r.fleet
-	n := len(f.Pairs)
-	r.now = fleetNow{Pairs: make([]pairNow, n), Waves: make([]waveNow, len(f.Waves))}
-	r.open, r.giveUp, r.reason, r.resumes = make([]chan struct{}, n), make([]func(), n), make([]string, n), make([]bool, n)
-	r.poke = make(chan struct{}, 1)
-	var errs []error
-	for i := range f.Pairs {
-		is, err := f.look(i)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", f.Pairs[i].Name, err))
-		case m.begun[f.Pairs[i].Name] && f.unwritten(i):
-			errs = append(errs, fmt.Errorf("%s has begun, and its journal is gone: %s. Put it back, or look at its machines and take the pair "+
-				"out of the fleet", f.Pairs[i].Name, f.members[i].cfg.Path(f.members[i].cfg.Journal)))
-		case is.State == stateRunning:
-			errs = append(errs, fmt.Errorf("%s: %w", f.Pairs[i].Name, evenkeel.ErrJournalInUse))
-		case is.under() && !resume:
-			errs = append(errs, fmt.Errorf("%s has begun before this fleet: bring it to its end first: %s", f.Pairs[i].Name,
-				r.session(i).again("resume")))
-		}
-		is.Take = is.under() && (is.State != stateFailed || failed)
-		r.now.Pairs[i] = is
-	}
-	for _, wave := range r.sure {
-		switch {
-		case !slices.ContainsFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm }):
-			errs = append(errs, fmt.Errorf("--confirm %s: there is no such wave that is to be confirmed", wave))
-		case m.done[wave].IsZero():
-			errs = append(errs, fmt.Errorf("--confirm %s: that wave is not done yet, so nobody can know that it is well", wave))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	for i, w := range f.Waves {
-		r.now.Waves[i] = waveNow{m.done[w.Name], m.said[w.Name] != ""}
-	}
-	record := evenkeel.Record{Kind: evenkeel.KindBegin, Run: f.info()}
-	if resume {
-		list, barred := f.changes(m, r.now.Pairs)
-		switch {
-		case len(barred) > 0:
-			return fmt.Errorf("the fleet file cannot be changed like that:\n  %s", strings.Join(barred, "\n  "))
-		case len(list) > 0 && !changed:
-			return fmt.Errorf("the fleet is not the one that was begun. If that is meant: fleet resume --changed. What differs:\n  %s",
-				strings.Join(list, "\n  "))
-		case len(list) > 0:
-			if err := r.journal.Append(stamped(evenkeel.Record{Kind: evenkeel.KindAmend, Run: f.info()})); err != nil {
-				return err
-			}
-		}
-		record = evenkeel.Record{Kind: evenkeel.KindResume}
-	}
-	record.Process = &evenkeel.Process{Holder: holder(f.at), PID: os.Getpid()}
-	if err := r.journal.Append(stamped(record)); err != nil {
-		return err
-	}
-	return nil
-}
-
 func stamped(r evenkeel.Record) evenkeel.Record {
 	r.Time = time.Now()
 	return r
@@ -173,47 +108,6 @@ func (r *fleetRun) noted(record evenkeel.Record) error {
 		r.broken = r.journal.Append(stamped(record))
 	}
 	return r.broken
-}
-
-// look is where a pair stands, as its journal tells.
-func (f *loadedFleet) look(i int) (pairNow, error) {
-	s, st, err := f.standing(i)
-	if err != nil || s == nil {
-		return pairNow{State: statePending}, err
-	}
-	if !st.Changed && s.State != stateRunning { // it began, and changed nothing: it may begin anew
-		return pairNow{State: statePending}, nil
-	}
-	var open []string
-	for _, w := range openWindows(st) {
-		open = append(open, w.ID)
-	}
-	return pairNow{State: s.State, Holds: f.Pairs[i].keys(open...)}, nil
-}
-
-// unwritten tells that a pair has no journal, or an empty one.
-func (f *loadedFleet) unwritten(i int) bool {
-	s, _, err := f.standing(i)
-	return s == nil && err == nil
-}
-
-// standing is where a pair stands; nil where it has no journal, or an empty one.
-func (f *loadedFleet) standing(i int) (*Standing, *evenkeel.State, error) {
-	m := f.members[i]
-	w := &watcher{observed: observed{journal: m.cfg.Path(m.cfg.Journal), book: m.book}}
-	w.command = func(verb string) string { return f.tool + " " + verb + " --config " + shellescape.Quote(f.config(i)) }
-	if _, err := os.Stat(w.journal); errors.Is(err, os.ErrNotExist) {
-		return nil, nil, nil
-	}
-	s, err := w.look()
-	if errors.Is(err, evenkeel.ErrJournalEmpty) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	st, err := evenkeel.ReadState(w.records)
-	return s, st, err
 }
 
 // loop does what may be done, until nothing will happen any more by itself. A question goes on beside what is at work.
@@ -303,21 +197,6 @@ func soaks(w fleetWave) string {
 		return fmt.Sprintf("; it soaks for %s", short(w.Soak))
 	}
 	return ""
-}
-
-// lookAnew looks at pairs on which nobody here works: their own resume or rollback, in another process, opens and closes windows too.
-func (r *fleetRun) lookAnew() {
-	for i, p := range r.now.Pairs {
-		if p.atWork() || p.Take || !p.under() {
-			continue
-		}
-		if is, err := r.fleet.look(i); err == nil { // where it cannot be read, what was known before holds
-			r.now.Pairs[i].Holds = is.Holds
-			if is.State == stateFinished {
-				r.now.Pairs[i].State = is.State
-			}
-		}
-	}
 }
 
 // whys says why pairs wait, once each.

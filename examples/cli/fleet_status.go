@@ -67,6 +67,7 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.noted = memory.noted
 	now := fleetNow{At: time.Now(), Pairs: make([]pairNow, len(f.Pairs))}
 	for _, w := range f.Waves {
 		now.Waves = append(now.Waves, waveNow{memory.done[w.Name], memory.said[w.Name] != ""})

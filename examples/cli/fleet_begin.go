@@ -16,10 +16,12 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 	n := len(f.Pairs)
 	r.now = fleetNow{Pairs: make([]pairNow, n), Waves: make([]waveNow, len(f.Waves))}
 	r.open, r.giveUp, r.reason, r.resumes = make([]chan struct{}, n), make([]func(), n), make([]string, n), make([]bool, n)
+	r.seen = make([]seen, n)
 	r.poke = make(chan struct{}, 1)
 	var errs []error
 	f.noted = m.noted
 	for i := range f.Pairs {
+		r.see(i, "")
 		is, err := f.look(i)
 		switch {
 		case err != nil:
@@ -42,6 +44,7 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 				f.Pairs[i].Name, r.session(i).again("resume --amend")))
 		}
 		r.now.Pairs[i] = is
+		r.seen[i].state = is.State
 	}
 	for _, wave := range r.sure {
 		switch {

@@ -24,6 +24,7 @@ type diskFleet struct {
 	app       *App
 	dir       string
 	out, errs strings.Builder
+	machines  map[string]evenkeel.HostMap // of each pair
 }
 
 // titled is twoOutages with a title that is part of its digest.
@@ -36,7 +37,7 @@ func titled(title string) *evenkeel.Runbook {
 // onDisk writes a fleet file of these rules and pairs.
 func onDisk(t *testing.T, rules string, pairs ...string) *diskFleet {
 	t.Helper()
-	d := &diskFleet{t: t, dir: t.TempDir()}
+	d := &diskFleet{t: t, dir: t.TempDir(), machines: map[string]evenkeel.HostMap{}}
 	d.app = testApp(&d.out, &d.errs)
 	d.app.Read = ReadConfig[pairJob]
 	d.app.Load = func(c *Config) (*evenkeel.Runbook, error) {
@@ -75,12 +76,20 @@ func (d *diskFleet) config(name, title, more string) {
 	require.NoError(d.t, os.WriteFile(d.file(name+".yaml"), []byte(text), 0o600))
 }
 
+// machine is that of a pair.
+func (d *diskFleet) machine(name string) evenkeel.HostMap {
+	if d.machines[name] == nil {
+		d.machines[name] = (&outageCount{}).machine()
+	}
+	return d.machines[name]
+}
+
 // run has a pair do so many steps, as its own command would; -1 is all of them.
 func (d *diskFleet) run(name, title string, steps int, simulated bool) {
 	d.t.Helper()
 	journal, err := evenkeel.OpenJournal(d.journal(name))
 	require.NoError(d.t, err)
-	life, err := evenkeel.BeginRun(d.t.Context(), titled(title), (&outageCount{}).machine(), evenkeel.Options{Journal: journal, Simulated: simulated})
+	life, err := evenkeel.BeginRun(d.t.Context(), titled(title), d.machine(name), evenkeel.Options{Journal: journal, Simulated: simulated})
 	require.NoError(d.t, err)
 	for i := 0; i != steps; i++ {
 		next := life.Next()
@@ -93,6 +102,16 @@ func (d *diskFleet) run(name, title string, steps int, simulated bool) {
 	if steps < 0 {
 		require.NoError(d.t, err)
 	}
+	require.NoError(d.t, journal.Close())
+}
+
+// rollback undoes what a pair has done, as its own command would.
+func (d *diskFleet) rollback(name, title string) {
+	d.t.Helper()
+	journal, err := evenkeel.OpenJournal(d.journal(name))
+	require.NoError(d.t, err)
+	_, err = evenkeel.Rollback(d.t.Context(), titled(title), d.machine(name), evenkeel.Options{Journal: journal})
+	require.NoError(d.t, err)
 	require.NoError(d.t, journal.Close())
 }
 

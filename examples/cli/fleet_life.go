@@ -61,8 +61,9 @@ func (r *fleetRun) carryOutPair(ctx context.Context, i int) {
 			r.reason[i] = firstLine(err)
 		}
 	}
+	r.see(i, "")
 	if left, err := r.fleet.look(i); err == nil {
-		is.Holds = left.Holds
+		is.Holds, r.seen[i].state = left.Holds, left.State
 	} else {
 		is.Holds = r.now.Pairs[i].Holds // nobody knows what is open
 	}

@@ -82,9 +82,10 @@ func testFleet(t *testing.T, n int) *fleetRun {
 	never, _ := oneShot()
 	f := &loadedFleet{fleet: fleet{Limit: n, Failures: 1, Waves: []fleetWave{{Name: "all"}}}}
 	r := &fleetRun{fleet: f, journal: journal, stop: never, open: make([]chan struct{}, n), giveUp: make([]func(), n), reason: make([]string, n),
-		resumes: make([]bool, n), poke: make(chan struct{}, 1), now: fleetNow{Waves: make([]waveNow, 1)}}
+		seen: make([]seen, n), resumes: make([]bool, n), poke: make(chan struct{}, 1), now: fleetNow{Waves: make([]waveNow, 1)}}
 	for i := range n {
-		m := member{fileMember: fileMember{Name: fmt.Sprint("pair-", i)}, book: twoOutages()}
+		m := member{fileMember: fileMember{Name: fmt.Sprint("pair-", i)}, book: twoOutages(),
+			cfg: &Config{dir: t.TempDir(), Journal: "journal"}}
 		f.members = append(f.members, m)
 		keys := map[string][]string{"first": {"fs=1"}, "second": {"fs=1"}}
 		f.Pairs = append(f.Pairs, fleetPair{Name: m.Name, Keys: keys})
@@ -199,7 +200,7 @@ func waves(r *fleetRun, soak time.Duration) {
 	r.now.Pairs = []pairNow{{State: stateFinished}, {State: statePending}}
 	f.tool, f.at, r.app = "tool", &Config{}, testApp(io.Discard, io.Discard)
 	for i := range f.members {
-		f.members[i].cfg = &Config{World: "h", dir: "nowhere", Journal: fmt.Sprint(i)}
+		f.members[i].cfg.World = "h"
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"al.essio.dev/pkg/shellescape"
 
@@ -72,17 +73,47 @@ func (f *loadedFleet) standing(i int) (*Standing, *evenkeel.State, error) {
 	return s, st, err
 }
 
-// lookAnew looks at pairs on which nobody here works: their own resume or rollback, in another process, opens and closes windows too.
+// seen is what was seen of a pair's journal: nothing has happened there as long as it is the same.
+type seen struct {
+	state   string
+	size    int64
+	written time.Time
+}
+
+// see notes what a pair's journal is now.
+func (r *fleetRun) see(i int, state string) {
+	m := r.fleet.members[i]
+	r.seen[i] = seen{state: state}
+	if info, err := os.Stat(m.cfg.Path(m.cfg.Journal)); err == nil {
+		r.seen[i].size, r.seen[i].written = info.Size(), info.ModTime()
+	}
+}
+
+// lookAnew looks at the pairs on which nobody here works: their own commands, in another process, open and close windows too, bring them to
+// their ends and roll them back, also those that were finished.
 func (r *fleetRun) lookAnew() {
-	for i, p := range r.now.Pairs {
-		if p.atWork() || p.Take || !p.under() {
+	for i := range r.now.Pairs {
+		p, before := &r.now.Pairs[i], r.seen[i]
+		if p.atWork() {
 			continue
 		}
-		if is, err := r.fleet.look(i); err == nil { // where it cannot be read, what was known before holds
-			r.now.Pairs[i].Holds = is.Holds
-			if is.State == stateFinished {
-				r.now.Pairs[i].State = is.State
+		if r.see(i, before.state); r.seen[i] == before && before.state != stateRunning {
+			continue
+		}
+		is, err := r.fleet.look(i)
+		if err != nil { // what was known before holds
+			r.seen[i] = before
+			continue
+		}
+		r.seen[i].state = is.State
+		switch p.Holds = is.Holds; {
+		case is.State == stateRunning: // elsewhere
+			p.Take = false
+			if p.State == statePending {
+				p.State = stateStopped
 			}
+		case is.State != before.state && is.State != statePending:
+			p.State, p.Take = is.State, false
 		}
 	}
 }

@@ -28,6 +28,7 @@ type fleetRun struct {
 	mu      sync.Mutex
 	now     fleetNow
 	turns   int
+	seen    []seen          // of each pair's journal, at the last look
 	resumes []bool          // pairs that are resumed, and not begun
 	open    []chan struct{} // of each pair that waits: closed when it may open its windows
 	giveUp  []func()        // of each pair that is at work: ends its wait for good
@@ -188,7 +189,9 @@ func (r *fleetRun) decide(ctx context.Context, stop <-chan struct{}) (next fleet
 	if r.asking { // that question is still there
 		next.Ask = -1
 	}
-	r.asking = r.asking || next.Ask >= 0
+	if r.asking = r.asking || next.Ask >= 0; r.asking { // what is asked about may be rolled back meanwhile
+		next.wake(r.now.At.Add(time.Minute))
+	}
 	return next, false
 }
 

@@ -28,15 +28,7 @@ func (r *fleetRun) confirm(ctx context.Context, stop <-chan struct{}, w int) {
 			case <-inner.Done():
 			}
 		}()
-		r.mu.Lock()
-		counts := r.fleet.counts(r.now, w)
-		r.mu.Unlock()
-		line, err := r.app.terminal(r.noWait).ask(inner, r.lines.of(-1),
-			"wave %s is done (%s). Who confirms that the next wave may begin, and when? "+
-				"(empty: not now) ", wave, counts)
-		if err == nil {
-			answer = line
-		}
+		answer = r.asks(inner, r.app.terminal(r.noWait), w)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,6 +45,37 @@ func (r *fleetRun) confirm(ctx context.Context, stop <-chan struct{}, w int) {
 		r.now.Waves[w].Confirmed = true
 		r.tell("wave %s is confirmed: %s", wave, answer)
 	}
+}
+
+// asks asks at the terminal for the confirmation of a wave, until the answer is one. Empty: it is not confirmed.
+func (r *fleetRun) asks(ctx context.Context, at *terminal, w int) string {
+	r.mu.Lock()
+	wave := r.fleet.Waves[w].Name
+	question := fmt.Sprintf("wave %s is done (%s). May the next wave begin? Type yes and who says so (yes alice), or the name of the wave; "+
+		"no, or nothing: not now: ", wave, r.fleet.counts(r.now, w))
+	r.mu.Unlock()
+	for {
+		line, err := at.askAnew(ctx, r.lines.of(-1), question)
+		if err != nil {
+			return ""
+		}
+		if sure, clear := confirms(line, wave); clear {
+			return sure
+		}
+		r.tell("that is neither yes with a name, nor %s, nor no", wave)
+	}
+}
+
+// confirms reads an answer to whether a wave is confirmed: by whom, empty where it is not. It is clear where nobody has to be asked again.
+func confirms(line, wave string) (sure string, clear bool) {
+	word, who, _ := strings.Cut(line, " ")
+	switch who = strings.TrimSpace(who); {
+	case line == "" || strings.EqualFold(line, "n") || strings.EqualFold(line, "no"):
+		return "", true
+	case line == wave || strings.EqualFold(word, "yes") && who != "":
+		return line, true
+	}
+	return "", false
 }
 
 // simulated tells whether every pair is.

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -223,6 +225,34 @@ func TestAFleetEndsWithItsContext(t *testing.T) {
 	go cancel()
 	ends(ctx, t, r)
 	require.Equal(t, statePending, r.now.Pairs[1].State)
+}
+
+// A wave is confirmed by an answer that cannot be meant otherwise, and by none that was typed before the question.
+func TestAWaveIsConfirmedInWords(t *testing.T) {
+	for line, want := range map[string]string{"yes alice": "yes alice", "YES  bob, 14:00": "YES  bob, 14:00", "canary": "canary",
+		"": "", "n": "", "No": "", "yes": "?", "y": "?", "no alice": "?", "alice": "?", "yesterday bob": "?", "Canary": "?", "rest": "?"} {
+		sure, clear := confirms(line, "canary")
+		if !clear {
+			sure = "?"
+		}
+		require.Equal(t, want, sure, "%q", line)
+	}
+	r := testFleet(t, 2)
+	waves(r, 0)
+	var out strings.Builder
+	r.lines = newLineWriter(&out, r.names())
+	require.Empty(t, r.asks(t.Context(), &terminal{in: bufio.NewReader(strings.NewReader("no\n"))}, 0))
+	require.Contains(t, out.String(), "wave canary is done (1 finished). May the next wave begin?")
+	answers, types := io.Pipe()
+	at := &terminal{in: bufio.NewReader(io.MultiReader(strings.NewReader("yes typed before\n"), answers))}
+	_, err := at.in.Peek(1) // it is there before the question
+	require.NoError(t, err)
+	go func() {
+		_, _ = io.WriteString(types, "maybe\n")
+		_, _ = io.WriteString(types, "yes alice\n")
+	}()
+	require.Equal(t, "yes alice", r.asks(t.Context(), at, 0))
+	require.Contains(t, out.String(), "that is neither yes with a name, nor canary, nor no")
 }
 
 func TestLinesOfPairs(t *testing.T) {

@@ -56,7 +56,7 @@ type fileMember struct {
 	Config   string            `yaml:"config"`                    // its configuration file; the journal that it names is in journals
 	Wave     string            `yaml:"wave,omitempty"`            // the first wave when empty
 	Site     string            `yaml:"site,omitempty"`            // where it stands; without one it may begin at any time
-	Labels   map[string]string `yaml:"labels,omitempty"`          // what it has in common with others: {filesystem: lustre1}
+	Labels   map[string]string `yaml:"labels,omitempty"`          // by the labels of apart, what it has in common with others: {filesystem: lustre1}; none: nothing
 	Approved string            `yaml:"approved_digest,omitempty"` // the digest of the plan that was signed: another one is refused
 	Takes    time.Duration     `yaml:"takes,omitempty"`           // how long it takes, for the maintenance window; as its plan says when empty
 }
@@ -251,89 +251,6 @@ func (f *loadedFleet) configure(a *App, key string, m *member, p *fleetPair, w *
 // ever tells whether a maintenance window is long enough.
 func (s *fleetSite) ever(takes time.Duration) bool {
 	return slices.ContainsFunc(s.Windows, func(m maintenance) bool { return m.to.Sub(m.from) >= takes })
-}
-
-// apart finds the windows of each pair that are to be kept apart.
-func (f *loadedFleet) apart(w *wrong) {
-	for i, rule := range f.file.Apart {
-		key, found := fmt.Sprintf("apart[%d]", i), 0
-		for j := range f.members {
-			value, has := f.members[j].Labels[rule.Label]
-			if !has {
-				continue
-			}
-			found++
-			windows := rule.Windows
-			if len(windows) == 0 {
-				windows = outagesOf(f.members[j].book)
-			}
-			for _, name := range rule.Windows {
-				if !slices.Contains(windowsOf(f.members[j].book), name) {
-					w.add("%s: windows: %s has no window %q%s", key, f.members[j].Name, name, meant(name, windowsOf(f.members[j].book)))
-				}
-			}
-			for _, name := range windows {
-				keys := f.Pairs[j].Keys
-				keys[name] = append(keys[name], rule.Label+"="+value)
-			}
-		}
-		if found == 0 {
-			w.add("%s: label: no pair has a label %q", key, rule.Label)
-		}
-	}
-	for j := range f.members {
-		if outer, inner := waitsInside(f.members[j].book, f.Pairs[j].Keys); inner != "" {
-			w.add("apart: %s would have to wait before window %s in the middle of the outage %s: name both, under the same labels",
-				f.members[j].Name, inner, outer)
-		}
-	}
-}
-
-// windowsOf are the windows of a runbook, outagesOf those that are an outage.
-func windowsOf(rb *evenkeel.Runbook) (names []string) {
-	for i := range rb.Steps {
-		for _, w := range rb.Steps[i].Opens {
-			names = append(names, w.ID)
-		}
-	}
-	return names
-}
-
-func outagesOf(rb *evenkeel.Runbook) (names []string) {
-	for i := range rb.Steps {
-		for _, w := range rb.Steps[i].Opens {
-			if w.Stop != evenkeel.StopBetweenSteps {
-				names = append(names, w.ID)
-			}
-		}
-	}
-	return names
-}
-
-// waitsInside finds a window before which a pair would wait for another one while it has an outage itself.
-func waitsInside(rb *evenkeel.Runbook, keys map[string][]string) (outage, window string) {
-	open := map[string]bool{} // outages
-	for i := range rb.Steps {
-		s := &rb.Steps[i]
-		for _, w := range s.Opens {
-			for outage := range open {
-				for _, key := range keys[w.ID] {
-					if !slices.Contains(keys[outage], key) {
-						return outage, w.ID
-					}
-				}
-			}
-		}
-		for _, w := range s.Opens {
-			if w.Stop != evenkeel.StopBetweenSteps {
-				open[w.ID] = true
-			}
-		}
-		for _, id := range s.Closes {
-			delete(open, id)
-		}
-	}
-	return "", ""
 }
 
 // journals has each pair keep its journal in the folder of the fleet, in a file of its own: resume and rollback of the pair alone, by its

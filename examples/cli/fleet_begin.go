@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -47,11 +48,15 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 		r.seen[i].state = is.State
 	}
 	for _, wave := range r.sure {
+		at := slices.IndexFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm })
 		switch {
-		case !slices.ContainsFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm }):
+		case at < 0:
 			errs = append(errs, fmt.Errorf("--confirm %s: there is no such wave that is to be confirmed", wave))
 		case m.done[wave].IsZero():
 			errs = append(errs, fmt.Errorf("--confirm %s: that wave is not done yet, so nobody can know that it is well", wave))
+		case time.Now().Before(m.done[wave].Add(f.Waves[at].Soak)):
+			errs = append(errs, fmt.Errorf("--confirm %s: that wave soaks until %s: confirm it when it has been watched so long", wave,
+				m.done[wave].Add(f.Waves[at].Soak).Format(time.RFC3339)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

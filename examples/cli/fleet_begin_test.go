@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -169,6 +170,30 @@ func TestAJournalOfAnotherRun(t *testing.T) {
 			require.Equal(t, ExitDone, code, said)
 		})
 	}
+}
+
+// Nobody confirms a wave before it has soaked.
+func TestAWaveIsConfirmedWhenItHasSoaked(t *testing.T) {
+	d := onDisk(t, "waves: [{name: canary, soak: 1h, confirm: true}, {name: rest}]", "a", "b, wave: rest")
+	r := &fleetRun{app: d.app, sure: []string{"canary"}}
+	var err error
+	r.fleet, err = d.app.loadFleet(d.file("fleet.yaml"))
+	require.NoError(t, err)
+	m, err := remember(nil)
+	require.NoError(t, err)
+	begins := func() error {
+		r.journal, err = evenkeel.OpenJournal(filepath.Join(t.TempDir(), "fleet.jsonl"))
+		require.NoError(t, err)
+		defer func() { _ = r.journal.Close() }()
+		return r.begin(m, false, false, false)
+	}
+	require.ErrorContains(t, begins(), "--confirm canary: that wave is not done yet")
+	m.done["canary"] = time.Now().Add(-time.Minute)
+	require.ErrorContains(t, begins(), "--confirm canary: that wave soaks until ")
+	m.done["canary"] = time.Now().Add(-time.Hour)
+	require.NoError(t, begins())
+	r.sure = []string{"rest"}
+	require.ErrorContains(t, begins(), "there is no such wave that is to be confirmed")
 }
 
 // A pair whose configuration was changed in the middle of its run is amended first, by its own command.

@@ -172,6 +172,21 @@ func TestAJournalOfAnotherRun(t *testing.T) {
 	}
 }
 
+// Where a plan does not know how long it takes, a maintenance window needs that said; a pair without a site does not.
+func TestAPairOfASiteSaysHowLongItTakes(t *testing.T) {
+	const paris = "sites: [{name: paris, timezone: Europe/Paris, windows: [{from: Sat 22:00, to: Sun 06:00}]}]"
+	d := onDisk(t, paris, "a, site: paris")
+	code, said := d.carryOut("check")
+	require.Equal(t, ExitInput, code)
+	require.Contains(t, said, "pairs[0]: takes: its plan does not know how long all of it takes (")
+	d.fleet(paris, "a, site: paris, takes: 2h")
+	code, said = d.carryOut("check")
+	require.Equal(t, ExitDone, code, said)
+	d.fleet(paris, "a")
+	code, said = d.carryOut("check")
+	require.Equal(t, ExitDone, code, said)
+}
+
 // Nobody confirms a wave before it has soaked.
 func TestAWaveIsConfirmedWhenItHasSoaked(t *testing.T) {
 	d := onDisk(t, "waves: [{name: canary, soak: 1h, confirm: true}, {name: rest}]", "a", "b, wave: rest")

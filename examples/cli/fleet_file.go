@@ -235,9 +235,16 @@ func (f *loadedFleet) configure(a *App, key string, m *member, p *fleetPair, w *
 		w.add("%s: approved_digest: %v", key, err)
 	}
 	if m.Takes == 0 {
-		if plan, err := m.book.Timetable(evenkeel.TimetableOptions{}); err == nil {
-			p.Takes = plan.Total.For
+		plan, err := m.book.Timetable(evenkeel.TimetableOptions{})
+		switch {
+		case err != nil:
+			w.add("%s: config: %v", key, err)
+			return
+		case plan.Total.AtLeast && p.Site != nil:
+			w.add("%s: takes: its plan does not know how long all of it takes (%s): say it, for the maintenance windows of %s",
+				key, plan.Total, p.Site.Name)
 		}
+		p.Takes = plan.Total.For
 	}
 	if p.Site != nil && !p.Site.ever(p.Takes) {
 		w.add("%s: site: it takes %s, and no maintenance window of %s is that long; where you know better, say so by takes",

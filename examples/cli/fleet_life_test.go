@@ -127,6 +127,25 @@ func TestOutagesStayApart(t *testing.T) {
 	require.Empty(t, m.waits)
 }
 
+// Where a window is opened outside of the maintenance windows, that is said.
+func TestALateWindowIsSaid(t *testing.T) {
+	for where, want := range map[string]string{"2001-01-01 00:00": "WARNING: it opens window first, and no maintenance window of site is open", "": ""} {
+		r, count := testFleet(t, 1), &outageCount{}
+		var out strings.Builder
+		r.lines = newLineWriter(&out, r.names())
+		r.fleet.Pairs[0].Keys = nil
+		if where != "" {
+			r.fleet.Pairs[0].Site = site(t, "UTC", where, "2001-01-01 08:00")
+		}
+		life, err := evenkeel.BeginRun(t.Context(), r.fleet.members[0].book, count.machine(), evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+		require.NoError(t, err)
+		_, err = r.live(t.Context(), 0, life, r.stop)
+		require.NoError(t, err)
+		require.Contains(t, out.String(), want)
+		require.Equal(t, want != "", strings.Contains(out.String(), "window second"))
+	}
+}
+
 // A pair that has to wait when it is asked to stop stops before the step: nothing of it was done.
 func TestAPairThatWaitsStops(t *testing.T) {
 	r, count := testFleet(t, 2), &outageCount{}

@@ -247,10 +247,19 @@ func TestMaintenance(t *testing.T) {
 	require.NoError(t, err)
 	for _, bad := range [][2]string{{"Sat", "Sun"}, {"Sat 22:00", "2026-12-05 22:00"}, {"2026-12-05 22:00", "Sun 06:00"}, {"Sat 25:00", "Sun 06:00"},
 		{"sat 22:00", "Sun 06:00"}, {"2026-12-06 06:00", "2026-12-05 22:00"}, {"2026-12-05 22:00", "2026-12-05 22:00"}, {"2026-13-05 22:00", "2026-12-05 22:00"},
-		{"2026-12-05 22:00", "2027-12-05 22:00"}, {"", ""}, {"2026-03-29 02:30", "2026-03-29 05:00"}, {"Sat 22:00:00", "Sun 06:00"}} {
+		{"2026-12-05 22:00", "2027-12-05 22:00"}, {"Sun 06:00", "Sat 22:00"},
+		{"Sat 22:00", "Sat 22:00"}, {"Fri 22:00", "Mon 22:01"}, {"", ""}, {"2026-03-29 02:30", "2026-03-29 05:00"}, {"Sat 22:00:00", "Sun 06:00"}} {
 		_, err := parseMaintenance(bad[0], bad[1], paris)
 		require.Error(t, err, "%v", bad)
 	}
+}
+
+// Half a week is a maintenance window of every week; the rest of it is a slip of the pen.
+func TestALongWeekend(t *testing.T) {
+	_, err := parseMaintenance("Fri 22:00", "Mon 22:00", time.UTC)
+	require.NoError(t, err)
+	_, err = parseMaintenance("Sun 06:00", "Sat 22:00", time.UTC)
+	require.EqualError(t, err, "from Sun 06:00 to Sat 22:00: that is 160 h; one of every week has at most 3 days: are its ends swapped?")
 }
 
 // TestFleetNextHolds plays fleets to their ends, whatever their pairs do.

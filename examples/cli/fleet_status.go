@@ -83,7 +83,7 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 			one.State, one.Why = stateUnreadable, firstLine(err)
 			s.unread = append(s.unread, err)
 		}
-		if why := memory.waits[one.Name]; why != "" && one.State == stateRunning {
+		if why := memory.waits[one.Name]; why != "" && one.State == stateRunning && s.State == stateRunning {
 			one.State, one.Why = stateWaiting, why
 		}
 		if life != nil {
@@ -101,6 +101,9 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 			one.Why = next.Why[i]
 		}
 		s.Counts[s.Pairs[i].State]++
+	}
+	if s.State == stateFinished && s.Counts[stateFinished] != len(s.Pairs) { // one was rolled back since
+		s.State = stateStopped
 	}
 	s.next(f)
 	return s, nil

@@ -18,7 +18,7 @@ func (f *loadedFleet) apart(w *wrong) {
 			if !has {
 				continue
 			}
-			if found++; value == noLabel {
+			if found++; value == noLabel || f.members[j].book == nil {
 				continue
 			}
 			windows := rule.Windows
@@ -40,6 +40,9 @@ func (f *loadedFleet) apart(w *wrong) {
 		}
 	}
 	for j := range f.members {
+		if f.members[j].book == nil {
+			continue
+		}
 		if outer, inner := waitsInside(f.members[j].book, f.Pairs[j].Keys); inner != "" {
 			w.add("apart: %s would have to wait before window %s in the middle of the outage %s: name both, under the same labels",
 				f.members[j].Name, inner, outer)

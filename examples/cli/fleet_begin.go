@@ -20,13 +20,15 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 	r.seen = make([]seen, n)
 	r.poke = make(chan struct{}, 1)
 	var errs []error
-	f.noted = m.noted
+	f.was, f.noted = m.run, m.noted
 	for i := range f.Pairs {
 		r.see(i, "")
 		is, err := f.look(i)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", f.Pairs[i].Name, err))
+		case f.members[i].unread != nil && is.State != stateFinished:
+			errs = append(errs, f.members[i].unread)
 		case m.begun[f.Pairs[i].Name] && f.unwritten(i):
 			errs = append(errs, fmt.Errorf("%s has begun, and its journal is gone: %s. Put it back, or look at its machines and take the pair "+
 				"out of the fleet", f.Pairs[i].Name, f.members[i].cfg.Path(f.members[i].cfg.Journal)))

@@ -73,7 +73,7 @@ func (a *App) fleetStatusCommand() *cobra.Command {
 machine is reached, and nothing is changed.`,
 		Example: "  TOOL fleet status fleet.yaml\n  TOOL fleet status -o json fleet.yaml",
 	}), func(_ context.Context, args []string) (int, error) {
-		f, err := a.loadFleet(args[0])
+		f, err := a.readFleet(args[0], true)
 		if err != nil {
 			return ExitInput, err
 		}

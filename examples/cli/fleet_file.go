@@ -65,7 +65,9 @@ type fileMember struct {
 type member struct {
 	fileMember
 	cfg  *Config
-	book *evenkeel.Runbook
+	book *evenkeel.Runbook // nil where it cannot be made
+	// unread is why its configuration, or what that names, cannot be read. cfg has what could be.
+	unread error
 }
 
 // loadedFleet is a fleet file with all that it names.
@@ -75,6 +77,7 @@ type loadedFleet struct {
 	file    fleetFile
 	at      *Config // where the keys of the file stand
 	members []member
+	was     *evenkeel.RunInfo   // what the journal of the fleet knows it by; nil where it has not begun
 	noted   map[string][]string // the digests that the runbooks of a pair have had, as the journal of the fleet tells
 }
 
@@ -86,7 +89,10 @@ func (f *loadedFleet) journal() string { return filepath.Join(f.folder(), "fleet
 func (f *loadedFleet) config(i int) string { return f.at.Path(f.members[i].Config) }
 
 // loadFleet reads a fleet file and every configuration that it names. All that is wrong is said at once.
-func (a *App) loadFleet(path string) (*loadedFleet, error) {
+func (a *App) loadFleet(path string) (*loadedFleet, error) { return a.readFleet(path, false) }
+
+// readFleet is loadFleet; in part, where a configuration that cannot be read is kept with its pair, and is no error.
+func (a *App) readFleet(path string, inPart bool) (*loadedFleet, error) {
 	f := &loadedFleet{tool: a.Name}
 	doc, err := decode(path, &f.file)
 	if err != nil {
@@ -97,18 +103,23 @@ func (a *App) loadFleet(path string) (*loadedFleet, error) {
 	f.rules(&w)
 	sites := f.sites(&w)
 	for i := range f.file.Pairs {
-		f.add(a, i, sites, &w)
+		f.add(a, i, sites, &w, inPart)
 	}
 	if len(w) == 0 {
 		f.apart(&w)
 		f.journals(&w)
 		f.order()
 	}
+	return f, f.placed(w)
+}
+
+// placed are mistakes, each with its line before it; nil where there are none.
+func (f *loadedFleet) placed(w wrong) error {
 	var errs []error
 	for _, problem := range w {
 		errs = append(errs, errors.New(f.at.at(problem)))
 	}
-	return f, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // wrong are mistakes, each with its key before it.
@@ -189,7 +200,7 @@ func (f *loadedFleet) sites(w *wrong) map[string]*fleetSite {
 }
 
 // add reads a pair and its configuration.
-func (f *loadedFleet) add(a *App, i int, sites map[string]*fleetSite, w *wrong) {
+func (f *loadedFleet) add(a *App, i int, sites map[string]*fleetSite, w *wrong, inPart bool) {
 	m := member{fileMember: f.file.Pairs[i]}
 	key := fmt.Sprintf("pairs[%d]", i)
 	var before []string
@@ -217,7 +228,11 @@ func (f *loadedFleet) add(a *App, i int, sites map[string]*fleetSite, w *wrong) 
 	if m.Config == "" {
 		w.add("%s: config: name its configuration file", key)
 	} else {
-		f.configure(a, key, &m, &p, w)
+		var own wrong
+		if f.configure(a, key, &m, &p, &own); m.book == nil && inPart {
+			m.unread, own = f.placed(own), nil
+		}
+		*w = append(*w, own...)
 	}
 	f.members, f.Pairs = append(f.members, m), append(f.Pairs, p)
 }
@@ -228,6 +243,10 @@ func (f *loadedFleet) configure(a *App, key string, m *member, p *fleetPair, w *
 	if m.cfg, m.book, err = a.load(f.at.Path(m.Config)); err != nil {
 		for _, line := range lines(err) {
 			w.add("%s: config: %s", key, line)
+		}
+		m.book = nil
+		if m.cfg, _ = a.Read(f.at.Path(m.Config)); m.cfg == nil {
+			m.cfg = &Config{file: f.at.Path(m.Config)}
 		}
 		return
 	}
@@ -264,6 +283,9 @@ func (s *fleetSite) ever(takes time.Duration) bool {
 // configuration, find it there.
 func (f *loadedFleet) journals(w *wrong) {
 	for i, m := range f.members {
+		if m.unread != nil && m.cfg.Journal == "" { // nobody knows where it is
+			continue
+		}
 		path := m.cfg.Path(m.cfg.Journal)
 		key := fmt.Sprintf("pairs[%d]", i)
 		if place(filepath.Join(filepath.Dir(path), "x")) != place(filepath.Join(f.folder(), "x")) {

@@ -90,11 +90,25 @@ func (f *loadedFleet) info() *evenkeel.RunInfo {
 	var all []string
 	for i, m := range f.members {
 		r.Steps = append(r.Steps, m.Name)
-		r.StepDigests = append(r.StepDigests, f.place(i)+" "+m.book.Digest())
+		r.StepDigests = append(r.StepDigests, f.stepDigest(i))
 		all = append(all, r.StepDigests[i])
 	}
 	r.Digest = digestOf([]any{r.FrameDigest, r.Steps, all})
 	return r
+}
+
+// stepDigest is what a pair is: its place, and its runbook. Where that cannot be made it is what it was.
+func (f *loadedFleet) stepDigest(i int) string {
+	m := f.members[i]
+	if m.book != nil {
+		return f.place(i) + " " + m.book.Digest()
+	}
+	if f.was != nil {
+		if at := slices.Index(f.was.Steps, m.Name); at >= 0 {
+			return f.was.StepDigests[at]
+		}
+	}
+	return ""
 }
 
 // place is what must stay of a pair that has begun: its journal, and what it keeps from others.

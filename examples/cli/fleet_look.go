@@ -28,24 +28,32 @@ func (f *loadedFleet) look(i int) (pairNow, error) {
 	for _, w := range openWindows(st) {
 		open = append(open, w.ID)
 	}
-	return pairNow{State: s.State, Other: st.Run.Digest != f.members[i].book.Digest(), Holds: f.Pairs[i].keys(open...)}, nil
+	return pairNow{State: s.State, Other: st.Run.Digest != f.members[i].digest(), Holds: f.Pairs[i].keys(open...)}, nil
 }
 
 // own refuses a journal that is there by mistake: of a run of another runbook than this fleet has had for the pair, or of a rehearsal in
 // its place. What it tells would pass for what became of the pair.
 func (f *loadedFleet) own(i int, st *evenkeel.State) error {
-	m := f.members[i]
+	m := &f.members[i]
 	path := m.cfg.Path(m.cfg.Journal)
 	machines := map[bool]string{true: "simulated machines", false: "real machines"}
 	switch simulated := m.cfg.World != ""; {
 	case st.Run.Simulated != simulated:
 		return fmt.Errorf("%s is the journal of a run on %s, and the configuration is for %s: put it elsewhere", path,
 			machines[st.Run.Simulated], machines[simulated])
-	case st.Run.Digest != m.book.Digest() && !slices.Contains(f.noted[m.Name], st.Run.Digest):
+	case st.Run.Digest != m.digest() && !slices.Contains(f.noted[m.Name], st.Run.Digest):
 		return fmt.Errorf("%s is the journal of another runbook, of other inputs or of another version of the tool (digest %s): put it "+
 			"elsewhere; if it is this pair's, take the pair's own resume --amend, or report", path, st.Run.Digest)
 	}
 	return nil
+}
+
+// digest is that of its runbook; empty where there is none at hand.
+func (m *member) digest() string {
+	if m.book == nil {
+		return ""
+	}
+	return m.book.Digest()
 }
 
 // unwritten tells that a pair has no journal, or an empty one.
@@ -57,6 +65,9 @@ func (f *loadedFleet) unwritten(i int) bool {
 // standing is where a pair stands; nil where it has no journal, or an empty one.
 func (f *loadedFleet) standing(i int) (*Standing, *evenkeel.State, error) {
 	m := f.members[i]
+	if m.unread != nil && m.cfg.Journal == "" {
+		return nil, nil, m.unread
+	}
 	w := &watcher{observed: observed{journal: m.cfg.Path(m.cfg.Journal), book: m.book}}
 	w.command = func(verb string) string { return f.tool + " " + verb + " --config " + shellescape.Quote(f.config(i)) }
 	if _, err := os.Stat(w.journal); errors.Is(err, os.ErrNotExist) {

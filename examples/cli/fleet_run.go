@@ -44,7 +44,7 @@ type fleetRun struct {
 // carryOut begins or resumes the fleet.
 func (r *fleetRun) carryOut(ctx context.Context, resume, changed, failed bool) (int, error) {
 	var err error
-	if r.fleet, err = r.app.loadFleet(r.path); err != nil {
+	if r.fleet, err = r.app.readFleet(r.path, resume); err != nil {
 		return ExitInput, err
 	}
 	if err := r.eventsApart(); err != nil {

@@ -30,8 +30,9 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 		case f.members[i].unread != nil && is.State != stateFinished:
 			errs = append(errs, f.members[i].unread)
 		case m.begun[f.Pairs[i].Name] && f.unwritten(i):
-			errs = append(errs, fmt.Errorf("%s has begun, and its journal is gone: %s. Put it back, or look at its machines and take the pair "+
-				"out of the fleet", f.Pairs[i].Name, f.members[i].cfg.Path(f.members[i].cfg.Journal)))
+			errs = append(errs, fmt.Errorf("%s has begun, and its journal is gone: %s. Put it back; or look at its machines, take the pair "+
+				"out of the fleet file and say so: %s", f.Pairs[i].Name, f.members[i].cfg.Path(f.members[i].cfg.Journal),
+				r.app.fleetCommandLine("resume --without "+f.Pairs[i].Name, r.path)))
 		case is.State == stateRunning:
 			errs = append(errs, fmt.Errorf("%s: %w", f.Pairs[i].Name, evenkeel.ErrJournalInUse))
 		case is.under() && !resume:
@@ -61,6 +62,14 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 				m.done[wave].Add(f.Waves[at].Soak).Format(time.RFC3339)))
 		}
 	}
+	for _, name := range r.without {
+		switch {
+		case slices.Contains(r.names(), name):
+			errs = append(errs, fmt.Errorf("--without %s: it is in the fleet file: take it out of that first", name))
+		case m.run == nil || !slices.Contains(m.run.Steps, name):
+			errs = append(errs, fmt.Errorf("--without %s: the fleet that was begun has no such pair", name))
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -69,7 +78,7 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 	}
 	record := evenkeel.Record{Kind: evenkeel.KindBegin, Run: f.info()}
 	if resume {
-		list, barred := f.changes(m, r.now.Pairs)
+		list, barred := f.changes(m, r.now.Pairs, r.without)
 		switch {
 		case len(barred) > 0:
 			return fmt.Errorf("the fleet file cannot be changed like that:\n  %s", strings.Join(barred, "\n  "))
@@ -77,7 +86,11 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 			return fmt.Errorf("the fleet is not the one that was begun. If that is meant: fleet resume --changed. What differs:\n  %s",
 				strings.Join(list, "\n  "))
 		case len(list) > 0 || f.info().Digest != m.run.Digest: // what a pair's own amend has changed too
-			if err := r.journal.Append(stamped(evenkeel.Record{Kind: evenkeel.KindAmend, Run: f.info()})); err != nil {
+			amend := evenkeel.Record{Kind: evenkeel.KindAmend, Run: f.info()}
+			if len(r.without) > 0 {
+				amend.Output = fmt.Sprintf("without %s, by %s", strings.Join(r.without, ", "), holder(f.at))
+			}
+			if err := r.journal.Append(stamped(amend)); err != nil {
 				return err
 			}
 		}

@@ -59,6 +59,8 @@ killed or paused are resumed, and then the others begin. A pair that failed is r
 		"take pairs that are finished, and not by this fleet, for finished: their journals are their own")
 	if resume {
 		c.Flags().StringArrayVar(&r.sure, "confirm", nil, "confirm this `WAVE`, so that the next one may begin; can be repeated")
+		c.Flags().StringArrayVar(&r.without, "without", nil,
+			"go on without this `PAIR`, which has begun and is no more in the fleet file; can be repeated")
 		c.Flags().BoolVar(&changed, "changed", false, "go on although the fleet file or a configuration was changed")
 		c.Flags().BoolVar(&failed, "failed", false, "also resume the pairs that failed: the causes are mended")
 	}

@@ -56,7 +56,7 @@ type fileMember struct {
 	Config   string            `yaml:"config"`                    // its configuration file; the journal that it names is in journals
 	Wave     string            `yaml:"wave,omitempty"`            // the first wave when empty
 	Site     string            `yaml:"site,omitempty"`            // where it stands; without one it may begin at any time
-	Labels   map[string]string `yaml:"labels,omitempty"`          // by the labels of apart, what it has in common with others: {filesystem: lustre1}; none: nothing
+	Labels   map[string]string `yaml:"labels,omitempty"`          // by labels of apart, what it shares with others: {filesystem: lustre1}; none: nothing
 	Approved string            `yaml:"approved_digest,omitempty"` // the digest of the plan that was signed: another one is refused
 	Takes    time.Duration     `yaml:"takes,omitempty"`           // how long it takes, for the maintenance window; as its plan says when empty
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +18,8 @@ import (
 // The journal of a fleet is a journal as a run has it (docs/journal.md), of what no journal of a pair tells. In it a step is a wave, and an
 // action is a pair:
 //
-//	begin, resume, amend   a life of the fleet: its pairs and rules by their digests (run), and who carries it out
+//	begin, resume, amend   a life of the fleet: its pairs and rules by their digests (run), and who carries it out. An amend also
+//	                       says which pairs that had begun were taken out, and by whom (output)
 //	start                  the life of a pair has begun
 //	pause                  a pair waits before a window, and why (error); its next start, or resume, says that it waits no more
 //	step-done              a wave is done: it soaks from then on
@@ -43,6 +45,7 @@ func remember(records []evenkeel.Record) (*fleetMemory, error) {
 		case evenkeel.KindBegin, evenkeel.KindAmend:
 			m.run = r.Run
 			m.note()
+			maps.DeleteFunc(m.begun, func(name string, _ bool) bool { return r.Run != nil && !slices.Contains(r.Run.Steps, name) })
 		case evenkeel.KindResume:
 			clear(m.waits)
 			m.over = false
@@ -128,7 +131,8 @@ func digestOf(v any) string {
 }
 
 // changes says what is not as the journal of the fleet knows it, in a line each; barred is what may not be so while a pair is under way.
-func (f *loadedFleet) changes(m *fleetMemory, now []pairNow) (list, barred []string) {
+// The operator goes on without some pairs that have begun.
+func (f *loadedFleet) changes(m *fleetMemory, now []pairNow, without []string) (list, barred []string) {
 	is := f.info()
 	if is.FrameDigest != m.run.FrameDigest {
 		list = append(list, "the rules: journals, limit, failures, waves, sites or apart")
@@ -150,13 +154,13 @@ func (f *loadedFleet) changes(m *fleetMemory, now []pairNow) (list, barred []str
 		}
 	}
 	for _, name := range m.run.Steps {
-		if !slices.Contains(is.Steps, name) {
-			text := name + ": it is gone"
-			if m.begun[name] {
-				barred = append(barred, text+", and it has begun")
-			} else {
-				list = append(list, text)
-			}
+		switch {
+		case slices.Contains(is.Steps, name) || slices.Contains(without, name):
+		case m.begun[name]:
+			barred = append(barred, fmt.Sprintf("%s: it is gone, and it has begun: put it back, or look at its machines and say --without %s",
+				name, name))
+		default:
+			list = append(list, name+": it is gone")
 		}
 	}
 	return list, barred

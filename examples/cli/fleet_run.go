@@ -21,6 +21,7 @@ type fleetRun struct {
 	events  string
 	// finished: pairs that were finished before this fleet are its own.
 	finished bool
+	without  []string // pairs that have begun, and were taken out of the fleet
 	sure     []string // waves that are confirmed on the command line
 	lines    *lineWriter
 	journal  *evenkeel.FileJournal

@@ -55,6 +55,7 @@ type pairNow struct {
 	Take  bool     // it has begun, does not run, and is to be taken up
 	Holds []string // keys: its windows are open, or it may open them
 	Wants []string // keys: it waits to open their windows
+	Other bool     // its configuration makes another runbook than that of its run
 	Turn  int      // of those that wait the lowest is first
 }
 
@@ -88,8 +89,19 @@ type fleetNow struct {
 	Waves []waveNow
 }
 
+// running counts the pairs that are carried out, and do not wait.
+func (now fleetNow) running() (n int) {
+	for _, p := range now.Pairs {
+		if p.State == stateRunning {
+			n++
+		}
+	}
+	return n
+}
+
 // fleetNext is what may be done now.
 type fleetNext struct {
+	Stop   bool           // nothing begins any more
 	Begin  []int          // pairs to begin or to take up
 	Open   []int          // pairs that wait and may open their windows
 	GiveUp []int          // pairs that wait for one which nobody here brings to an end: they stop where they are
@@ -107,13 +119,16 @@ func (n fleetNext) over(now fleetNow) bool {
 
 // next decides what may be done now. It looks at nothing but its arguments.
 func (f *fleet) next(now fleetNow) fleetNext {
-	n := fleetNext{Done: -1, Ask: -1, Why: map[int]string{}}
+	n := fleetNext{Stop: now.Stop, Done: -1, Ask: -1, Why: map[int]string{}}
 	f.open(now, &n)
 	if now.Stop {
 		n.Open, n.GiveUp = nil, f.waiting(now)
 		return n
 	}
 	f.takeUp(now, &n)
+	if now.running() == 0 && len(n.Begin)+len(n.Open) == 0 {
+		n.GiveUp = f.waiting(now) // they wait for each other, or keep those from beginning that they wait for
+	}
 	wave := f.wave(now, &n)
 	for i := range f.Pairs {
 		p := &f.Pairs[i]
@@ -137,8 +152,12 @@ func (f *fleet) open(now fleetNow, n *fleetNext) {
 		}
 	}
 	waiting := f.waiting(now)
+	running := now.running()
 	for _, i := range waiting {
-		free := true
+		free := running+len(n.Open) < f.Limit
+		if !free { // one that had something open was taken up beside those that wait
+			n.Why[i] = fmt.Sprintf("waits for one of the %s at work: the limit is %d", counted(running, "pair", "pairs"), f.Limit)
+		}
 		for _, key := range now.Pairs[i].Wants {
 			by, taken := held[key]
 			if !taken || by == i {
@@ -159,10 +178,6 @@ func (f *fleet) open(now fleetNow, n *fleetNext) {
 			}
 		}
 	}
-	others := slices.ContainsFunc(now.Pairs, func(p pairNow) bool { return p.State == stateRunning || p.Take })
-	if len(waiting) > 0 && !others && len(n.Open) == 0 { // they wait for each other
-		n.GiveUp = waiting
-	}
 }
 
 // waiting are the pairs that wait, the first that came first.
@@ -178,10 +193,16 @@ func (f *fleet) waiting(now fleetNow) (list []int) {
 
 // takeUp goes on with what has begun. It is half done: neither a failure elsewhere nor the maintenance window keeps it so.
 func (f *fleet) takeUp(now fleetNow, n *fleetNext) {
+	var list, others []int // who has something open first: others may wait for it
 	for i, p := range now.Pairs {
-		if !p.Take {
-			continue
+		switch {
+		case p.Take && len(p.Holds) > 0:
+			list = append(list, i)
+		case p.Take:
+			others = append(others, i)
 		}
+	}
+	for _, i := range append(list, others...) {
 		if why := f.noRoom(now, n, i); why != "" {
 			n.Why[i] = why
 			continue
@@ -190,16 +211,18 @@ func (f *fleet) takeUp(now fleetNow, n *fleetNext) {
 	}
 }
 
-// noRoom is why a pair cannot be worked on beside those that are, be it one that is to be.
+// noRoom is why a pair cannot be worked on beside those that are, be it one that is to be. Those that wait take no room from one that has
+// something open: they may wait for it.
 func (f *fleet) noRoom(now fleetNow, n *fleetNext, i int) string {
+	is := now.Pairs[i]
 	busy := len(n.Begin)
-	for _, p := range now.Pairs {
-		if p.atWork() {
+	for j, p := range now.Pairs {
+		if p.State == stateRunning || p.State == stateWaiting && (len(is.Holds) == 0 || slices.Contains(n.Open, j)) {
 			busy++
 		}
 	}
 	for j, p := range now.Pairs {
-		if j != i && (p.under() || slices.Contains(n.Begin, j)) && (p.atWork() || slices.Contains(n.Begin, j) || !now.Pairs[i].Take) {
+		if beside := p.atWork() || slices.Contains(n.Begin, j); j != i && (beside || p.under() && !is.Take) {
 			if host := shared(f.Pairs[i].Machines, f.Pairs[j].Machines); host != "" {
 				return fmt.Sprintf("waits for %s, which works on %s too", f.Pairs[j].Name, host)
 			}

@@ -55,8 +55,12 @@ killed or paused are resumed, and then the others begin. A pair that failed is r
 	c.Flags().BoolVar(&r.noWait, "no-wait", false, "pause a pair at a manual step instead of waiting for the operator")
 	c.Flags().BoolVarP(&r.verbose, "verbose", "v", false, "say more")
 	c.Flags().StringVar(&r.events, "events", "", "also write every event to this `FILE`, as JSON lines that name the pair (docs/events.md)")
+	c.Flags().BoolVar(&r.finished, "finished", false,
+		"take pairs that are finished, and not by this fleet, for finished: their journals are their own")
 	if resume {
 		c.Flags().StringArrayVar(&r.sure, "confirm", nil, "confirm this `WAVE`, so that the next one may begin; can be repeated")
+		c.Flags().StringArrayVar(&r.without, "without", nil,
+			"go on without this `PAIR`, which has begun and is no more in the fleet file; can be repeated")
 		c.Flags().BoolVar(&changed, "changed", false, "go on although the fleet file or a configuration was changed")
 		c.Flags().BoolVar(&failed, "failed", false, "also resume the pairs that failed: the causes are mended")
 	}
@@ -71,7 +75,7 @@ func (a *App) fleetStatusCommand() *cobra.Command {
 machine is reached, and nothing is changed.`,
 		Example: "  TOOL fleet status fleet.yaml\n  TOOL fleet status -o json fleet.yaml",
 	}), func(_ context.Context, args []string) (int, error) {
-		f, err := a.loadFleet(args[0])
+		f, err := a.readFleet(args[0], true)
 		if err != nil {
 			return ExitInput, err
 		}

@@ -56,7 +56,7 @@ type fileMember struct {
 	Config   string            `yaml:"config"`                    // its configuration file; the journal that it names is in journals
 	Wave     string            `yaml:"wave,omitempty"`            // the first wave when empty
 	Site     string            `yaml:"site,omitempty"`            // where it stands; without one it may begin at any time
-	Labels   map[string]string `yaml:"labels,omitempty"`          // what it has in common with others: {filesystem: lustre1}
+	Labels   map[string]string `yaml:"labels,omitempty"`          // by labels of apart, what it shares with others: {filesystem: lustre1}; none: nothing
 	Approved string            `yaml:"approved_digest,omitempty"` // the digest of the plan that was signed: another one is refused
 	Takes    time.Duration     `yaml:"takes,omitempty"`           // how long it takes, for the maintenance window; as its plan says when empty
 }
@@ -65,7 +65,9 @@ type fileMember struct {
 type member struct {
 	fileMember
 	cfg  *Config
-	book *evenkeel.Runbook
+	book *evenkeel.Runbook // nil where it cannot be made
+	// unread is why its configuration, or what that names, cannot be read. cfg has what could be.
+	unread error
 }
 
 // loadedFleet is a fleet file with all that it names.
@@ -75,6 +77,8 @@ type loadedFleet struct {
 	file    fleetFile
 	at      *Config // where the keys of the file stand
 	members []member
+	was     *evenkeel.RunInfo   // what the journal of the fleet knows it by; nil where it has not begun
+	noted   map[string][]string // the digests that the runbooks of a pair have had, as the journal of the fleet tells
 }
 
 func (f *loadedFleet) title() string   { return cmp.Or(f.file.Name, filepath.Base(f.at.file)) }
@@ -85,7 +89,10 @@ func (f *loadedFleet) journal() string { return filepath.Join(f.folder(), "fleet
 func (f *loadedFleet) config(i int) string { return f.at.Path(f.members[i].Config) }
 
 // loadFleet reads a fleet file and every configuration that it names. All that is wrong is said at once.
-func (a *App) loadFleet(path string) (*loadedFleet, error) {
+func (a *App) loadFleet(path string) (*loadedFleet, error) { return a.readFleet(path, false) }
+
+// readFleet is loadFleet; in part, where a configuration that cannot be read is kept with its pair, and is no error.
+func (a *App) readFleet(path string, inPart bool) (*loadedFleet, error) {
 	f := &loadedFleet{tool: a.Name}
 	doc, err := decode(path, &f.file)
 	if err != nil {
@@ -96,18 +103,23 @@ func (a *App) loadFleet(path string) (*loadedFleet, error) {
 	f.rules(&w)
 	sites := f.sites(&w)
 	for i := range f.file.Pairs {
-		f.add(a, i, sites, &w)
+		f.add(a, i, sites, &w, inPart)
 	}
 	if len(w) == 0 {
 		f.apart(&w)
 		f.journals(&w)
 		f.order()
 	}
+	return f, f.placed(w)
+}
+
+// placed are mistakes, each with its line before it; nil where there are none.
+func (f *loadedFleet) placed(w wrong) error {
 	var errs []error
 	for _, problem := range w {
 		errs = append(errs, errors.New(f.at.at(problem)))
 	}
-	return f, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // wrong are mistakes, each with its key before it.
@@ -188,7 +200,7 @@ func (f *loadedFleet) sites(w *wrong) map[string]*fleetSite {
 }
 
 // add reads a pair and its configuration.
-func (f *loadedFleet) add(a *App, i int, sites map[string]*fleetSite, w *wrong) {
+func (f *loadedFleet) add(a *App, i int, sites map[string]*fleetSite, w *wrong, inPart bool) {
 	m := member{fileMember: f.file.Pairs[i]}
 	key := fmt.Sprintf("pairs[%d]", i)
 	var before []string
@@ -216,7 +228,11 @@ func (f *loadedFleet) add(a *App, i int, sites map[string]*fleetSite, w *wrong) 
 	if m.Config == "" {
 		w.add("%s: config: name its configuration file", key)
 	} else {
-		f.configure(a, key, &m, &p, w)
+		var own wrong
+		if f.configure(a, key, &m, &p, &own); m.book == nil && inPart {
+			m.unread, own = f.placed(own), nil
+		}
+		*w = append(*w, own...)
 	}
 	f.members, f.Pairs = append(f.members, m), append(f.Pairs, p)
 }
@@ -228,15 +244,26 @@ func (f *loadedFleet) configure(a *App, key string, m *member, p *fleetPair, w *
 		for _, line := range lines(err) {
 			w.add("%s: config: %s", key, line)
 		}
+		m.book = nil
+		if m.cfg, _ = a.Read(f.at.Path(m.Config)); m.cfg == nil {
+			m.cfg = &Config{file: f.at.Path(m.Config)}
+		}
 		return
 	}
 	if err := m.cfg.approval(m.book, m.Approved, "run"); err != nil {
 		w.add("%s: approved_digest: %v", key, err)
 	}
 	if m.Takes == 0 {
-		if plan, err := m.book.Timetable(evenkeel.TimetableOptions{}); err == nil {
-			p.Takes = plan.Total.For
+		plan, err := m.book.Timetable(evenkeel.TimetableOptions{})
+		switch {
+		case err != nil:
+			w.add("%s: config: %v", key, err)
+			return
+		case plan.Total.AtLeast && p.Site != nil:
+			w.add("%s: takes: its plan does not know how long all of it takes (%s): say it, for the maintenance windows of %s",
+				key, plan.Total, p.Site.Name)
 		}
+		p.Takes = plan.Total.For
 	}
 	if p.Site != nil && !p.Site.ever(p.Takes) {
 		w.add("%s: site: it takes %s, and no maintenance window of %s is that long; where you know better, say so by takes",
@@ -252,93 +279,13 @@ func (s *fleetSite) ever(takes time.Duration) bool {
 	return slices.ContainsFunc(s.Windows, func(m maintenance) bool { return m.to.Sub(m.from) >= takes })
 }
 
-// apart finds the windows of each pair that are to be kept apart.
-func (f *loadedFleet) apart(w *wrong) {
-	for i, rule := range f.file.Apart {
-		key, found := fmt.Sprintf("apart[%d]", i), 0
-		for j := range f.members {
-			value, has := f.members[j].Labels[rule.Label]
-			if !has {
-				continue
-			}
-			found++
-			windows := rule.Windows
-			if len(windows) == 0 {
-				windows = outagesOf(f.members[j].book)
-			}
-			for _, name := range rule.Windows {
-				if !slices.Contains(windowsOf(f.members[j].book), name) {
-					w.add("%s: windows: %s has no window %q%s", key, f.members[j].Name, name, meant(name, windowsOf(f.members[j].book)))
-				}
-			}
-			for _, name := range windows {
-				keys := f.Pairs[j].Keys
-				keys[name] = append(keys[name], rule.Label+"="+value)
-			}
-		}
-		if found == 0 {
-			w.add("%s: label: no pair has a label %q", key, rule.Label)
-		}
-	}
-	for j := range f.members {
-		if outer, inner := waitsInside(f.members[j].book, f.Pairs[j].Keys); inner != "" {
-			w.add("apart: %s would have to wait before window %s in the middle of the outage %s: name both, under the same labels",
-				f.members[j].Name, inner, outer)
-		}
-	}
-}
-
-// windowsOf are the windows of a runbook, outagesOf those that are an outage.
-func windowsOf(rb *evenkeel.Runbook) (names []string) {
-	for i := range rb.Steps {
-		for _, w := range rb.Steps[i].Opens {
-			names = append(names, w.ID)
-		}
-	}
-	return names
-}
-
-func outagesOf(rb *evenkeel.Runbook) (names []string) {
-	for i := range rb.Steps {
-		for _, w := range rb.Steps[i].Opens {
-			if w.Stop != evenkeel.StopBetweenSteps {
-				names = append(names, w.ID)
-			}
-		}
-	}
-	return names
-}
-
-// waitsInside finds a window before which a pair would wait for another one while it has an outage itself.
-func waitsInside(rb *evenkeel.Runbook, keys map[string][]string) (outage, window string) {
-	open := map[string]bool{} // outages
-	for i := range rb.Steps {
-		s := &rb.Steps[i]
-		for _, w := range s.Opens {
-			for outage := range open {
-				for _, key := range keys[w.ID] {
-					if !slices.Contains(keys[outage], key) {
-						return outage, w.ID
-					}
-				}
-			}
-		}
-		for _, w := range s.Opens {
-			if w.Stop != evenkeel.StopBetweenSteps {
-				open[w.ID] = true
-			}
-		}
-		for _, id := range s.Closes {
-			delete(open, id)
-		}
-	}
-	return "", ""
-}
-
 // journals has each pair keep its journal in the folder of the fleet, in a file of its own: resume and rollback of the pair alone, by its
 // configuration, find it there.
 func (f *loadedFleet) journals(w *wrong) {
 	for i, m := range f.members {
+		if m.unread != nil && m.cfg.Journal == "" { // nobody knows where it is
+			continue
+		}
 		path := m.cfg.Path(m.cfg.Journal)
 		key := fmt.Sprintf("pairs[%d]", i)
 		if place(filepath.Join(filepath.Dir(path), "x")) != place(filepath.Join(f.folder(), "x")) {

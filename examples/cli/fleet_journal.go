@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +18,8 @@ import (
 // The journal of a fleet is a journal as a run has it (docs/journal.md), of what no journal of a pair tells. In it a step is a wave, and an
 // action is a pair:
 //
-//	begin, resume, amend   a life of the fleet: its pairs and rules by their digests (run), and who carries it out
+//	begin, resume, amend   a life of the fleet: its pairs and rules by their digests (run), and who carries it out. An amend also
+//	                       says which pairs that had begun were taken out, and by whom (output)
 //	start                  the life of a pair has begun
 //	pause                  a pair waits before a window, and why (error); its next start, or resume, says that it waits no more
 //	step-done              a wave is done: it soaks from then on
@@ -27,6 +29,7 @@ import (
 // fleetMemory is what the journal of a fleet tells.
 type fleetMemory struct {
 	run   *evenkeel.RunInfo
+	noted map[string][]string  // the digests that runbooks of a pair have had
 	begun map[string]bool      // pairs that have begun
 	waits map[string]string    // why pairs wait
 	done  map[string]time.Time // waves
@@ -35,11 +38,14 @@ type fleetMemory struct {
 }
 
 func remember(records []evenkeel.Record) (*fleetMemory, error) {
-	m := &fleetMemory{begun: map[string]bool{}, waits: map[string]string{}, done: map[string]time.Time{}, said: map[string]string{}}
+	m := &fleetMemory{noted: map[string][]string{}, begun: map[string]bool{},
+		waits: map[string]string{}, done: map[string]time.Time{}, said: map[string]string{}}
 	for _, r := range records {
 		switch r.Kind {
 		case evenkeel.KindBegin, evenkeel.KindAmend:
 			m.run = r.Run
+			m.note()
+			maps.DeleteFunc(m.begun, func(name string, _ bool) bool { return r.Run != nil && !slices.Contains(r.Run.Steps, name) })
 		case evenkeel.KindResume:
 			clear(m.waits)
 			m.over = false
@@ -64,6 +70,18 @@ func remember(records []evenkeel.Record) (*fleetMemory, error) {
 	return m, nil
 }
 
+// note notes the digests of the runbooks.
+func (m *fleetMemory) note() {
+	if m.run == nil || len(m.run.Steps) != len(m.run.StepDigests) {
+		return
+	}
+	for i, name := range m.run.Steps {
+		if both := strings.Fields(m.run.StepDigests[i]); len(both) == 2 {
+			m.noted[name] = append(m.noted[name], both[1])
+		}
+	}
+}
+
 // fleetRunbook is what the journal of a fleet names instead of a runbook.
 const fleetRunbook = "fleet"
 
@@ -75,11 +93,25 @@ func (f *loadedFleet) info() *evenkeel.RunInfo {
 	var all []string
 	for i, m := range f.members {
 		r.Steps = append(r.Steps, m.Name)
-		r.StepDigests = append(r.StepDigests, f.place(i)+" "+m.book.Digest())
+		r.StepDigests = append(r.StepDigests, f.stepDigest(i))
 		all = append(all, r.StepDigests[i])
 	}
 	r.Digest = digestOf([]any{r.FrameDigest, r.Steps, all})
 	return r
+}
+
+// stepDigest is what a pair is: its place, and its runbook. Where that cannot be made it is what it was.
+func (f *loadedFleet) stepDigest(i int) string {
+	m := f.members[i]
+	if m.book != nil {
+		return f.place(i) + " " + m.book.Digest()
+	}
+	if f.was != nil {
+		if at := slices.Index(f.was.Steps, m.Name); at >= 0 {
+			return f.was.StepDigests[at]
+		}
+	}
+	return ""
 }
 
 // place is what must stay of a pair that has begun: its journal, and what it keeps from others.
@@ -99,7 +131,8 @@ func digestOf(v any) string {
 }
 
 // changes says what is not as the journal of the fleet knows it, in a line each; barred is what may not be so while a pair is under way.
-func (f *loadedFleet) changes(m *fleetMemory, now []pairNow) (list, barred []string) {
+// The operator goes on without some pairs that have begun.
+func (f *loadedFleet) changes(m *fleetMemory, now []pairNow, without []string) (list, barred []string) {
 	is := f.info()
 	if is.FrameDigest != m.run.FrameDigest {
 		list = append(list, "the rules: journals, limit, failures, waves, sites or apart")
@@ -121,13 +154,13 @@ func (f *loadedFleet) changes(m *fleetMemory, now []pairNow) (list, barred []str
 		}
 	}
 	for _, name := range m.run.Steps {
-		if !slices.Contains(is.Steps, name) {
-			text := name + ": it is gone"
-			if m.begun[name] {
-				barred = append(barred, text+", and it has begun")
-			} else {
-				list = append(list, text)
-			}
+		switch {
+		case slices.Contains(is.Steps, name) || slices.Contains(without, name):
+		case m.begun[name]:
+			barred = append(barred, fmt.Sprintf("%s: it is gone, and it has begun: put it back, or look at its machines and say --without %s",
+				name, name))
+		default:
+			list = append(list, name+": it is gone")
 		}
 	}
 	return list, barred

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -61,8 +62,9 @@ func (r *fleetRun) carryOutPair(ctx context.Context, i int) {
 			r.reason[i] = firstLine(err)
 		}
 	}
+	r.see(i, "")
 	if left, err := r.fleet.look(i); err == nil {
-		is.Holds = left.Holds
+		is.Holds, r.seen[i].state = left.Holds, left.State
 	} else {
 		is.Holds = r.now.Pairs[i].Holds // nobody knows what is open
 	}
@@ -101,6 +103,7 @@ func (r *fleetRun) live(ctx context.Context, i int, life *evenkeel.Life, stop <-
 				break
 			}
 		}
+		r.late(i, list)
 		for _, d := range list {
 			busy[d.Step] = d
 			go func() {
@@ -123,6 +126,11 @@ func (f *loadedFleet) wanted(i int, st *evenkeel.State, list []evenkeel.Decision
 	for _, w := range openWindows(st) {
 		windows = append(windows, w.ID)
 	}
+	return f.Pairs[i].keys(append(windows, f.opened(i, list)...)...)
+}
+
+// opened are the windows that the steps of these decisions open.
+func (f *loadedFleet) opened(i int, list []evenkeel.Decision) (windows []string) {
 	for _, d := range list {
 		if d.Kind == evenkeel.DecideUndo || d.Kind == evenkeel.DecideComplete { // they close what is open
 			continue
@@ -133,7 +141,22 @@ func (f *loadedFleet) wanted(i int, st *evenkeel.State, list []evenkeel.Decision
 			}
 		}
 	}
-	return f.Pairs[i].keys(windows...)
+	return windows
+}
+
+// late says loudly where a pair opens a window when no maintenance window of its site is open: it has waited for another pair, or took
+// longer than it was to.
+func (r *fleetRun) late(i int, list []evenkeel.Decision) {
+	site := r.fleet.Pairs[i].Site
+	if site == nil {
+		return
+	}
+	if inside, _ := site.fits(time.Now(), 0); inside {
+		return
+	}
+	for _, name := range r.fleet.opened(i, list) {
+		r.lines.say(i, fmt.Sprintf("WARNING: it opens window %s, and no maintenance window of %s is open", name, site.Name))
+	}
 }
 
 // gate gives back the keys that a pair does not need any more, and waits until it may have those that it needs. It tells whether it has

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -81,9 +84,10 @@ func testFleet(t *testing.T, n int) *fleetRun {
 	never, _ := oneShot()
 	f := &loadedFleet{fleet: fleet{Limit: n, Failures: 1, Waves: []fleetWave{{Name: "all"}}}}
 	r := &fleetRun{fleet: f, journal: journal, stop: never, open: make([]chan struct{}, n), giveUp: make([]func(), n), reason: make([]string, n),
-		resumes: make([]bool, n), poke: make(chan struct{}, 1), now: fleetNow{Waves: make([]waveNow, 1)}}
+		seen: make([]seen, n), resumes: make([]bool, n), poke: make(chan struct{}, 1), now: fleetNow{Waves: make([]waveNow, 1)}}
 	for i := range n {
-		m := member{fileMember: fileMember{Name: fmt.Sprint("pair-", i)}, book: twoOutages()}
+		m := member{fileMember: fileMember{Name: fmt.Sprint("pair-", i)}, book: twoOutages(),
+			cfg: &Config{dir: t.TempDir(), Journal: "journal"}}
 		f.members = append(f.members, m)
 		keys := map[string][]string{"first": {"fs=1"}, "second": {"fs=1"}}
 		f.Pairs = append(f.Pairs, fleetPair{Name: m.Name, Keys: keys})
@@ -123,6 +127,25 @@ func TestOutagesStayApart(t *testing.T) {
 	require.Empty(t, m.waits)
 }
 
+// Where a window is opened outside of the maintenance windows, that is said.
+func TestALateWindowIsSaid(t *testing.T) {
+	for where, want := range map[string]string{"2001-01-01 00:00": "WARNING: it opens window first, and no maintenance window of site is open", "": ""} {
+		r, count := testFleet(t, 1), &outageCount{}
+		var out strings.Builder
+		r.lines = newLineWriter(&out, r.names())
+		r.fleet.Pairs[0].Keys = nil
+		if where != "" {
+			r.fleet.Pairs[0].Site = site(t, "UTC", where, "2001-01-01 08:00")
+		}
+		life, err := evenkeel.BeginRun(t.Context(), r.fleet.members[0].book, count.machine(), evenkeel.Options{Journal: &evenkeel.MemJournal{}})
+		require.NoError(t, err)
+		_, err = r.live(t.Context(), 0, life, r.stop)
+		require.NoError(t, err)
+		require.Contains(t, out.String(), want)
+		require.Equal(t, want != "", strings.Contains(out.String(), "window second"))
+	}
+}
+
 // A pair that has to wait when it is asked to stop stops before the step: nothing of it was done.
 func TestAPairThatWaitsStops(t *testing.T) {
 	r, count := testFleet(t, 2), &outageCount{}
@@ -138,7 +161,7 @@ func TestAPairThatWaitsStops(t *testing.T) {
 	}()
 	<-r.poke
 	require.Equal(t, stateWaiting, r.now.Pairs[0].State)
-	next, over := r.decide(stop)
+	next, over := r.decide(t.Context(), stop)
 	require.False(t, over)
 	require.Empty(t, next.Open)
 	ask()
@@ -172,6 +195,83 @@ func TestWhatIsOpenIsHeld(t *testing.T) {
 	require.Equal(t, []string{"fs=1"}, r.fleet.wanted(0, life.State(), next))
 	next[0].Kind = evenkeel.DecideUndo
 	require.Empty(t, r.fleet.wanted(0, life.State(), next))
+}
+
+// ends has the loop of a fleet come to its end.
+func ends(ctx context.Context, t *testing.T, r *fleetRun) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.loop(ctx, r.stop)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("the loop does not end")
+	}
+}
+
+// waves has the pairs of a test be of two waves: the first is done and to be confirmed, the second has a pair to be taken up.
+func waves(r *fleetRun, soak time.Duration) {
+	f := r.fleet
+	f.Waves = []fleetWave{{"canary", soak, true}, {"rest", 0, false}}
+	f.Pairs[1].Wave = 1
+	r.now.Waves = []waveNow{{Done: time.Now()}, {}}
+	r.now.Pairs = []pairNow{{State: stateFinished}, {State: statePending}}
+	f.tool, f.at, r.app = "tool", &Config{}, testApp(io.Discard, io.Discard)
+	for i := range f.members {
+		f.members[i].cfg.World = "h"
+	}
+}
+
+// What is to be begun is begun although a wave is to be confirmed at the same moment; nothing is said to run that does not.
+func TestAQuestionKeepsNothingFromBeginning(t *testing.T) {
+	r := testFleet(t, 2)
+	waves(r, 0)
+	r.now.Pairs[1] = pairNow{State: stateStopped, Take: true}
+	ends(t.Context(), t, r)
+	require.True(t, r.now.Waves[0].Confirmed)
+	require.Equal(t, stateFailed, r.now.Pairs[1].State, "its world does not answer")
+	require.Contains(t, r.reason[1], "does not answer")
+}
+
+// A fleet that waits for time alone ends with its context.
+func TestAFleetEndsWithItsContext(t *testing.T) {
+	r := testFleet(t, 2)
+	waves(r, time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	go cancel()
+	ends(ctx, t, r)
+	require.Equal(t, statePending, r.now.Pairs[1].State)
+}
+
+// A wave is confirmed by an answer that cannot be meant otherwise, and by none that was typed before the question.
+func TestAWaveIsConfirmedInWords(t *testing.T) {
+	for line, want := range map[string]string{"yes alice": "yes alice", "YES  bob, 14:00": "YES  bob, 14:00", "canary": "canary",
+		"": "", "n": "", "No": "", "yes": "?", "y": "?", "no alice": "?", "alice": "?", "yesterday bob": "?", "Canary": "?", "rest": "?"} {
+		sure, clear := confirms(line, "canary")
+		if !clear {
+			sure = "?"
+		}
+		require.Equal(t, want, sure, "%q", line)
+	}
+	r := testFleet(t, 2)
+	waves(r, 0)
+	var out strings.Builder
+	r.lines = newLineWriter(&out, r.names())
+	require.Empty(t, r.asks(t.Context(), &terminal{in: bufio.NewReader(strings.NewReader("no\n"))}, 0))
+	require.Contains(t, out.String(), "wave canary is done (1 finished). May the next wave begin?")
+	answers, types := io.Pipe()
+	at := &terminal{in: bufio.NewReader(io.MultiReader(strings.NewReader("yes typed before\n"), answers))}
+	_, err := at.in.Peek(1) // it is there before the question
+	require.NoError(t, err)
+	go func() {
+		_, _ = io.WriteString(types, "maybe\n")
+		_, _ = io.WriteString(types, "yes alice\n")
+	}()
+	require.Equal(t, "yes alice", r.asks(t.Context(), at, 0))
+	require.Contains(t, out.String(), "that is neither yes with a name, nor canary, nor no")
 }
 
 func TestLinesOfPairs(t *testing.T) {

@@ -3,15 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"al.essio.dev/pkg/shellescape"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -24,17 +19,22 @@ type fleetRun struct {
 	noWait  bool
 	verbose bool
 	events  string
-	sure    []string // waves that are confirmed on the command line
-	lines   *lineWriter
-	journal *evenkeel.FileJournal
+	// finished: pairs that were finished before this fleet are its own.
+	finished bool
+	without  []string // pairs that have begun, and were taken out of the fleet
+	sure     []string // waves that are confirmed on the command line
+	lines    *lineWriter
+	journal  *evenkeel.FileJournal
 
 	mu      sync.Mutex
 	now     fleetNow
 	turns   int
+	seen    []seen          // of each pair's journal, at the last look
 	resumes []bool          // pairs that are resumed, and not begun
 	open    []chan struct{} // of each pair that waits: closed when it may open its windows
 	giveUp  []func()        // of each pair that is at work: ends its wait for good
 	reason  []string        // why a pair stopped or failed that has no journal to tell
+	asking  bool            // the operator is asked to confirm a wave
 	asked   string          // the wave that waits for its confirmation
 	broken  error           // the journal of the fleet cannot be written: nothing new begins
 
@@ -45,7 +45,7 @@ type fleetRun struct {
 // carryOut begins or resumes the fleet.
 func (r *fleetRun) carryOut(ctx context.Context, resume, changed, failed bool) (int, error) {
 	var err error
-	if r.fleet, err = r.app.loadFleet(r.path); err != nil {
+	if r.fleet, err = r.app.readFleet(r.path, resume); err != nil {
 		return ExitInput, err
 	}
 	if err := r.eventsApart(); err != nil {
@@ -57,14 +57,15 @@ func (r *fleetRun) carryOut(ctx context.Context, resume, changed, failed bool) (
 	}
 	defer func() { _ = journal.Close() }()
 	r.journal = journal
+	r.lines = newLineWriter(r.app.Stdout, r.names())
 	if err := r.begin(memory, resume, changed, failed); err != nil {
 		return ExitInput, err
 	}
 	r.app.carried = true
 	stop, hard, done := r.app.interrupts(ctx, r.app.fleetCommandLine("resume", r.path))
 	defer done()
-	r.lines = newLineWriter(r.app.Stdout, r.names())
-	r.app.terminal(r.noWait) // one for all
+	r.lines = newLineWriter(r.app.Stdout, r.names()) // interrupts has put something between
+	r.app.terminal(r.noWait)                         // one for all
 	r.stop = stop
 	r.loop(hard, stop)
 	return r.end()
@@ -91,68 +92,6 @@ func (r *fleetRun) names() (names []string) {
 	return names
 }
 
-// begin takes in where everything stands, and journals that a life of the fleet begins.
-func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
-	f := r.fleet
-	n := len(f.Pairs)
-	r.now = fleetNow{Pairs: make([]pairNow, n), Waves: make([]waveNow, len(f.Waves))}
-	r.open, r.giveUp, r.reason, r.resumes = make([]chan struct{}, n), make([]func(), n), make([]string, n), make([]bool, n)
-	r.poke = make(chan struct{}, 1)
-	var errs []error
-	for i := range f.Pairs {
-		is, err := f.look(i)
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", f.Pairs[i].Name, err))
-		case m.begun[f.Pairs[i].Name] && f.unwritten(i):
-			errs = append(errs, fmt.Errorf("%s has begun, and its journal is gone: %s. Put it back, or look at its machines and take the pair "+
-				"out of the fleet", f.Pairs[i].Name, f.members[i].cfg.Path(f.members[i].cfg.Journal)))
-		case is.State == stateRunning:
-			errs = append(errs, fmt.Errorf("%s: %w", f.Pairs[i].Name, evenkeel.ErrJournalInUse))
-		case is.under() && !resume:
-			errs = append(errs, fmt.Errorf("%s has begun before this fleet: bring it to its end first: %s", f.Pairs[i].Name,
-				r.session(i).again("resume")))
-		}
-		is.Take = is.under() && (is.State != stateFailed || failed)
-		r.now.Pairs[i] = is
-	}
-	for _, wave := range r.sure {
-		switch {
-		case !slices.ContainsFunc(f.Waves, func(w fleetWave) bool { return w.Name == wave && w.Confirm }):
-			errs = append(errs, fmt.Errorf("--confirm %s: there is no such wave that is to be confirmed", wave))
-		case m.done[wave].IsZero():
-			errs = append(errs, fmt.Errorf("--confirm %s: that wave is not done yet, so nobody can know that it is well", wave))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	for i, w := range f.Waves {
-		r.now.Waves[i] = waveNow{m.done[w.Name], m.said[w.Name] != ""}
-	}
-	record := evenkeel.Record{Kind: evenkeel.KindBegin, Run: f.info()}
-	if resume {
-		list, barred := f.changes(m, r.now.Pairs)
-		switch {
-		case len(barred) > 0:
-			return fmt.Errorf("the fleet file cannot be changed like that:\n  %s", strings.Join(barred, "\n  "))
-		case len(list) > 0 && !changed:
-			return fmt.Errorf("the fleet is not the one that was begun. If that is meant: fleet resume --changed. What differs:\n  %s",
-				strings.Join(list, "\n  "))
-		case len(list) > 0:
-			if err := r.journal.Append(stamped(evenkeel.Record{Kind: evenkeel.KindAmend, Run: f.info()})); err != nil {
-				return err
-			}
-		}
-		record = evenkeel.Record{Kind: evenkeel.KindResume}
-	}
-	record.Process = &evenkeel.Process{Holder: holder(f.at), PID: os.Getpid()}
-	if err := r.journal.Append(stamped(record)); err != nil {
-		return err
-	}
-	return nil
-}
-
 func stamped(r evenkeel.Record) evenkeel.Record {
 	r.Time = time.Now()
 	return r
@@ -173,81 +112,42 @@ func (r *fleetRun) noted(record evenkeel.Record) error {
 	return r.broken
 }
 
-// look is where a pair stands, as its journal tells.
-func (f *loadedFleet) look(i int) (pairNow, error) {
-	s, st, err := f.standing(i)
-	if err != nil || s == nil {
-		return pairNow{State: statePending}, err
-	}
-	if !st.Changed && s.State != stateRunning { // it began, and changed nothing: it may begin anew
-		return pairNow{State: statePending}, nil
-	}
-	var open []string
-	for _, w := range openWindows(st) {
-		open = append(open, w.ID)
-	}
-	return pairNow{State: s.State, Holds: f.Pairs[i].keys(open...)}, nil
-}
-
-// unwritten tells that a pair has no journal, or an empty one.
-func (f *loadedFleet) unwritten(i int) bool {
-	s, _, err := f.standing(i)
-	return s == nil && err == nil
-}
-
-// standing is where a pair stands; nil where it has no journal, or an empty one.
-func (f *loadedFleet) standing(i int) (*Standing, *evenkeel.State, error) {
-	m := f.members[i]
-	w := &watcher{observed: observed{journal: m.cfg.Path(m.cfg.Journal), book: m.book}}
-	w.command = func(verb string) string { return f.tool + " " + verb + " --config " + shellescape.Quote(f.config(i)) }
-	if _, err := os.Stat(w.journal); errors.Is(err, os.ErrNotExist) {
-		return nil, nil, nil
-	}
-	s, err := w.look()
-	if errors.Is(err, evenkeel.ErrJournalEmpty) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	st, err := evenkeel.ReadState(w.records)
-	return s, st, err
-}
-
-// loop does what may be done, until nothing will happen any more by itself.
+// loop does what may be done, until nothing will happen any more by itself. A question goes on beside what is at work.
 func (r *fleetRun) loop(ctx context.Context, stop <-chan struct{}) {
 	var work sync.WaitGroup
 	defer work.Wait()
+	asks, end := context.WithCancel(ctx)
+	defer end()
 	for {
-		next, over := r.decide(stop)
+		next, over := r.decide(ctx, stop)
 		if over {
 			return
 		}
-		if next.Ask >= 0 {
-			r.confirm(ctx, stop, next.Ask)
-			continue
-		}
 		for _, i := range next.Begin {
 			work.Go(func() { r.carryOutPair(ctx, i) })
+		}
+		if next.Ask >= 0 {
+			work.Go(func() { r.confirm(asks, stop, next.Ask) })
 		}
 		var wake <-chan time.Time
 		if !next.Wake.IsZero() {
 			wake = time.After(min(time.Until(next.Wake), time.Minute)) // the clock of the machine may be set meanwhile
 		}
-		asked := stop
-		if r.now.Stop {
-			asked = nil
+		asked, ended := stop, ctx.Done()
+		if next.Stop {
+			asked, ended = nil, nil
 		}
 		select {
 		case <-r.poke:
 		case <-wake:
 		case <-asked:
+		case <-ended:
 		}
 	}
 }
 
 // decide decides, and does what needs no waiting.
-func (r *fleetRun) decide(stop <-chan struct{}) (next fleetNext, over bool) {
+func (r *fleetRun) decide(ctx context.Context, stop <-chan struct{}) (next fleetNext, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
@@ -255,7 +155,7 @@ func (r *fleetRun) decide(stop <-chan struct{}) (next fleetNext, over bool) {
 		r.now.Stop = true
 	default:
 	}
-	r.now.Stop = r.now.Stop || r.broken != nil
+	r.now.Stop = r.now.Stop || r.broken != nil || ctx.Err() != nil
 	r.lookAnew()
 	r.now.At = time.Now()
 	next = r.fleet.next(r.now)
@@ -287,6 +187,12 @@ func (r *fleetRun) decide(stop <-chan struct{}) (next fleetNext, over bool) {
 		r.giveUp[i]()
 	}
 	r.whys(next)
+	if r.asking { // that question is still there
+		next.Ask = -1
+	}
+	if r.asking = r.asking || next.Ask >= 0; r.asking { // what is asked about may be rolled back meanwhile
+		next.wake(r.now.At.Add(time.Minute))
+	}
 	return next, false
 }
 
@@ -295,21 +201,6 @@ func soaks(w fleetWave) string {
 		return fmt.Sprintf("; it soaks for %s", short(w.Soak))
 	}
 	return ""
-}
-
-// lookAnew looks at pairs on which nobody here works: their own resume or rollback, in another process, opens and closes windows too.
-func (r *fleetRun) lookAnew() {
-	for i, p := range r.now.Pairs {
-		if p.atWork() || p.Take || !p.under() {
-			continue
-		}
-		if is, err := r.fleet.look(i); err == nil { // where it cannot be read, what was known before holds
-			r.now.Pairs[i].Holds = is.Holds
-			if is.State == stateFinished {
-				r.now.Pairs[i].State = is.State
-			}
-		}
-	}
 }
 
 // whys says why pairs wait, once each.
@@ -334,65 +225,4 @@ func (r *fleetRun) again() {
 	case r.poke <- struct{}{}:
 	default:
 	}
-}
-
-// confirm asks for the confirmation of a wave.
-func (r *fleetRun) confirm(ctx context.Context, stop <-chan struct{}, w int) {
-	wave := r.fleet.Waves[w].Name
-	answer := ""
-	switch {
-	case slices.Contains(r.sure, wave):
-		answer = "on the command line, by " + holder(r.fleet.at)
-	case r.simulated():
-		answer = "by the operator of a simulated world"
-	case r.app.terminal(r.noWait) != nil:
-		inner, cancel := context.WithCancel(ctx)
-		defer cancel()
-		go func() {
-			select {
-			case <-stop:
-				cancel()
-			case <-inner.Done():
-			}
-		}()
-		line, err := r.app.terminal(r.noWait).ask(inner, r.lines.of(-1),
-			"wave %s is done (%s). Who confirms that the next wave may begin, and when? "+
-				"(empty: not now) ", wave, r.fleet.counts(r.now, w))
-		if err == nil {
-			answer = line
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if answer == "" {
-		r.now.Stop = true // nothing begins without it
-		r.asked = wave
-		return
-	}
-	if r.noted(evenkeel.Record{Kind: evenkeel.KindConfirm, Step: wave, Output: answer}) == nil {
-		r.now.Waves[w].Confirmed = true
-		r.tell("wave %s is confirmed: %s", wave, answer)
-	}
-}
-
-// simulated tells whether every pair is.
-func (r *fleetRun) simulated() bool {
-	return !slices.ContainsFunc(r.fleet.members, func(m member) bool { return m.cfg.World == "" })
-}
-
-// counts says how the pairs of a wave stand.
-func (f *fleet) counts(now fleetNow, wave int) string {
-	var states []string
-	n := map[string]int{}
-	for i, p := range now.Pairs {
-		if f.Pairs[i].Wave == wave {
-			if n[p.State]++; n[p.State] == 1 {
-				states = append(states, p.State)
-			}
-		}
-	}
-	for i, s := range states {
-		states[i] = fmt.Sprintf("%d %s", n[s], s)
-	}
-	return strings.Join(states, ", ")
 }

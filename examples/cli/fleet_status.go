@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -67,6 +68,7 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.was, f.noted = memory.run, memory.noted
 	now := fleetNow{At: time.Now(), Pairs: make([]pairNow, len(f.Pairs))}
 	for _, w := range f.Waves {
 		now.Waves = append(now.Waves, waveNow{memory.done[w.Name], memory.said[w.Name] != ""})
@@ -81,8 +83,11 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 		if err != nil { // the others can be told all the same
 			one.State, one.Why = stateUnreadable, firstLine(err)
 			s.unread = append(s.unread, err)
+		} else if unread := f.members[i].unread; unread != nil {
+			one.Why = cmp.Or(one.Why, firstLine(unread))
+			s.unread = append(s.unread, unread)
 		}
-		if why := memory.waits[one.Name]; why != "" && one.State == stateRunning {
+		if why := memory.waits[one.Name]; why != "" && one.State == stateRunning && s.State == stateRunning {
 			one.State, one.Why = stateWaiting, why
 		}
 		if life != nil {
@@ -100,6 +105,9 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 			one.Why = next.Why[i]
 		}
 		s.Counts[s.Pairs[i].State]++
+	}
+	if s.State == stateFinished && s.Counts[stateFinished] != len(s.Pairs) { // one was rolled back since
+		s.State = stateStopped
 	}
 	s.next(f)
 	return s, nil
@@ -142,7 +150,10 @@ func (f *loadedFleet) readMemory(s *FleetStanding) (*fleetMemory, error) {
 func (f *loadedFleet) pairStatus(i int) (PairStanding, pairNow, error) {
 	m := f.members[i]
 	one := PairStanding{Name: m.Name, Wave: f.Waves[f.Pairs[i].Wave].Name, Site: m.Site, State: statePending,
-		Journal: m.cfg.Path(m.cfg.Journal), Steps: len(m.book.Steps)}
+		Journal: m.cfg.Path(m.cfg.Journal)}
+	if m.book != nil {
+		one.Steps = len(m.book.Steps)
+	}
 	is, err := f.look(i)
 	s, _, err2 := f.standing(i)
 	if err := errors.Join(err, err2); err != nil {

@@ -29,6 +29,9 @@ const (
 // longestWindow bounds a maintenance window; a longer one is a slip of the pen.
 const longestWindow = 31 * 24 * time.Hour
 
+// longestWeekly bounds one of every week: with its ends swapped it would be all the rest of the week.
+const longestWeekly = 3 * 24 * time.Hour
+
 // parseMaintenance reads both ends of a maintenance window, on the clocks of a place.
 func parseMaintenance(from, to string, zone *time.Location) (maintenance, error) {
 	if start, err := time.ParseInLocation(onceForm, from, zone); err == nil {
@@ -50,6 +53,10 @@ func parseMaintenance(from, to string, zone *time.Location) (maintenance, error)
 	}
 	if !end.After(start) {
 		end = end.AddDate(0, 0, 7)
+	}
+	if end.Sub(start) > longestWeekly {
+		return maintenance{}, fmt.Errorf("from %s to %s: that is %s; one of every week has at most %d days: are its ends swapped?", from, to,
+			short(end.Sub(start)), longestWeekly/24/time.Hour)
 	}
 	return maintenance{from: start, to: end, weekly: true}, nil
 }

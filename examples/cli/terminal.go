@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -17,6 +18,7 @@ import (
 // waits, so that one goes on by itself, and answers the question that comes next.
 type terminal struct {
 	in     *bufio.Reader
+	tty    *os.File     // what it reads; nil where that is no terminal
 	asking sync.Mutex   // parallel steps may ask at the same time
 	read   <-chan typed // the read that is under way; nil when there is none
 }
@@ -31,6 +33,24 @@ type typed struct {
 func (t *terminal) ask(ctx context.Context, out io.Writer, format string, args ...any) (string, error) {
 	t.asking.Lock()
 	defer t.asking.Unlock()
+	return t.answer(ctx, out, fmt.Sprintf(format, args...))
+}
+
+// askAnew is ask of something that no line may answer which was typed before it was shown.
+func (t *terminal) askAnew(ctx context.Context, out io.Writer, question string) (string, error) {
+	t.asking.Lock()
+	defer t.asking.Unlock()
+	if t.tty != nil {
+		_ = unix.IoctlSetInt(int(t.tty.Fd()), unix.TCFLSH, unix.TCIFLUSH)
+	}
+	if t.read == nil { // else somebody reads, and what is there by now is dropped below
+		_, _ = t.in.Discard(t.in.Buffered())
+	}
+	return t.answer(ctx, out, question)
+}
+
+// answer is ask; the caller holds the lock.
+func (t *terminal) answer(ctx context.Context, out io.Writer, question string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -39,7 +59,7 @@ func (t *terminal) ask(ctx context.Context, out io.Writer, format string, args .
 		t.read = nil
 	default:
 	}
-	_, _ = fmt.Fprintf(out, format, args...)
+	_, _ = io.WriteString(out, question)
 	if t.read == nil {
 		read := make(chan typed, 1)
 		t.read = read
@@ -67,7 +87,7 @@ func (a *App) terminal(noWait bool) *terminal {
 		return nil
 	}
 	if a.tty == nil {
-		a.tty = &terminal{in: bufio.NewReader(a.Stdin)}
+		a.tty = &terminal{in: bufio.NewReader(a.Stdin), tty: terminalOf(a.Stdin)}
 	}
 	return a.tty
 }

@@ -227,6 +227,9 @@ func table(w io.Writer, list []course.Standing) {
 		if s.Why != "" {
 			_, _ = fmt.Fprintf(w, "           %s\n", s.Why)
 		}
+		for _, open := range s.Windows {
+			_, _ = fmt.Fprintf(w, "           %s: step %s\n", open, open.Step)
+		}
 	}
 }
 

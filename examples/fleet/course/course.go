@@ -80,6 +80,7 @@ type Place struct {
 	Life *Life
 	Held *Held
 	Stop bool // asked for, and not taken back by Go or GoBack
+	Now  bool // it was asked for wherever the pair is: inside an outage too
 	Back *int // a rollback was asked for, when the journal had so many records
 	// Confirmed are the words of operators, by step/action.
 	Confirmed map[string]Word
@@ -147,8 +148,8 @@ func (p *Place) Next() (Move, error) {
 		}
 	}
 	switch {
-	case p.Stop:
-		return Move{Kind: Hold, State: Stopped, Why: "stopped as asked; its place is kept"}, nil
+	case p.Stop && (p.Now || !p.inOutage(st)): // else a life brings the outage to its close first: it is asked to stop as it begins
+		return Move{Kind: Hold, State: Stopped, Why: stopped(st)}, nil
 	case p.Held != nil:
 		return Move{Kind: Hold, State: p.Held.State, Why: p.Held.Why}, nil
 	case st == nil:
@@ -220,9 +221,11 @@ func (p *Place) Ended(e Ending) {
 		p.Life.Spent = map[string]bool{}
 		return
 	}
-	verb, over := p.Life.Verb, p.Life.Over
+	verb, over, told := p.Life.Verb, p.Life.Over, p.Life.Told
 	p.Life = nil
 	switch {
+	case e.How == WasAsked && told && !p.Now && p.downNow():
+		p.Held = &Held{State: Failed, Why: "a life stopped inside an outage"} // else lives would follow without an end
 	case e.Held != nil && e.Held.State == Paused && p.heard[e.Held.name()]: // it was confirmed meanwhile
 	case e.Held != nil:
 		p.Held = e.Held
@@ -233,6 +236,11 @@ func (p *Place) Ended(e Ending) {
 			p.Held = &Held{State: Failed, Why: "a life ended well before the end of the run"} // else lives would follow without an end
 		}
 	}
+}
+
+func (p *Place) downNow() bool {
+	st, err := p.State()
+	return err == nil && p.inOutage(st)
 }
 
 func (p *Place) isOver(st *evenkeel.State) bool {
@@ -284,7 +292,7 @@ func (p *Place) Confirm(name string, w Word) {
 func (h *Held) name() string { return h.Step + "/" + h.Action }
 
 // Go has a life begin again after a stop, a pause or a failure.
-func (p *Place) Go() { p.Stop, p.Held = false, nil }
+func (p *Place) Go() { p.Stop, p.Now, p.Held = false, false, nil }
 
 // GoBack asks for a rollback.
 func (p *Place) GoBack() {

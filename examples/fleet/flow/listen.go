@@ -64,7 +64,7 @@ func (p *pair) hear(a Ask) {
 	case AskStop:
 		p.place.Stop = true
 	case AskStopNow:
-		p.place.Stop = true
+		p.place.Stop, p.place.Now = true, true
 		p.now()
 	case AskResume:
 		p.row = 0

@@ -82,7 +82,7 @@ func (f *Flows) newPair(in In) (*pair, error) {
 	if err != nil {
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), "Journal", nil)
 	}
-	place.Stop, place.Back, place.Held, place.Life = in.Stop, in.Back, in.Held, in.Life
+	place.Stop, place.Now, place.Back, place.Held, place.Life = in.Stop, in.Now, in.Back, in.Held, in.Life
 	for name, w := range in.Confirmed {
 		place.Confirmed[name] = w
 	}
@@ -274,7 +274,7 @@ func (p *pair) anew(ctx workflow.Context) error {
 		p.hear(a)
 	}
 	in := p.in
-	in.Journal, in.Stop, in.Back, in.Held = packed, p.place.Stop, p.place.Back, p.place.Held
+	in.Journal, in.Stop, in.Now, in.Back, in.Held = packed, p.place.Stop, p.place.Now, p.place.Back, p.place.Held
 	in.Confirmed, in.Life = p.place.Confirmed, p.place.Life
 	return workflow.NewContinueAsNewError(ctx, PairWorkflow, in)
 }

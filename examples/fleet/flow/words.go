@@ -44,6 +44,7 @@ type In struct {
 	Limits Limits `json:"limits,omitzero"`
 
 	Stop      bool                   `json:"stop,omitempty"`
+	Now       bool                   `json:"now,omitempty"`
 	Back      *int                   `json:"back,omitempty"`
 	Held      *course.Held           `json:"held,omitempty"`
 	Confirmed map[string]course.Word `json:"confirmed,omitempty"`

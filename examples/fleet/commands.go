@@ -17,7 +17,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
-	"github.com/evenkeel-ha/evenkeel/examples/fleet/site"
 )
 
 // workerCommand is "fleet worker".
@@ -69,92 +68,6 @@ goes on from there. A second Ctrl-C ends at once: the next worker asks the machi
 func diesWith(leash io.Reader) {
 	_, _ = io.Copy(io.Discard, leash)
 	os.Exit(1)
-}
-
-// startCommand is "fleet start".
-func startCommand(to *target) *cobra.Command {
-	var journal string
-	var rollback, anew bool
-	c := &cobra.Command{
-		Use: "start [PAIR]", Short: "Begin the fleet, or one pair of it", Args: cobra.MaximumNArgs(1),
-		Long: `Begin the fleet, or one pair of it. A pair that runs is refused. With --journal a pair goes on with a run that the binary
-began, or that export wrote: also after the binary has amended it.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			s, server, err := to.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer server.Close()
-			if len(args) == 0 {
-				if journal != "" || rollback {
-					return errors.New("--journal and --rollback are for one pair: name it")
-				}
-				return startFleet(c.Context(), to, s, server, anew)
-			}
-			in, err := s.In(args[0])
-			if err != nil {
-				return err
-			}
-			if journal != "" {
-				if in.Journal, err = packFile(journal); err != nil {
-					return err
-				}
-			}
-			if rollback {
-				n := 0
-				if list, err := flow.Unpack(in.Journal); err == nil {
-					n = len(list)
-				}
-				in.Back = &n
-			}
-			in.Attributes = to.hasAttributes(c.Context(), server)
-			return startOne(c.Context(), server, args[0], s.Queue, flow.PairWorkflow, anew || journal != "", in)
-		},
-	}
-	c.Flags().StringVar(&journal, "journal", "", "go on with the run of this journal `FILE`")
-	c.Flags().BoolVar(&rollback, "rollback", false, "roll that run back")
-	c.Flags().BoolVar(&anew, "again", false, "begin a new run although the server knows of one that has ended")
-	return c
-}
-
-func packFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	records, _, err := evenkeel.ReadJournal(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return flow.Pack(records)
-}
-
-func startFleet(ctx context.Context, to *target, s *site.Site, server client.Client, anew bool) error {
-	in := flow.FleetIn{Plan: s.Plan, Pairs: map[string]flow.In{}}
-	for _, name := range s.Names() {
-		one, err := s.In(name)
-		if err != nil {
-			return err
-		}
-		one.Attributes = to.hasAttributes(ctx, server)
-		in.Pairs[name] = one
-	}
-	return startOne(ctx, server, s.Name, s.Queue, flow.FleetWorkflow, anew, in)
-}
-
-// startOne starts a workflow. One that runs is refused; so is one that has ended, unless a new run is meant.
-func startOne(ctx context.Context, server client.Client, id, queue, workflow string, anew bool, in any) error {
-	reuse := enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
-	if anew {
-		reuse = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	}
-	_, err := server.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: queue, WorkflowIDReusePolicy: reuse,
-		WorkflowExecutionErrorWhenAlreadyStarted: true}, workflow, in)
-	if err != nil {
-		return fmt.Errorf("cannot begin %s: %w", id, err)
-	}
-	return nil
 }
 
 // statusCommand is "fleet status".
@@ -231,66 +144,6 @@ func table(w io.Writer, list []course.Standing) {
 			_, _ = fmt.Fprintf(w, "           %s: step %s\n", open, open.Step)
 		}
 	}
-}
-
-// askCommands are what an operator can ask for.
-func askCommands(to *target) []*cobra.Command {
-	var by, text, without string
-	var now bool
-	ask := func(c *cobra.Command, id string, a flow.Ask) error {
-		s, server, err := to.open(c.Context())
-		if err != nil {
-			return err
-		}
-		defer server.Close()
-		if id == "" {
-			id = s.Name
-		}
-		a.Word = word(by, text)
-		return server.SignalWorkflow(c.Context(), id, "", flow.SignalAsk, a)
-	}
-	first := func(args []string) string {
-		if len(args) == 0 {
-			return ""
-		}
-		return args[0]
-	}
-	stop := &cobra.Command{Use: "stop [PAIR]", Short: "Stop a pair, or all, at the next safe point", Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			what := flow.AskStop
-			if now {
-				what = flow.AskStopNow
-			}
-			return ask(c, first(args), flow.Ask{What: what})
-		}}
-	stop.Flags().BoolVar(&now, "now", false, "wherever it is")
-	resume := &cobra.Command{Use: "resume [PAIR]", Short: "Go on after a stop, a failure or a pause", Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return ask(c, first(args), flow.Ask{What: flow.AskResume, Name: without})
-		}}
-	resume.Flags().StringVar(&without, "without", "", "of the fleet: go on without this `PAIR`, which is in trouble")
-	rollback := &cobra.Command{Use: "rollback PAIR", Short: "Roll a pair back", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return ask(c, args[0], flow.Ask{What: flow.AskRollback}) }}
-	confirm := &cobra.Command{Use: "confirm [PAIR STEP/ACTION]", Short: "Confirm what no command can show; without a pair, the first wave",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return errors.New("name the pair and what is confirmed (STEP/ACTION, status shows it), or neither")
-			}
-			return cobra.MaximumNArgs(2)(c, args)
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			a := flow.Ask{What: flow.AskConfirm}
-			if len(args) == 2 {
-				a.Name = args[1]
-			}
-			return ask(c, first(args), a)
-		}}
-	list := []*cobra.Command{stop, resume, rollback, confirm}
-	for _, c := range list {
-		c.Flags().StringVar(&by, "by", "", "who asks; user@host when empty")
-		c.Flags().StringVar(&text, "text", "", "what is to be remembered with it")
-	}
-	return list
 }
 
 // exportCommand is "fleet export".

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
 
 // The keys are those of lustre-hapair, by its published schema: one that it gains or loses is missed here.
@@ -92,9 +94,17 @@ func TestRead(t *testing.T) {
 		require.ErrorContains(t, err, want, text)
 	}
 
-	raw, err := os.ReadFile(filepath.Join(dir, "p1", "config.yaml"))
+	config := filepath.Join(dir, "p1", "config.yaml")
+	raw, err := os.ReadFile(config)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "p1", "config.yaml"), []byte(strings.Replace(string(raw), "job:", "job:\n    atomic: true", 1)), 0o600))
+	require.NoError(t, os.WriteFile(config, append(raw[:len(raw):len(raw)], "require_approval: true\n"...), 0o600))
+	_, err = read("fleet: f\nwaves: [[p1], [p2]]\n" + pairs)
+	require.ErrorIs(t, err, cli.ErrApproval, "what was signed cannot be told here")
+	require.ErrorContains(t, err, "pair p1")
+	_, err = s.Open(t.Context(), "p1")
+	require.ErrorIs(t, err, cli.ErrApproval)
+
+	require.NoError(t, os.WriteFile(config, []byte(strings.Replace(string(raw), "job:", "job:\n    atomic: true", 1)), 0o600))
 	_, err = s.Open(t.Context(), "p1")
 	require.ErrorContains(t, err, "was changed since this worker began")
 }

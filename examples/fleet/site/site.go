@@ -46,6 +46,7 @@ type Site struct {
 type member struct {
 	app    *cli.App
 	config string
+	read   *cli.Config
 	book   *evenkeel.Runbook
 }
 
@@ -103,6 +104,12 @@ func (p pair) read(dir string) (member, error) {
 		m.config = filepath.Join(dir, m.config)
 	}
 	var err error
+	if m.read, err = m.app.Read(m.config); err != nil {
+		return member{}, err
+	}
+	if m.read.RequireApproval {
+		return member{}, cli.ErrApproval
+	}
 	m.book, err = m.app.Book(m.config)
 	return m, err
 }
@@ -115,13 +122,9 @@ func (s *Site) shared(path string) (errs []error) {
 		if m.book == nil {
 			continue
 		}
-		cfg, err := m.app.Read(m.config)
-		if err != nil {
-			continue // it is said already
-		}
 		for _, host := range m.book.Leased() {
 			at := host
-			if address := cfg.Hosts[host]; address != "" {
+			if address := m.read.Hosts[host]; address != "" {
 				at = address
 			}
 			if other := owner[at]; other != "" {

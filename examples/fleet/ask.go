@@ -12,14 +12,22 @@ import (
 func askCommands(to *target) []*cobra.Command {
 	var by, text, without string
 	var now bool
-	ask := func(c *cobra.Command, id string, a flow.Ask) error {
+	ask := func(c *cobra.Command, pair string, a flow.Ask) error {
 		s, server, err := to.open(c.Context())
 		if err != nil {
 			return err
 		}
 		defer server.Close()
-		if id == "" {
-			id = s.Name
+		id := s.Name
+		if pair != "" {
+			if id, err = s.ID(pair); err != nil {
+				return err
+			}
+		}
+		if a.What == flow.AskResume && a.Name != "" {
+			if _, err := s.ID(a.Name); err != nil {
+				return err
+			}
 		}
 		a.Word = word(by, text)
 		return server.SignalWorkflow(c.Context(), id, "", flow.SignalAsk, a)

@@ -89,7 +89,13 @@ func statusCommand(to *target) *cobra.Command {
 			}
 			var list []course.Standing
 			for _, name := range names {
-				list = append(list, standing(ctx, server, name))
+				id, err := s.ID(name)
+				if err != nil {
+					return err
+				}
+				one := standing(ctx, server, id)
+				one.Pair = name
+				list = append(list, one)
 			}
 			if format == "json" {
 				enc := json.NewEncoder(c.OutOrStdout())
@@ -111,9 +117,9 @@ func statusCommand(to *target) *cobra.Command {
 }
 
 // standing is where a pair stands; why that is not known, where it is not.
-func standing(ctx context.Context, server client.Client, name string) course.Standing {
-	s := course.Standing{Pair: name}
-	if err := query(ctx, server, name, flow.QueryStanding, &s); err != nil {
+func standing(ctx context.Context, server client.Client, id string) course.Standing {
+	s := course.Standing{Pair: id}
+	if err := query(ctx, server, id, flow.QueryStanding, &s); err != nil {
 		s.State, s.Why = "unknown", err.Error()
 	}
 	return s
@@ -153,12 +159,16 @@ func exportCommand(to *target) *cobra.Command {
 		Long: `Write the journal of a pair from its history on the server. It is the file that run of the binary would have written: report and
 status read it. No worker is needed.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			server, err := to.dial(c.Context(), os.Stderr)
+			s, server, err := to.open(c.Context())
 			if err != nil {
 				return err
 			}
 			defer server.Close()
-			records, err := flow.History(c.Context(), server, args[0])
+			id, err := s.ID(args[0])
+			if err != nil {
+				return err
+			}
+			records, err := flow.History(c.Context(), server, id)
 			if err != nil {
 				return err
 			}

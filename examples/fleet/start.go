@@ -35,6 +35,10 @@ began, or that export wrote: also after the binary has amended it.`,
 				}
 				return startFleet(c.Context(), to, s, server, anew)
 			}
+			id, err := s.ID(args[0])
+			if err != nil {
+				return err
+			}
 			in, err := s.In(args[0])
 			if err != nil {
 				return err
@@ -43,7 +47,7 @@ began, or that export wrote: also after the binary has amended it.`,
 				return err
 			}
 			in.Attributes = to.hasAttributes(c.Context(), server)
-			return startOne(c.Context(), server, args[0], s.Queue, flow.PairWorkflow, anew || journal != "", in)
+			return startOne(c.Context(), server, id, s.Queue, flow.PairWorkflow, anew || journal != "", in)
 		},
 	}
 	c.Flags().StringVar(&journal, "journal", "", "go on with the run of this journal `FILE`")

@@ -90,7 +90,8 @@ type Place struct {
 
 	book    *evenkeel.Runbook
 	journal evenkeel.MemJournal
-	state   *evenkeel.State // of the first known records
+	trial   *evenkeel.MemJournal // the journal, with what Follows tried last
+	state   *evenkeel.State      // of the first known records
 	known   int
 }
 
@@ -108,6 +109,29 @@ func New(book *evenkeel.Runbook, records []evenkeel.Record) (*Place, error) {
 		}
 	}
 	return p, nil
+}
+
+// Follows tells whether a sealed record is the one that the journal takes next. It changes nothing that can be seen.
+func (p *Place) Follows(r evenkeel.Record) error {
+	known := p.Records()
+	if r.Seq != len(known)+1 {
+		return fmt.Errorf("record %d was sent where record %d belongs", r.Seq, len(known)+1)
+	}
+	if p.trial == nil || len(p.trial.Records()) != len(known) { // the last record that was tried was not taken
+		p.trial = &evenkeel.MemJournal{}
+		for _, one := range known {
+			if err := p.trial.Append(one); err != nil {
+				return err
+			}
+		}
+	}
+	if err := p.trial.Append(r); err != nil {
+		return err
+	}
+	if is := p.trial.Records()[len(known)].Sum; is != r.Sum {
+		return fmt.Errorf("record %d does not follow the journal: its sum is %s, and it has %s", r.Seq, is, r.Sum)
+	}
+	return nil
 }
 
 // Append journals a record of the life.

@@ -169,3 +169,26 @@ func TestLimit(t *testing.T) {
 	require.Less(t, Limit(rb, nil, evenkeel.Decision{Kind: evenkeel.DecideAct, Step: "s2", Action: "b"}), 5*time.Hour)
 	require.GreaterOrEqual(t, Limit(rb, nil, evenkeel.Decision{Kind: evenkeel.DecideStepEnd, Step: "s1"}), 5*time.Hour)
 }
+
+// Follows takes only what comes next, tries as often as one likes, and changes nothing.
+func TestFollows(t *testing.T) {
+	rb := pairBook(t)
+	all := lived(t, rb, func(j *evenkeel.MemJournal, h evenkeel.Hosts) {
+		_, err := evenkeel.Run(t.Context(), rb, h, evenkeel.Options{Journal: j})
+		require.NoError(t, err)
+	}, "")
+	p := place(t, rb, all[:2])
+	changed := all[2]
+	changed.Host = "other"
+	for range 2 {
+		require.ErrorContains(t, p.Follows(all[3]), "record 4 was sent where record 3 belongs")
+		require.ErrorContains(t, p.Follows(changed), "record 3 does not follow the journal")
+		require.NoError(t, p.Follows(all[2]))
+		require.Equal(t, all[:2], p.Records())
+	}
+	for _, r := range all[2:] {
+		require.NoError(t, p.Follows(r))
+		require.NoError(t, p.Append(r))
+	}
+	require.Equal(t, all, p.Records())
+}

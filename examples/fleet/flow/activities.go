@@ -72,7 +72,7 @@ func (a *activities) open(ctx context.Context, s start, l *life) error {
 		return err
 	}
 	l.opened(open.Close)
-	j, err := openJournal(ctx, a.client, s.Pair, s.Life)
+	j, err := openJournal(ctx, a.client, activity.GetInfo(ctx).WorkflowExecution, s)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAgain, err)
 	}

@@ -71,7 +71,7 @@ func (f *fleet) begin(ctx workflow.Context, name string) {
 	f.at.Marks[name] = wave.Going
 	in := f.in.Pairs[name]
 	in.Fleet = workflow.GetInfo(ctx).WorkflowExecution.ID
-	opts := workflow.ChildWorkflowOptions{WorkflowID: name, ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
+	opts := workflow.ChildWorkflowOptions{WorkflowID: PairID(in.Fleet, name), ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), PairWorkflow, in)
 	workflow.Go(ctx, func(ctx workflow.Context) {
@@ -149,7 +149,7 @@ func (f *fleet) ask(ctx workflow.Context, a Ask) {
 		f.at.Stopped = true
 		for _, name := range f.names() {
 			if f.at.Marks[name] == wave.Going {
-				_ = workflow.SignalExternalWorkflow(ctx, name, "", SignalAsk, a)
+				_ = workflow.SignalExternalWorkflow(ctx, PairID(workflow.GetInfo(ctx).WorkflowExecution.ID, name), "", SignalAsk, a)
 			}
 		}
 	case AskConfirm:

@@ -80,7 +80,7 @@ func mostAtOnce(t *testing.T, c client.Client, in FleetIn) (most int) {
 	type extent struct{ from, to time.Time }
 	var list []extent
 	for name := range in.Pairs {
-		is, err := c.DescribeWorkflowExecution(t.Context(), name, "")
+		is, err := c.DescribeWorkflowExecution(t.Context(), PairID("f1", name), "")
 		require.NoError(t, err)
 		info := is.GetWorkflowExecutionInfo()
 		list = append(list, extent{info.GetStartTime().AsTime(), info.GetCloseTime().AsTime()})
@@ -111,14 +111,14 @@ func TestAFleetStopsOnAFailure(t *testing.T) {
 	require.Equal(t, "p1 a!", j.did(), "nothing more begins")
 
 	j.machines["p1"].mend("a")
-	ask(t, c, "p1", Ask{What: AskResume})
+	ask(t, c, "f1/p1", Ask{What: AskResume})
 	require.Eventually(t, func() bool { return strings.Contains(fleetDoes(t, c, wave.Hold).Why, "p2") }, timeLimit, pollTime)
 	require.Equal(t, "p1 a! a; p2 a!", j.did())
 	ask(t, c, "f1", Ask{What: AskResume, Name: "p2"})
 	var out FleetStanding
 	require.NoError(t, run.Get(t.Context(), &out))
 	require.Equal(t, "p1 a! a; p2 a!; p3 a", j.did(), "and the pair that was left out is left as it is")
-	require.Equal(t, course.Failed, where(t, c, "p2").State, "its workflow outlives that of the fleet")
+	require.Equal(t, course.Failed, where(t, c, "f1/p2").State, "its workflow outlives that of the fleet")
 }
 
 // A stop of the fleet stops the pairs that are under way, and nothing more begins before it is taken back.
@@ -136,14 +136,14 @@ func TestAFleetIsStopped(t *testing.T) {
 	run := fleetStarted(t, c, in)
 	<-reached
 	ask(t, c, "f1", Ask{What: AskStop})
-	require.Eventually(t, func() bool { return len(where(t, c, "p1").Asked) == 1 }, timeLimit, pollTime)
+	require.Eventually(t, func() bool { return len(where(t, c, "f1/p1").Asked) == 1 }, timeLimit, pollTime)
 	time.Sleep(300 * time.Millisecond) // for the word to come to the life
 	close(goOn)
-	comesTo(t, c, "p1", course.Stopped)
+	comesTo(t, c, "f1/p1", course.Stopped)
 	fleetDoes(t, c, wave.Hold)
 	require.Equal(t, "p1 a", j.did())
-	ask(t, c, "p1", Ask{What: AskResume})
-	comesTo(t, c, "p1", course.Finished)
+	ask(t, c, "f1/p1", Ask{What: AskResume})
+	comesTo(t, c, "f1/p1", course.Finished)
 	s := fleetDoes(t, c, wave.Hold)
 	require.Contains(t, s.Why, "stopped as asked")
 	ask(t, c, "f1", Ask{What: AskResume})

@@ -133,7 +133,8 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 	p.in.Lives++
 	p.life = p.in.Lives
 	p.ctx, p.now = workflow.WithCancel(ctx)
-	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, Beat: p.in.Limits.heartbeat() / 4, Confirmed: p.place.Confirmed}
+	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, First: workflow.GetInfo(ctx).FirstRunID,
+		Beat: p.in.Limits.heartbeat() / 4, Confirmed: p.place.Confirmed}
 	opts := once(time.Hour, p.in.Limits)
 	var b began
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), activityBegin, to).Get(ctx, &b)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -65,13 +66,16 @@ func Read(path string) (*Site, error) {
 		s.Queue = "evenkeel"
 	}
 	var errs []error
-	if s.Name == "" {
-		errs = append(errs, fmt.Errorf("%s: fleet: it needs a name", path))
+	if s.Name == "" || strings.Contains(s.Name, "/") {
+		errs = append(errs, fmt.Errorf("%s: fleet: it needs a name, without a /", path))
 	}
 	if err := s.Plan.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("%s: waves: %w", path, err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Pairs)) {
+		if strings.Contains(name, "/") {
+			errs = append(errs, fmt.Errorf("%s: pair %s: a name has no /", path, name))
+		}
 		m, err := f.Pairs[name].read(filepath.Dir(path))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: pair %s: %w", path, name, err))
@@ -164,6 +168,14 @@ func (s *Site) Open(ctx context.Context, name string) (*flow.Open, error) {
 			"or amend the run (see README.md)", m.config, is, was)
 	}
 	return &flow.Open{Hosts: r.Hosts, Options: r.Options, Close: r.Close}, nil
+}
+
+// ID is the ID of a pair's workflow. A name that is not in the file is refused: it may be another fleet's.
+func (s *Site) ID(name string) (string, error) {
+	if _, err := s.Book(name); err != nil {
+		return "", err
+	}
+	return flow.PairID(s.Name, name), nil
 }
 
 // In is what the workflow of a pair begins with.

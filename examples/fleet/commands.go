@@ -44,7 +44,9 @@ goes on from there. A second Ctrl-C ends at once: the next worker asks the machi
 				o.Name = fmt.Sprintf("%d@%s", os.Getpid(), host)
 			}
 			o.Queue = s.Queue
-			o.Crashed = func(what any, stack []byte) { _, _ = fmt.Fprintf(os.Stderr, "crashed: %v\n%s\n", what, stack) }
+			o.Crashed = func(kind string, stack []byte) {
+				_, _ = fmt.Fprintf(os.Stderr, "crashed: a panic with a %s\n%s\n", kind, stack)
+			}
 			w := flow.NewWorker(server, s, o)
 			if err := w.Start(); err != nil {
 				return err

@@ -201,8 +201,8 @@ func (a *activities) drain(ctx context.Context) {
 // crashed turns a panic into an error that says nothing: what it would say may hold a secret.
 func (a *activities) crashed(err *error) {
 	if what := recover(); what != nil {
-		a.options.Crashed(what, debug.Stack())
-		*err = temporal.NewNonRetryableApplicationError("the tool crashed: the log of worker "+a.options.Name+" has what and where", "Crash", nil)
+		a.options.Crashed(fmt.Sprintf("%T", what), debug.Stack())
+		*err = temporal.NewNonRetryableApplicationError("the tool crashed: the log of worker "+a.options.Name+" has where", "Crash", nil)
 	}
 }
 

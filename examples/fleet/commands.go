@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
 
-	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
 )
@@ -151,35 +149,6 @@ func table(w io.Writer, list []course.Standing) {
 		for _, open := range s.Windows {
 			_, _ = fmt.Fprintf(w, "           %s: step %s\n", open, open.Step)
 		}
-	}
-}
-
-// exportCommand is "fleet export".
-func exportCommand(to *target) *cobra.Command {
-	return &cobra.Command{
-		Use: "export PAIR FILE", Short: "Write the journal of a pair from its history", Args: cobra.ExactArgs(2),
-		Long: `Write the journal of a pair from its history on the server. It is the file that run of the binary would have written: report and
-status read it. No worker is needed.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			s, server, err := to.open(c.Context())
-			if err != nil {
-				return err
-			}
-			defer server.Close()
-			id, err := s.ID(args[0])
-			if err != nil {
-				return err
-			}
-			records, err := flow.History(c.Context(), server, id)
-			if err != nil {
-				return err
-			}
-			f, err := os.OpenFile(args[1], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if err != nil {
-				return err
-			}
-			return errors.Join(evenkeel.WriteJournal(f, records), f.Close())
-		},
 	}
 }
 

@@ -61,6 +61,11 @@ func TestCommands(t *testing.T) {
 	_, err = fleet("start", "pair1")
 	require.ErrorContains(t, err, "cannot begin demo/pair1")
 	require.Contains(t, does("status"), "fleet demo: wait")
+	file := filepath.Join(a.dir, "exported.jsonl")
+	_, err = fleet("export", "pair1", file)
+	require.ErrorContains(t, err, "is under way at step")
+	require.NoFileExists(t, file)
+	does("export", "pair1", file+".now", "--running")
 	does("stop", "pair1", "--by", "anna", "--text", "lunch")
 	require.Eventually(t, func() bool { return len(comesTo(course.Running).Asked) == 1 }, time.Minute, 100*time.Millisecond)
 	time.Sleep(300 * time.Millisecond) // for the word to come to the life
@@ -72,7 +77,6 @@ func TestCommands(t *testing.T) {
 		time.Minute, 200*time.Millisecond, "the search attributes tell it")
 	require.Contains(t, does("status"), "nothing more begins while this is in trouble: pair1")
 
-	file := filepath.Join(a.dir, "exported.jsonl")
 	does("export", "pair1", file)
 	_, err = fleet("export", "pair1", file)
 	require.ErrorIs(t, err, os.ErrExist, "an export overwrites nothing")

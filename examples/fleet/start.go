@@ -52,7 +52,7 @@ began, or that export wrote: also after the binary has amended it.`,
 	}
 	c.Flags().StringVar(&journal, "journal", "", "go on with the run of this journal `FILE`")
 	c.Flags().BoolVar(&rollback, "rollback", false, "roll that run back")
-	c.Flags().BoolVar(&anew, "again", false, "begin a new run although the server knows of one that has ended")
+	c.Flags().BoolVar(&anew, "again", false, "begin a new run although the server knows of one that has ended; of a fleet: of its pairs too")
 	return c
 }
 
@@ -65,7 +65,7 @@ func goesOn(in *flow.In, journal string, rollback bool) error {
 	case journal == "":
 		return nil
 	}
-	records, err := readFile(journal)
+	records, err := readFree(journal)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,24 @@ func goesOn(in *flow.In, journal string, rollback bool) error {
 	return nil
 }
 
-// readFile reads the journal of a run that nobody carries out.
+// readFree reads the journal of a run that no process on this machine carries out, before and after it is read.
+func readFree(name string) ([]evenkeel.Record, error) {
+	if err := free(name); err != nil {
+		return nil, err
+	}
+	records, err := readFile(name)
+	return records, errors.Join(err, free(name))
+}
+
+func free(name string) error {
+	used, err := evenkeel.JournalInUse(name)
+	if err == nil && used {
+		err = fmt.Errorf("%s: %w. Stop that run, and wait for its end", name, evenkeel.ErrJournalInUse)
+	}
+	return err
+}
+
+// readFile reads a journal that has records.
 func readFile(name string) ([]evenkeel.Record, error) {
 	f, err := os.Open(name) // #nosec G304 -- the path is the operator's choice
 	if err != nil {
@@ -97,7 +114,7 @@ func readFile(name string) ([]evenkeel.Record, error) {
 }
 
 func startFleet(ctx context.Context, to *target, s *site.Site, server client.Client, anew bool) error {
-	in := flow.FleetIn{Plan: s.Plan, Pairs: map[string]flow.In{}}
+	in := flow.FleetIn{Plan: s.Plan, Pairs: map[string]flow.In{}, Again: anew}
 	for _, name := range s.Names() {
 		one, err := s.In(name)
 		if err != nil {

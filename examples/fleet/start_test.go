@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
@@ -48,4 +49,27 @@ func TestARollbackWantsAJournal(t *testing.T) {
 	records, err := flow.Unpack(in.Journal)
 	require.NoError(t, err)
 	require.Equal(t, len(records), *in.Back)
+}
+
+// A journal that a process still writes is refused: the run would be carried out twice.
+func TestAJournalInUseIsRefused(t *testing.T) {
+	file := journalFile(t)
+	j, err := evenkeel.OpenJournal(file)
+	require.NoError(t, err)
+	var in flow.In
+	require.ErrorIs(t, goesOn(&in, file, false), evenkeel.ErrJournalInUse)
+	require.Equal(t, flow.In{}, in)
+	require.NoError(t, j.Close())
+	require.NoError(t, goesOn(&in, file, false))
+}
+
+// Only of a pair that is known to rest no record follows.
+func TestWhatRests(t *testing.T) {
+	for _, state := range []course.State{course.Stopped, course.Paused, course.Failed, course.KeptOut, course.Finished, course.RolledBack} {
+		require.NoError(t, restsAt(course.Standing{Pair: "p", State: state}), state)
+	}
+	require.ErrorContains(t, restsAt(course.Standing{Pair: "p", State: course.Running, Step: "s1"}), `under way at step "s1"`)
+	for _, state := range []course.State{"", "unknown", "another"} {
+		require.ErrorContains(t, restsAt(course.Standing{Pair: "p", State: state}), "not known whether p rests")
+	}
 }

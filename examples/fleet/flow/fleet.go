@@ -15,6 +15,8 @@ import (
 type FleetIn struct {
 	Plan  wave.Plan     `json:"plan"`
 	Pairs map[string]In `json:"pairs"` // by name
+	// Again: a pair whose workflow has ended is begun anew. Else it is kept out: what it came to is not gone over.
+	Again bool `json:"again,omitempty"`
 }
 
 // FleetStanding is where a fleet stands.
@@ -71,13 +73,17 @@ func (f *fleet) begin(ctx workflow.Context, name string) {
 	f.at.Marks[name] = wave.Going
 	in := f.in.Pairs[name]
 	in.Fleet = workflow.GetInfo(ctx).WorkflowExecution.ID
+	reuse := enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	if f.in.Again {
+		reuse = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	}
 	opts := workflow.ChildWorkflowOptions{WorkflowID: PairID(in.Fleet, name), ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
-		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE}
+		WorkflowIDReusePolicy: reuse}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), PairWorkflow, in)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var out Out
 		err := child.Get(ctx, &out)
-		if err != nil { // it runs already, or its journal is not that of its runbook
+		if err != nil { // it runs already, or has ended, or its journal is not that of its runbook
 			out.Standing = course.Standing{Pair: name, State: course.KeptOut, Why: err.Error()}
 		}
 		f.end(out.Standing)

@@ -161,3 +161,20 @@ func TestALateWordOfAPairThatHasEnded(t *testing.T) {
 	require.Equal(t, wave.Passed, f.at.Marks["p1"])
 	require.Equal(t, course.Finished, f.told["p1"].State)
 }
+
+// A fleet that is begun anew does not go over a pair whose workflow has ended, unless that is meant.
+func TestAPairThatHasEndedIsNotBegunAnew(t *testing.T) {
+	_, c := server(t)
+	j, in := many(t, "s1[a]", wave.Plan{Waves: [][]string{{"p1"}}})
+	work(t, c, j, "w1")
+	require.NoError(t, fleetStarted(t, c, in).Get(t.Context(), nil))
+	run := fleetStarted(t, c, in)
+	s := fleetDoes(t, c, wave.Hold)
+	require.Equal(t, course.KeptOut, s.Pairs[0].State)
+	require.Equal(t, "p1 a", j.did())
+	ask(t, c, "f1", Ask{What: AskResume, Name: "p1"})
+	require.NoError(t, run.Get(t.Context(), nil))
+	in.Again = true
+	require.NoError(t, fleetStarted(t, c, in).Get(t.Context(), nil))
+	require.Equal(t, "p1 a a", j.did())
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,6 +107,7 @@ func statusCommand(to *target) *cobra.Command {
 				var f flow.FleetStanding
 				if err := query(ctx, server, s.Name, flow.QueryStanding, &f); err == nil {
 					_, _ = fmt.Fprintf(c.OutOrStdout(), "fleet %s: %s %s\n", s.Name, f.Does, f.Why)
+					told(c.OutOrStdout(), f.Asked)
 				}
 			}
 			table(c.OutOrStdout(), list)
@@ -133,6 +135,15 @@ func query(ctx context.Context, server client.Client, id, what string, into any)
 	return answer.Get(into)
 }
 
+// told prints the words that were not taken or not heard.
+func told(w io.Writer, asked []string) {
+	for _, one := range asked {
+		if strings.Contains(one, "NOT TAKEN") || strings.Contains(one, "NOT HEAR") {
+			_, _ = fmt.Fprintf(w, "           %s\n", one)
+		}
+	}
+}
+
 // table prints pairs, a line each.
 func table(w io.Writer, list []course.Standing) {
 	_, _ = fmt.Fprintf(w, "%-10s %-12s %7s %7s %5s %5s %4s  %s\n", "pair", "state", "steps", "records", "epoch", "lives", "lost", "step")
@@ -149,6 +160,7 @@ func table(w io.Writer, list []course.Standing) {
 		for _, open := range s.Windows {
 			_, _ = fmt.Fprintf(w, "           %s: step %s\n", open, open.Step)
 		}
+		told(w, s.Asked)
 	}
 }
 

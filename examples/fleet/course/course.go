@@ -82,11 +82,10 @@ type Place struct {
 	Stop bool // asked for, and not taken back by Go or GoBack
 	Now  bool // it was asked for wherever the pair is: inside an outage too
 	Back *int // a rollback was asked for, when the journal had so many records
-	// Confirmed are the words of operators, by step/action.
+	// Confirmed are the words of operators, by step/action, that no action has taken yet.
 	Confirmed map[string]Word
 
-	heard   map[string]bool // what was confirmed since the life began
-	nothing bool            // there was nothing to roll back
+	nothing bool // there was nothing to roll back
 
 	book    *evenkeel.Runbook
 	journal evenkeel.MemJournal
@@ -97,7 +96,7 @@ type Place struct {
 
 // New is the place of a pair with a journal; one without records begins.
 func New(book *evenkeel.Runbook, records []evenkeel.Record) (*Place, error) {
-	p := &Place{book: book, Confirmed: map[string]Word{}, heard: map[string]bool{}}
+	p := &Place{book: book, Confirmed: map[string]Word{}}
 	for _, r := range records {
 		if err := p.Append(r); err != nil {
 			return nil, err
@@ -135,7 +134,15 @@ func (p *Place) Follows(r evenkeel.Record) error {
 }
 
 // Append journals a record of the life.
-func (p *Place) Append(r evenkeel.Record) error { return p.journal.Append(r) }
+func (p *Place) Append(r evenkeel.Record) error {
+	if err := p.journal.Append(r); err != nil {
+		return err
+	}
+	if r.Kind == evenkeel.KindEnd || r.Kind == evenkeel.KindConfirm { // it has had its word: another time wants another
+		delete(p.Confirmed, r.Step+"/"+r.Action)
+	}
+	return nil
+}
 
 // Records are those of the journal.
 func (p *Place) Records() []evenkeel.Record { return p.journal.Records() }
@@ -231,7 +238,6 @@ func (p *Place) over(st *evenkeel.State) (State, bool) {
 // Begun says that a life began; over that there is nothing to do in it.
 func (p *Place) Begun(verb Verb, over bool) {
 	p.Life = &Life{Verb: verb, Over: over, Spent: map[string]bool{}, Busy: map[string]bool{}}
-	p.heard = map[string]bool{}
 }
 
 // Lost says that the worker of the life is lost. Whatever was being performed may have happened: the next life asks the
@@ -250,7 +256,6 @@ func (p *Place) Ended(e Ending) {
 	switch {
 	case e.How == WasAsked && told && !p.Now && p.downNow():
 		p.Held = &Held{State: Failed, Why: "a life stopped inside an outage"} // else lives would follow without an end
-	case e.Held != nil && e.Held.State == Paused && p.heard[e.Held.name()]: // it was confirmed meanwhile
 	case e.Held != nil:
 		p.Held = e.Held
 	case e.How == Well && verb == Rollback && over:
@@ -304,13 +309,14 @@ func (w Word) String() string {
 	return text
 }
 
-// Confirm takes the confirmation of an action, step/action. A pair that pauses there goes on.
-func (p *Place) Confirm(name string, w Word) {
-	p.Confirmed[name] = w
-	p.heard[name] = true
-	if p.Held != nil && p.Held.State == Paused && p.Held.name() == name {
-		p.Held = nil
+// Confirm takes the confirmation of an action, step/action, where the pair pauses for it; the pair goes on. Elsewhere it is
+// refused: nobody can have seen yet what is to be confirmed.
+func (p *Place) Confirm(name string, w Word) error {
+	if p.Held == nil || p.Held.State != Paused || p.Held.name() != name {
+		return fmt.Errorf("the pair does not pause at %s", name)
 	}
+	p.Confirmed[name], p.Held = w, nil
+	return nil
 }
 
 func (h *Held) name() string { return h.Step + "/" + h.Action }
@@ -324,6 +330,7 @@ func (p *Place) GoBack() {
 		n := len(p.Records())
 		p.Back = &n
 	}
+	clear(p.Confirmed)
 	p.Go()
 }
 

@@ -76,6 +76,7 @@ func (a *activities) open(ctx context.Context, s start, l *life) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAgain, err)
 	}
+	j.over = func() { go a.forget(s.Pair, l) } // it can do nothing more: no drain waits for it, and no later call finds it
 	opts := open.Options
 	opts.Journal, opts.Stop, opts.Observer, opts.Heartbeat = j, l.stop, l, s.Beat
 	opts.Operator = operator{l, open.Options.Operator}

@@ -178,3 +178,23 @@ func TestAPairThatHasEndedIsNotBegunAnew(t *testing.T) {
 	require.NoError(t, fleetStarted(t, c, in).Get(t.Context(), nil))
 	require.Equal(t, "p1 a a", j.did())
 }
+
+// What a pair that was left out tells on its way does not bring it back, and only a pair in trouble is left out.
+func TestAPairIsLeftOut(t *testing.T) {
+	f := &fleet{at: wave.Progress{Marks: map[string]wave.Mark{}}, told: map[string]course.Standing{}, ended: map[string]bool{},
+		left: map[string]bool{}}
+	f.hear(course.Standing{Pair: "p1", State: course.Running})
+	f.ask(nil, Ask{What: AskResume, Name: "p1"})
+	require.Equal(t, wave.Going, f.at.Marks["p1"])
+	require.Contains(t, f.asked[0], "NOT TAKEN: p1 is not in trouble")
+	f.hear(course.Standing{Pair: "p1", State: course.Failed})
+	f.ask(nil, Ask{What: AskResume, Name: "p1"})
+	for _, state := range []course.State{course.Running, course.Failed} {
+		f.hear(course.Standing{Pair: "p1", State: state})
+		require.Equal(t, wave.Passed, f.at.Marks["p1"])
+		require.Equal(t, state, f.told["p1"].State)
+	}
+	f.ask(nil, Ask{What: AskConfirm})
+	require.False(t, f.at.Confirmed)
+	require.Contains(t, f.asked[2], "NOT TAKEN")
+}

@@ -24,6 +24,8 @@ type journal struct {
 	pair, first string // the workflow, and its first run
 	life        int
 
+	over func() // is called when a record was not taken
+
 	mu     sync.Mutex
 	broken error
 }
@@ -61,6 +63,9 @@ func (j *journal) Append(r evenkeel.Record) error {
 	}
 	if err := j.append(r); err != nil {
 		j.broken = fmt.Errorf("the workflow of %s did not take a record; nothing more is done: %w", j.pair, err)
+		if j.over != nil {
+			j.over()
+		}
 		return j.broken
 	}
 	return nil

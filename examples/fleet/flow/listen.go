@@ -51,7 +51,7 @@ func (p *pair) take(_ workflow.Context, n note) error {
 // hear takes what an operator asks for.
 func (p *pair) hear(a Ask) {
 	p.moved++
-	p.in.Asked = append(p.in.Asked, a.String())
+	said := a.String()
 	switch a.What {
 	case AskStop:
 		p.place.Stop = true
@@ -59,14 +59,17 @@ func (p *pair) hear(a Ask) {
 		p.place.Stop, p.place.Now = true, true
 		p.now()
 	case AskResume:
-		p.row = 0
+		p.in.Losses.Row = 0
 		p.place.Go()
 	case AskRollback:
-		p.row = 0
+		p.in.Losses.Row = 0
 		p.place.GoBack()
 	case AskConfirm:
-		p.place.Confirm(a.Name, a.Word)
+		if err := p.place.Confirm(a.Name, a.Word); err != nil {
+			said += " (NOT TAKEN: " + err.Error() + ")"
+		}
 	}
+	p.in.Asked = append(p.in.Asked, said)
 }
 
 // standing is where the pair stands.
@@ -114,7 +117,13 @@ func (p *pair) show(ctx workflow.Context, m course.Move) {
 		_ = workflow.UpsertMemo(ctx, map[string]any{"pair": p.in.Pair, "step": is.Step, "state": string(is.State)})
 	}
 	if p.in.Fleet != "" && is.State != p.told.State && m.Kind != course.Over { // of its end the fleet hears by itself
-		_ = workflow.SignalExternalWorkflow(ctx, p.in.Fleet, "", signalTold, p.standing())
+		told := workflow.SignalExternalWorkflow(ctx, p.in.Fleet, "", signalTold, p.standing())
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			if err := told.Get(ctx, nil); err != nil && !p.deaf {
+				p.deaf = true
+				p.in.Asked = append(p.in.Asked, fmt.Sprintf("the fleet %s DOES NOT HEAR where this pair stands: %v", p.in.Fleet, err))
+			}
+		})
 	}
 	p.told = is
 }

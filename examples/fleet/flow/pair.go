@@ -17,9 +17,6 @@ type Books interface {
 	Book(pair string) (*evenkeel.Runbook, error)
 }
 
-// lostInRow is how many workers may be lost one after the other, with nothing done between, before an operator is asked.
-const lostInRow = 5
-
 // pair is the workflow of a pair.
 type pair struct {
 	in    In
@@ -31,9 +28,8 @@ type pair struct {
 	now   workflow.CancelFunc          // stops what is being performed at once
 	ctx   workflow.Context             // that now cancels
 	tells int                          // words to a life that are under way
-	row   int                          // lives lost in a row
-	had   int                          // records when the last one was lost
 	told  shown                        // what was shown last
+	deaf  bool                         // its fleet does not hear it; that is said once
 }
 
 // Pair is the workflow of a pair.
@@ -161,10 +157,10 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 
 // patience is how long to wait after workers were lost; none at first.
 func (p *pair) patience() time.Duration {
-	if p.row == 0 {
+	if p.in.Losses.Row == 0 {
 		return 0
 	}
-	return time.Second << (p.row - 1)
+	return time.Second << (p.in.Losses.Row - 1)
 }
 
 // perform has a decision performed by the life's worker, once.
@@ -225,14 +221,9 @@ func (p *pair) lose() {
 	p.in.Lost++
 	p.place.Lost()
 	p.doing = map[string]evenkeel.Decision{}
-	p.row++
-	if n := len(p.place.Records()); n > p.had+lostInRow { // more than a life writes to begin
-		p.row, p.had = 1, n
-	}
-	if p.row >= lostInRow {
-		p.row = 0
-		p.place.Held = &course.Held{State: course.Failed, Why: fmt.Sprintf("%d workers were lost one after the other, and nothing was "+
-			"done between: look at the workers before you resume", lostInRow)}
+	if p.in.Losses.Lose(p.place.Done()) {
+		p.place.Held = &course.Held{State: course.Failed,
+			Why: "workers were lost one after the other, and nothing was done between: look at the workers before you resume"}
 	}
 }
 

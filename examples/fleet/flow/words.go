@@ -57,6 +57,8 @@ type In struct {
 	Queue string       `json:"queue,omitempty"` // of the life's worker
 	Lives int          `json:"lives,omitempty"`
 	Lost  int          `json:"lost,omitempty"`
+
+	Losses course.Losses `json:"losses,omitzero"`
 }
 
 // Limits say when a worker is given up. The zero value is for production.

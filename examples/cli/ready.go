@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -26,11 +28,19 @@ func (a *App) Book(path string) (*evenkeel.Runbook, error) {
 	return rb, err
 }
 
-// Ready makes a configuration file ready. A machine is reached when it is first needed; nobody is asked at a terminal.
+// ErrApproval says that a configuration wants a plan to be signed (require_approval), and here no signed digest can be given.
+var ErrApproval = errors.New("the configuration has require_approval, and there is no place for the digest that was signed: run the " +
+	"pair with its binary and --approved-digest")
+
+// Ready makes a configuration file ready. A machine is reached when it is first needed; nobody is asked at a terminal. One with
+// require_approval is refused with ErrApproval.
 func (a *App) Ready(ctx context.Context, path string) (*Ready, error) {
 	cfg, rb, err := a.load(path)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.RequireApproval {
+		return nil, fmt.Errorf("%s: %w", path, ErrApproval)
 	}
 	h := connect(cfg)
 	machines, err := a.within(h)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/site"
 )
 
@@ -65,6 +66,9 @@ func newArena(ctx context.Context, dir string, server *temporaltest.TestServer, 
 	}
 	return a, err
 }
+
+// id is the ID of a pair's workflow.
+func (a *arena) id(pair string) string { return flow.PairID(a.site.Name, pair) }
 
 // work starts a worker process.
 func (a *arena) work(name string) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,8 +59,13 @@ func TestCommands(t *testing.T) {
 	require.ErrorContains(t, err, "cannot begin demo")
 	<-held
 	_, err = fleet("start", "pair1")
-	require.ErrorContains(t, err, "cannot begin pair1")
+	require.ErrorContains(t, err, "cannot begin demo/pair1")
 	require.Contains(t, does("status"), "fleet demo: wait")
+	file := filepath.Join(a.dir, "exported.jsonl")
+	_, err = fleet("export", "pair1", file)
+	require.ErrorContains(t, err, "is under way at step")
+	require.NoFileExists(t, file)
+	does("export", "pair1", file+".now", "--running")
 	does("stop", "pair1", "--by", "anna", "--text", "lunch")
 	require.Eventually(t, func() bool { return len(comesTo(course.Running).Asked) == 1 }, time.Minute, 100*time.Millisecond)
 	time.Sleep(300 * time.Millisecond) // for the word to come to the life
@@ -71,7 +77,6 @@ func TestCommands(t *testing.T) {
 		time.Minute, 200*time.Millisecond, "the search attributes tell it")
 	require.Contains(t, does("status"), "nothing more begins while this is in trouble: pair1")
 
-	file := filepath.Join(a.dir, "exported.jsonl")
 	does("export", "pair1", file)
 	_, err = fleet("export", "pair1", file)
 	require.ErrorIs(t, err, os.ErrExist, "an export overwrites nothing")
@@ -79,6 +84,10 @@ func TestCommands(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, records, s.Records)
 
+	for _, args := range []string{"start pair9", "status pair9", "stop pair9", "confirm pair9 a/b", "resume --without pair9", "export pair9 x"} {
+		_, err = fleet(strings.Fields(args)...)
+		require.ErrorContains(t, err, "no pair pair9", "a pair of another fleet is not reached: %s", args)
+	}
 	_, err = fleet("confirm", "pair1")
 	require.ErrorContains(t, err, "name the pair and what is confirmed")
 	does("confirm") // the first wave; there is no second

@@ -144,7 +144,7 @@ func (d *demo) run(ctx context.Context) error {
 
 // killInChange kills the worker of a pair when its change has taken effect and the worker has not heard of it.
 func (d *demo) killInChange(ctx context.Context, pair string) error {
-	s := standing(ctx, d.client, pair)
+	s := standing(ctx, d.client, d.id(pair))
 	name, ok := strings.CutPrefix(s.Worker, d.site.Queue+"@")
 	if !ok {
 		return fmt.Errorf("%s runs on no worker that can be killed (%q, %s)", pair, s.Worker, s.Why)
@@ -157,7 +157,7 @@ func (d *demo) killInChange(ctx context.Context, pair string) error {
 
 // powerOff takes the power from a node of a pair, once the pair is on its way.
 func (d *demo) powerOff(ctx context.Context, pair string) bool {
-	if standing(ctx, d.client, pair).Done < 3 {
+	if standing(ctx, d.client, d.id(pair)).Done < 3 {
 		return false
 	}
 	err := d.sims[pair].Do(func(w cli.SimWorld) error {
@@ -193,7 +193,7 @@ func (d *demo) mend(ctx context.Context, p course.Standing, powerless bool) erro
 		return nil
 	})
 	d.say("  an operator says of %s: %s; and resumes it", p.Pair, text)
-	d.ask(ctx, p.Pair, flow.Ask{What: flow.AskResume, Word: word("operator", text)})
+	d.ask(ctx, d.id(p.Pair), flow.Ask{What: flow.AskResume, Word: word("operator", text)})
 	return err
 }
 
@@ -224,18 +224,18 @@ func (d *demo) account(ctx context.Context, alone truth, took time.Duration) err
 	d.say("")
 	var lines []string
 	for _, name := range d.site.Names() {
-		s := standing(ctx, d.client, name)
+		s := standing(ctx, d.client, d.id(name))
 		list = append(list, s)
 		lost += s.Lost
 		is, err := tell(d.sims[name])
 		if err != nil {
 			return err
 		}
-		records, err := flow.History(ctx, d.client, name)
+		records, err := flow.History(ctx, d.client, d.id(name))
 		if err != nil {
 			return err
 		}
-		events, err := length(ctx, d.client, name)
+		events, err := length(ctx, d.client, d.id(name))
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func TestDemo(t *testing.T) {
 	require.Contains(t, out.String(), "Proved:")
 
 	// The journal that was exported is one that the binary reads.
-	records, err := flow.History(t.Context(), a.client, "pair1")
+	records, err := flow.History(t.Context(), a.client, a.id("pair1"))
 	require.NoError(t, err)
 	st, err := evenkeel.ReadState(records)
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestManyPairs(t *testing.T) {
 		require.Equal(t, alone.end, is.end, "%s ends as one that is run alone", name)
 		require.Empty(t, is.violated)
 		require.Equal(t, alone.changes, is.changes, "and does the same")
-		n, err := length(t.Context(), a.client, name)
+		n, err := length(t.Context(), a.client, a.id(name))
 		require.NoError(t, err)
 		events += n
 	}

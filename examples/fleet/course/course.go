@@ -80,22 +80,23 @@ type Place struct {
 	Life *Life
 	Held *Held
 	Stop bool // asked for, and not taken back by Go or GoBack
+	Now  bool // it was asked for wherever the pair is: inside an outage too
 	Back *int // a rollback was asked for, when the journal had so many records
-	// Confirmed are the words of operators, by step/action.
+	// Confirmed are the words of operators, by step/action, that no action has taken yet.
 	Confirmed map[string]Word
 
-	heard   map[string]bool // what was confirmed since the life began
-	nothing bool            // there was nothing to roll back
+	nothing bool // there was nothing to roll back
 
 	book    *evenkeel.Runbook
 	journal evenkeel.MemJournal
-	state   *evenkeel.State // of the first known records
+	trial   *evenkeel.MemJournal // the journal, with what Follows tried last
+	state   *evenkeel.State      // of the first known records
 	known   int
 }
 
 // New is the place of a pair with a journal; one without records begins.
 func New(book *evenkeel.Runbook, records []evenkeel.Record) (*Place, error) {
-	p := &Place{book: book, Confirmed: map[string]Word{}, heard: map[string]bool{}}
+	p := &Place{book: book, Confirmed: map[string]Word{}}
 	for _, r := range records {
 		if err := p.Append(r); err != nil {
 			return nil, err
@@ -109,8 +110,39 @@ func New(book *evenkeel.Runbook, records []evenkeel.Record) (*Place, error) {
 	return p, nil
 }
 
+// Follows tells whether a sealed record is the one that the journal takes next. It changes nothing that can be seen.
+func (p *Place) Follows(r evenkeel.Record) error {
+	known := p.Records()
+	if r.Seq != len(known)+1 {
+		return fmt.Errorf("record %d was sent where record %d belongs", r.Seq, len(known)+1)
+	}
+	if p.trial == nil || len(p.trial.Records()) != len(known) { // the last record that was tried was not taken
+		p.trial = &evenkeel.MemJournal{}
+		for _, one := range known {
+			if err := p.trial.Append(one); err != nil {
+				return err
+			}
+		}
+	}
+	if err := p.trial.Append(r); err != nil {
+		return err
+	}
+	if is := p.trial.Records()[len(known)].Sum; is != r.Sum {
+		return fmt.Errorf("record %d does not follow the journal: its sum is %s, and it has %s", r.Seq, is, r.Sum)
+	}
+	return nil
+}
+
 // Append journals a record of the life.
-func (p *Place) Append(r evenkeel.Record) error { return p.journal.Append(r) }
+func (p *Place) Append(r evenkeel.Record) error {
+	if err := p.journal.Append(r); err != nil {
+		return err
+	}
+	if r.Kind == evenkeel.KindEnd || r.Kind == evenkeel.KindConfirm { // it has had its word: another time wants another
+		delete(p.Confirmed, r.Step+"/"+r.Action)
+	}
+	return nil
+}
 
 // Records are those of the journal.
 func (p *Place) Records() []evenkeel.Record { return p.journal.Records() }
@@ -147,8 +179,8 @@ func (p *Place) Next() (Move, error) {
 		}
 	}
 	switch {
-	case p.Stop:
-		return Move{Kind: Hold, State: Stopped, Why: "stopped as asked; its place is kept"}, nil
+	case p.Stop && (p.Now || !p.inOutage(st)): // else a life brings the outage to its close first: it is asked to stop as it begins
+		return Move{Kind: Hold, State: Stopped, Why: stopped(st)}, nil
 	case p.Held != nil:
 		return Move{Kind: Hold, State: p.Held.State, Why: p.Held.Why}, nil
 	case st == nil:
@@ -206,7 +238,6 @@ func (p *Place) over(st *evenkeel.State) (State, bool) {
 // Begun says that a life began; over that there is nothing to do in it.
 func (p *Place) Begun(verb Verb, over bool) {
 	p.Life = &Life{Verb: verb, Over: over, Spent: map[string]bool{}, Busy: map[string]bool{}}
-	p.heard = map[string]bool{}
 }
 
 // Lost says that the worker of the life is lost. Whatever was being performed may have happened: the next life asks the
@@ -220,10 +251,11 @@ func (p *Place) Ended(e Ending) {
 		p.Life.Spent = map[string]bool{}
 		return
 	}
-	verb, over := p.Life.Verb, p.Life.Over
+	verb, over, told := p.Life.Verb, p.Life.Over, p.Life.Told
 	p.Life = nil
 	switch {
-	case e.Held != nil && e.Held.State == Paused && p.heard[e.Held.name()]: // it was confirmed meanwhile
+	case e.How == WasAsked && told && !p.Now && p.downNow():
+		p.Held = &Held{State: Failed, Why: "a life stopped inside an outage"} // else lives would follow without an end
 	case e.Held != nil:
 		p.Held = e.Held
 	case e.How == Well && verb == Rollback && over:
@@ -233,6 +265,11 @@ func (p *Place) Ended(e Ending) {
 			p.Held = &Held{State: Failed, Why: "a life ended well before the end of the run"} // else lives would follow without an end
 		}
 	}
+}
+
+func (p *Place) downNow() bool {
+	st, err := p.State()
+	return err == nil && p.inOutage(st)
 }
 
 func (p *Place) isOver(st *evenkeel.State) bool {
@@ -272,19 +309,20 @@ func (w Word) String() string {
 	return text
 }
 
-// Confirm takes the confirmation of an action, step/action. A pair that pauses there goes on.
-func (p *Place) Confirm(name string, w Word) {
-	p.Confirmed[name] = w
-	p.heard[name] = true
-	if p.Held != nil && p.Held.State == Paused && p.Held.name() == name {
-		p.Held = nil
+// Confirm takes the confirmation of an action, step/action, where the pair pauses for it; the pair goes on. Elsewhere it is
+// refused: nobody can have seen yet what is to be confirmed.
+func (p *Place) Confirm(name string, w Word) error {
+	if p.Held == nil || p.Held.State != Paused || p.Held.name() != name {
+		return fmt.Errorf("the pair does not pause at %s", name)
 	}
+	p.Confirmed[name], p.Held = w, nil
+	return nil
 }
 
 func (h *Held) name() string { return h.Step + "/" + h.Action }
 
 // Go has a life begin again after a stop, a pause or a failure.
-func (p *Place) Go() { p.Stop, p.Held = false, nil }
+func (p *Place) Go() { p.Stop, p.Now, p.Held = false, false, nil }
 
 // GoBack asks for a rollback.
 func (p *Place) GoBack() {
@@ -292,6 +330,7 @@ func (p *Place) GoBack() {
 		n := len(p.Records())
 		p.Back = &n
 	}
+	clear(p.Confirmed)
 	p.Go()
 }
 

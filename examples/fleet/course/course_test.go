@@ -1,6 +1,7 @@
 package course
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -116,11 +117,11 @@ func TestNext(t *testing.T) {
 			p.Held = &Held{State: Paused, Step: "s1", Action: "m"}
 			p.Confirm("s1/m", Word{By: "anna"})
 		}, "begin resume"},
-		{"a pause that was confirmed while its life ended", failed[:1], func(p *Place) {
+		{"what is confirmed before the pair pauses is no answer", failed[:1], func(p *Place) {
 			p.Begun(Run, false)
 			p.Confirm("s1/m", Word{By: "anna"})
 			p.Ended(Ending{How: WasHeld, Held: &Held{State: Paused, Step: "s1", Action: "m", Why: "look"}})
-		}, "begin resume"},
+		}, "hold paused look"},
 		{"what was confirmed in a life before is no answer", failed[:1], func(p *Place) {
 			p.Confirm("s1/m", Word{By: "anna"})
 			p.Begun(Run, false)
@@ -168,4 +169,55 @@ func TestLimit(t *testing.T) {
 	require.GreaterOrEqual(t, Limit(rb, nil, act), 5*time.Hour)
 	require.Less(t, Limit(rb, nil, evenkeel.Decision{Kind: evenkeel.DecideAct, Step: "s2", Action: "b"}), 5*time.Hour)
 	require.GreaterOrEqual(t, Limit(rb, nil, evenkeel.Decision{Kind: evenkeel.DecideStepEnd, Step: "s1"}), 5*time.Hour)
+}
+
+// Follows takes only what comes next, tries as often as one likes, and changes nothing.
+func TestFollows(t *testing.T) {
+	rb := pairBook(t)
+	all := lived(t, rb, func(j *evenkeel.MemJournal, h evenkeel.Hosts) {
+		_, err := evenkeel.Run(t.Context(), rb, h, evenkeel.Options{Journal: j})
+		require.NoError(t, err)
+	}, "")
+	p := place(t, rb, all[:2])
+	changed := all[2]
+	changed.Host = "other"
+	for range 2 {
+		require.ErrorContains(t, p.Follows(all[3]), "record 4 was sent where record 3 belongs")
+		require.ErrorContains(t, p.Follows(changed), "record 3 does not follow the journal")
+		require.NoError(t, p.Follows(all[2]))
+		require.Equal(t, all[:2], p.Records())
+	}
+	for _, r := range all[2:] {
+		require.NoError(t, p.Follows(r))
+		require.NoError(t, p.Append(r))
+	}
+	require.Equal(t, all, p.Records())
+}
+
+// A word is for one time: it is taken where the pair pauses for it, and used up with the action.
+func TestAConfirmationIsUsedUp(t *testing.T) {
+	rb := pairBook(t)
+	all := lived(t, rb, func(j *evenkeel.MemJournal, h evenkeel.Hosts) {
+		_, err := evenkeel.Run(t.Context(), rb, h, evenkeel.Options{Journal: j})
+		require.NoError(t, err)
+	}, "")
+	n := slices.IndexFunc(all, func(r evenkeel.Record) bool { return r.Kind == evenkeel.KindEnd && r.Action == "a" })
+	p := place(t, rb, all[:n])
+	require.ErrorContains(t, p.Confirm("s1/a", Word{}), "does not pause at s1/a")
+	p.Held = &Held{State: Failed, Step: "s1", Action: "a"}
+	require.Error(t, p.Confirm("s1/a", Word{}), "a failure is not confirmed away")
+	p.Held.State = Paused
+	require.Error(t, p.Confirm("s1/b", Word{}))
+	require.Empty(t, p.Confirmed)
+	require.NoError(t, p.Confirm("s1/a", Word{By: "anna"}))
+	require.Contains(t, p.Confirmed, "s1/a")
+	p.Begun(Resume, false)
+	p.Lost()
+	require.Contains(t, p.Confirmed, "s1/a", "the next life has it")
+	require.NoError(t, p.Append(all[n]))
+	require.Empty(t, p.Confirmed)
+	p.Held = &Held{State: Paused, Step: "s2", Action: "b"}
+	require.NoError(t, p.Confirm("s2/b", Word{}))
+	p.GoBack()
+	require.Empty(t, p.Confirmed)
 }

@@ -18,7 +18,8 @@ type Standing struct {
 	Lives    int                 `json:"lives"`
 	Lost     int                 `json:"workers_lost"`
 	Worker   string              `json:"worker,omitempty"`
-	Asked    []string            `json:"asked,omitempty"` // by operators: what, who, when
+	Windows  []Window            `json:"windows,omitempty"` // that are open: what may be down
+	Asked    []string            `json:"asked,omitempty"`   // by operators: what, who, when
 }
 
 // Standing is where the pair stands.
@@ -30,7 +31,7 @@ func (p *Place) Standing() Standing {
 		return s
 	}
 	if st != nil {
-		s.Epoch, s.Rollback = st.Life.Epoch, st.RollingBack()
+		s.Epoch, s.Rollback, s.Windows = st.Life.Epoch, st.RollingBack(), windows(st)
 		for i := range p.book.Steps {
 			if st.Step(p.book.Steps[i].ID).Progress == evenkeel.Did {
 				s.Done++

@@ -72,10 +72,11 @@ func (a *activities) open(ctx context.Context, s start, l *life) error {
 		return err
 	}
 	l.opened(open.Close)
-	j, err := openJournal(ctx, a.client, s.Pair, s.Life)
+	j, err := openJournal(ctx, a.client, activity.GetInfo(ctx).WorkflowExecution, s)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAgain, err)
 	}
+	j.over = func() { go a.forget(s.Pair, l) } // it can do nothing more: no drain waits for it, and no later call finds it
 	opts := open.Options
 	opts.Journal, opts.Stop, opts.Observer, opts.Heartbeat = j, l.stop, l, s.Beat
 	opts.Operator = operator{l, open.Options.Operator}
@@ -201,8 +202,8 @@ func (a *activities) drain(ctx context.Context) {
 // crashed turns a panic into an error that says nothing: what it would say may hold a secret.
 func (a *activities) crashed(err *error) {
 	if what := recover(); what != nil {
-		a.options.Crashed(what, debug.Stack())
-		*err = temporal.NewNonRetryableApplicationError("the tool crashed: the log of worker "+a.options.Name+" has what and where", "Crash", nil)
+		a.options.Crashed(fmt.Sprintf("%T", what), debug.Stack())
+		*err = temporal.NewNonRetryableApplicationError("the tool crashed: the log of worker "+a.options.Name+" has where", "Crash", nil)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,7 +54,13 @@ func TestNoSecretIsInAHistory(t *testing.T) {
 	require.NoError(t, rb.Validate())
 	crash := false
 	s := secretive{jobs{map[string]*evenkeel.Runbook{"p1": rb}, map[string]*machine{"p1": newMachine()}}, &crash}
-	w := NewWorker(c, s, WorkerOptions{Queue: "test", Name: "w1"})
+	var mu sync.Mutex
+	var told bytes.Buffer
+	w := NewWorker(c, s, WorkerOptions{Queue: "test", Name: "w1", Crashed: func(kind string, stack []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = fmt.Fprintf(&told, "%s %s", kind, stack)
+	}})
 	require.NoError(t, w.Start())
 	t.Cleanup(func() { w.Stop(t.Context()) })
 	started(t, c, s.in("p1"))
@@ -67,6 +74,11 @@ func TestNoSecretIsInAHistory(t *testing.T) {
 	ask(t, c, "p1", Ask{What: AskStop})
 	comesTo(t, c, "p1", course.Stopped)
 	secretless(t, c, "p1")
+	mu.Lock()
+	defer mu.Unlock()
+	require.Contains(t, told.String(), "string ")
+	require.Contains(t, told.String(), "canary_test.go", "the log of the worker has where it was")
+	require.NotContains(t, told.String(), canary)
 }
 
 // secretless looks for the secret in all that the server has of a pair, as it is and as it may have been packed.

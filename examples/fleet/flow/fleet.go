@@ -15,6 +15,8 @@ import (
 type FleetIn struct {
 	Plan  wave.Plan     `json:"plan"`
 	Pairs map[string]In `json:"pairs"` // by name
+	// Again: a pair whose workflow has ended is begun anew. Else it is kept out: what it came to is not gone over.
+	Again bool `json:"again,omitempty"`
 }
 
 // FleetStanding is where a fleet stands.
@@ -30,7 +32,9 @@ type fleet struct {
 	in    FleetIn
 	at    wave.Progress
 	told  map[string]course.Standing
+	alive map[string]bool // their workflows have begun
 	ended map[string]bool // their workflows
+	left  map[string]bool // an operator said to go on without them
 	asked []string
 	moved int
 	soak  bool // its time passes
@@ -40,7 +44,7 @@ type fleet struct {
 // Fleet is the workflow over many pairs. Each pair is a child that outlives it.
 func Fleet(ctx workflow.Context, in FleetIn) (FleetStanding, error) {
 	f := &fleet{in: in, at: wave.Progress{Marks: map[string]wave.Mark{}}, told: map[string]course.Standing{},
-		ended: map[string]bool{}}
+		alive: map[string]bool{}, ended: map[string]bool{}, left: map[string]bool{}}
 	if err := workflow.SetQueryHandler(ctx, QueryStanding, func() (FleetStanding, error) { return f.standing(), nil }); err != nil {
 		return FleetStanding{}, err
 	}
@@ -71,13 +75,18 @@ func (f *fleet) begin(ctx workflow.Context, name string) {
 	f.at.Marks[name] = wave.Going
 	in := f.in.Pairs[name]
 	in.Fleet = workflow.GetInfo(ctx).WorkflowExecution.ID
-	opts := workflow.ChildWorkflowOptions{WorkflowID: name, ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
-		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE}
+	reuse := enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	if f.in.Again {
+		reuse = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	}
+	opts := workflow.ChildWorkflowOptions{WorkflowID: PairID(in.Fleet, name), ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
+		WorkflowIDReusePolicy: reuse}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), PairWorkflow, in)
 	workflow.Go(ctx, func(ctx workflow.Context) {
+		f.alive[name] = child.GetChildWorkflowExecution().Get(ctx, nil) == nil
 		var out Out
 		err := child.Get(ctx, &out)
-		if err != nil { // it runs already, or its journal is not that of its runbook
+		if err != nil { // it runs already, or has ended, or its journal is not that of its runbook
 			out.Standing = course.Standing{Pair: name, State: course.KeptOut, Why: err.Error()}
 		}
 		f.end(out.Standing)
@@ -98,6 +107,9 @@ func (f *fleet) hear(s course.Standing) {
 	}
 	f.moved++
 	f.told[s.Pair] = s
+	if f.left[s.Pair] {
+		return
+	}
 	switch s.State {
 	case course.Running, course.Paused:
 		f.at.Marks[s.Pair] = wave.Going
@@ -143,23 +155,45 @@ func (f *fleet) listen(ctx workflow.Context) {
 // ask takes what an operator wants of the fleet. A pair is asked by its own name.
 func (f *fleet) ask(ctx workflow.Context, a Ask) {
 	f.moved++
-	f.asked = append(f.asked, a.String())
+	said, refused := a.String(), error(nil)
 	switch a.What {
 	case AskStop, AskStopNow: // the pairs that are under way, too
 		f.at.Stopped = true
 		for _, name := range f.names() {
 			if f.at.Marks[name] == wave.Going {
-				_ = workflow.SignalExternalWorkflow(ctx, name, "", SignalAsk, a)
+				f.tell(ctx, name, a)
 			}
 		}
 	case AskConfirm:
-		f.at.Confirmed = true
+		refused = f.at.Confirm(f.in.Plan)
 	case AskResume:
-		f.at.Stopped = false
-		if f.at.Marks[a.Name] == wave.Trouble { // go on without it
-			f.at.Marks[a.Name] = wave.Passed
+		switch {
+		case a.Name == "":
+			f.at.Stopped = false
+		case f.at.Marks[a.Name] == wave.Trouble: // go on without it
+			f.at.Stopped = false
+			f.at.Marks[a.Name], f.left[a.Name] = wave.Passed, true
+		default:
+			refused = fmt.Errorf("%s is not in trouble", a.Name)
 		}
 	}
+	if refused != nil {
+		said += " (NOT TAKEN: " + refused.Error() + ")"
+	}
+	f.asked = append(f.asked, said)
+}
+
+// tell passes a word on to a pair, once its workflow has begun. One that does not hear it is said.
+func (f *fleet) tell(ctx workflow.Context, name string, a Ask) {
+	id := PairID(workflow.GetInfo(ctx).WorkflowExecution.ID, name)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if err := workflow.Await(ctx, func() bool { return f.alive[name] || f.ended[name] }); err != nil || f.ended[name] {
+			return
+		}
+		if err := workflow.SignalExternalWorkflow(ctx, id, "", SignalAsk, a).Get(ctx, nil); err != nil {
+			f.asked = append(f.asked, fmt.Sprintf("%s DOES NOT HEAR %s: %v", name, a.What, err))
+		}
+	})
 }
 
 func (f *fleet) names() []string { return slices.Concat(f.in.Plan.Waves...) }

@@ -80,7 +80,7 @@ func mostAtOnce(t *testing.T, c client.Client, in FleetIn) (most int) {
 	type extent struct{ from, to time.Time }
 	var list []extent
 	for name := range in.Pairs {
-		is, err := c.DescribeWorkflowExecution(t.Context(), name, "")
+		is, err := c.DescribeWorkflowExecution(t.Context(), PairID("f1", name), "")
 		require.NoError(t, err)
 		info := is.GetWorkflowExecutionInfo()
 		list = append(list, extent{info.GetStartTime().AsTime(), info.GetCloseTime().AsTime()})
@@ -111,14 +111,14 @@ func TestAFleetStopsOnAFailure(t *testing.T) {
 	require.Equal(t, "p1 a!", j.did(), "nothing more begins")
 
 	j.machines["p1"].mend("a")
-	ask(t, c, "p1", Ask{What: AskResume})
+	ask(t, c, "f1/p1", Ask{What: AskResume})
 	require.Eventually(t, func() bool { return strings.Contains(fleetDoes(t, c, wave.Hold).Why, "p2") }, timeLimit, pollTime)
 	require.Equal(t, "p1 a! a; p2 a!", j.did())
 	ask(t, c, "f1", Ask{What: AskResume, Name: "p2"})
 	var out FleetStanding
 	require.NoError(t, run.Get(t.Context(), &out))
 	require.Equal(t, "p1 a! a; p2 a!; p3 a", j.did(), "and the pair that was left out is left as it is")
-	require.Equal(t, course.Failed, where(t, c, "p2").State, "its workflow outlives that of the fleet")
+	require.Equal(t, course.Failed, where(t, c, "f1/p2").State, "its workflow outlives that of the fleet")
 }
 
 // A stop of the fleet stops the pairs that are under way, and nothing more begins before it is taken back.
@@ -136,14 +136,14 @@ func TestAFleetIsStopped(t *testing.T) {
 	run := fleetStarted(t, c, in)
 	<-reached
 	ask(t, c, "f1", Ask{What: AskStop})
-	require.Eventually(t, func() bool { return len(where(t, c, "p1").Asked) == 1 }, timeLimit, pollTime)
+	require.Eventually(t, func() bool { return len(where(t, c, "f1/p1").Asked) == 1 }, timeLimit, pollTime)
 	time.Sleep(300 * time.Millisecond) // for the word to come to the life
 	close(goOn)
-	comesTo(t, c, "p1", course.Stopped)
+	comesTo(t, c, "f1/p1", course.Stopped)
 	fleetDoes(t, c, wave.Hold)
 	require.Equal(t, "p1 a", j.did())
-	ask(t, c, "p1", Ask{What: AskResume})
-	comesTo(t, c, "p1", course.Finished)
+	ask(t, c, "f1/p1", Ask{What: AskResume})
+	comesTo(t, c, "f1/p1", course.Finished)
 	s := fleetDoes(t, c, wave.Hold)
 	require.Contains(t, s.Why, "stopped as asked")
 	ask(t, c, "f1", Ask{What: AskResume})
@@ -160,4 +160,41 @@ func TestALateWordOfAPairThatHasEnded(t *testing.T) {
 	f.hear(course.Standing{Pair: "p1", State: course.Running})
 	require.Equal(t, wave.Passed, f.at.Marks["p1"])
 	require.Equal(t, course.Finished, f.told["p1"].State)
+}
+
+// A fleet that is begun anew does not go over a pair whose workflow has ended, unless that is meant.
+func TestAPairThatHasEndedIsNotBegunAnew(t *testing.T) {
+	_, c := server(t)
+	j, in := many(t, "s1[a]", wave.Plan{Waves: [][]string{{"p1"}}})
+	work(t, c, j, "w1")
+	require.NoError(t, fleetStarted(t, c, in).Get(t.Context(), nil))
+	run := fleetStarted(t, c, in)
+	s := fleetDoes(t, c, wave.Hold)
+	require.Equal(t, course.KeptOut, s.Pairs[0].State)
+	require.Equal(t, "p1 a", j.did())
+	ask(t, c, "f1", Ask{What: AskResume, Name: "p1"})
+	require.NoError(t, run.Get(t.Context(), nil))
+	in.Again = true
+	require.NoError(t, fleetStarted(t, c, in).Get(t.Context(), nil))
+	require.Equal(t, "p1 a a", j.did())
+}
+
+// What a pair that was left out tells on its way does not bring it back, and only a pair in trouble is left out.
+func TestAPairIsLeftOut(t *testing.T) {
+	f := &fleet{at: wave.Progress{Marks: map[string]wave.Mark{}}, told: map[string]course.Standing{}, ended: map[string]bool{},
+		left: map[string]bool{}}
+	f.hear(course.Standing{Pair: "p1", State: course.Running})
+	f.ask(nil, Ask{What: AskResume, Name: "p1"})
+	require.Equal(t, wave.Going, f.at.Marks["p1"])
+	require.Contains(t, f.asked[0], "NOT TAKEN: p1 is not in trouble")
+	f.hear(course.Standing{Pair: "p1", State: course.Failed})
+	f.ask(nil, Ask{What: AskResume, Name: "p1"})
+	for _, state := range []course.State{course.Running, course.Failed} {
+		f.hear(course.Standing{Pair: "p1", State: state})
+		require.Equal(t, wave.Passed, f.at.Marks["p1"])
+		require.Equal(t, state, f.told["p1"].State)
+	}
+	f.ask(nil, Ask{What: AskConfirm})
+	require.False(t, f.at.Confirmed)
+	require.Contains(t, f.asked[2], "NOT TAKEN")
 }

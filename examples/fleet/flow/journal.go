@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/evenkeel-ha/evenkeel"
 )
@@ -19,17 +20,20 @@ const appendTimeout = 2 * time.Minute
 type journal struct {
 	evenkeel.MemJournal // what the workflow has
 
-	client client.Client
-	pair   string
-	life   int
+	client      client.Client
+	pair, first string // the workflow, and its first run
+	life        int
+
+	over func() // is called when a record was not taken
 
 	mu     sync.Mutex
 	broken error
 }
 
-// openJournal is the journal of a life, with what the workflow has taken by now.
-func openJournal(ctx context.Context, c client.Client, pair string, life int) (*journal, error) {
-	answer, err := c.QueryWorkflow(ctx, pair, "", QueryJournal)
+// openJournal is the journal of a life, with what the workflow that begins it has taken by now.
+func openJournal(ctx context.Context, c client.Client, of workflow.Execution, s start) (*journal, error) {
+	pair := of.ID
+	answer, err := c.QueryWorkflow(ctx, pair, of.RunID, QueryJournal)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the journal of %s: %w", pair, err)
 	}
@@ -41,7 +45,7 @@ func openJournal(ctx context.Context, c client.Client, pair string, life int) (*
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{client: c, pair: pair, life: life}
+	j := &journal{client: c, pair: pair, first: s.First, life: s.Life}
 	for _, r := range records {
 		if err := j.MemJournal.Append(r); err != nil {
 			return nil, err
@@ -59,6 +63,9 @@ func (j *journal) Append(r evenkeel.Record) error {
 	}
 	if err := j.append(r); err != nil {
 		j.broken = fmt.Errorf("the workflow of %s did not take a record; nothing more is done: %w", j.pair, err)
+		if j.over != nil {
+			j.over()
+		}
 		return j.broken
 	}
 	return nil
@@ -73,7 +80,7 @@ func (j *journal) append(r evenkeel.Record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
 	h, err := j.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: j.pair, UpdateName: UpdateAppend, UpdateID: fmt.Sprintf("life-%d-record-%d", j.life, sealed.Seq),
+		WorkflowID: j.pair, FirstExecutionRunID: j.first, UpdateName: UpdateAppend, UpdateID: fmt.Sprintf("life-%d-record-%d", j.life, sealed.Seq),
 		Args: []any{note{Life: j.life, Record: sealed}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {

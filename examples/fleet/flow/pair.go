@@ -17,9 +17,6 @@ type Books interface {
 	Book(pair string) (*evenkeel.Runbook, error)
 }
 
-// lostInRow is how many workers may be lost one after the other, with nothing done between, before an operator is asked.
-const lostInRow = 5
-
 // pair is the workflow of a pair.
 type pair struct {
 	in    In
@@ -31,9 +28,8 @@ type pair struct {
 	now   workflow.CancelFunc          // stops what is being performed at once
 	ctx   workflow.Context             // that now cancels
 	tells int                          // words to a life that are under way
-	row   int                          // lives lost in a row
-	had   int                          // records when the last one was lost
 	told  shown                        // what was shown last
+	deaf  bool                         // its fleet does not hear it; that is said once
 }
 
 // Pair is the workflow of a pair.
@@ -82,7 +78,7 @@ func (f *Flows) newPair(in In) (*pair, error) {
 	if err != nil {
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), "Journal", nil)
 	}
-	place.Stop, place.Back, place.Held, place.Life = in.Stop, in.Back, in.Held, in.Life
+	place.Stop, place.Now, place.Back, place.Held, place.Life = in.Stop, in.Now, in.Back, in.Held, in.Life
 	for name, w := range in.Confirmed {
 		place.Confirmed[name] = w
 	}
@@ -133,7 +129,8 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 	p.in.Lives++
 	p.life = p.in.Lives
 	p.ctx, p.now = workflow.WithCancel(ctx)
-	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, Beat: p.in.Limits.heartbeat() / 4, Confirmed: p.place.Confirmed}
+	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, First: workflow.GetInfo(ctx).FirstRunID,
+		Beat: p.in.Limits.heartbeat() / 4, Confirmed: p.place.Confirmed}
 	opts := once(time.Hour, p.in.Limits)
 	var b began
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), activityBegin, to).Get(ctx, &b)
@@ -160,10 +157,10 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 
 // patience is how long to wait after workers were lost; none at first.
 func (p *pair) patience() time.Duration {
-	if p.row == 0 {
+	if p.in.Losses.Row == 0 {
 		return 0
 	}
-	return time.Second << (p.row - 1)
+	return time.Second << (p.in.Losses.Row - 1)
 }
 
 // perform has a decision performed by the life's worker, once.
@@ -224,14 +221,9 @@ func (p *pair) lose() {
 	p.in.Lost++
 	p.place.Lost()
 	p.doing = map[string]evenkeel.Decision{}
-	p.row++
-	if n := len(p.place.Records()); n > p.had+lostInRow { // more than a life writes to begin
-		p.row, p.had = 1, n
-	}
-	if p.row >= lostInRow {
-		p.row = 0
-		p.place.Held = &course.Held{State: course.Failed, Why: fmt.Sprintf("%d workers were lost one after the other, and nothing was "+
-			"done between: look at the workers before you resume", lostInRow)}
+	if p.in.Losses.Lose(p.place.Done()) {
+		p.place.Held = &course.Held{State: course.Failed,
+			Why: "workers were lost one after the other, and nothing was done between: look at the workers before you resume"}
 	}
 }
 
@@ -274,7 +266,7 @@ func (p *pair) anew(ctx workflow.Context) error {
 		p.hear(a)
 	}
 	in := p.in
-	in.Journal, in.Stop, in.Back, in.Held = packed, p.place.Stop, p.place.Back, p.place.Held
+	in.Journal, in.Stop, in.Now, in.Back, in.Held = packed, p.place.Stop, p.place.Now, p.place.Back, p.place.Held
 	in.Confirmed, in.Life = p.place.Confirmed, p.place.Life
 	return workflow.NewContinueAsNewError(ctx, PairWorkflow, in)
 }

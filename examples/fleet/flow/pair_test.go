@@ -15,8 +15,8 @@ import (
 // work starts a worker, and stops it at the end of the test.
 func work(t *testing.T, c client.Client, j Jobs, name string) *Worker {
 	t.Helper()
-	w := NewWorker(c, j, WorkerOptions{Queue: "test", Name: name, Crashed: func(what any, stack []byte) {
-		_, _ = fmt.Fprintf(os.Stderr, "%v\n%s\n", what, stack)
+	w := NewWorker(c, j, WorkerOptions{Queue: "test", Name: name, Crashed: func(kind string, stack []byte) {
+		_, _ = fmt.Fprintf(os.Stderr, "%s\n%s\n", kind, stack)
 	}})
 	require.NoError(t, w.Start())
 	t.Cleanup(func() { w.Stop(t.Context()) })

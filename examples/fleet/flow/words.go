@@ -28,6 +28,9 @@ const (
 	QueryJournal  = "evenkeel.journal"
 )
 
+// PairID is the ID of the workflow of a fleet's pair: pairs of several fleets may have the same name.
+func PairID(fleet, pair string) string { return fleet + "/" + pair }
+
 // In is what a pair's workflow begins with, and what it leaves to the next when its history has become long. No secret
 // is in it: the worker reads those.
 type In struct {
@@ -44,6 +47,7 @@ type In struct {
 	Limits Limits `json:"limits,omitzero"`
 
 	Stop      bool                   `json:"stop,omitempty"`
+	Now       bool                   `json:"now,omitempty"`
 	Back      *int                   `json:"back,omitempty"`
 	Held      *course.Held           `json:"held,omitempty"`
 	Confirmed map[string]course.Word `json:"confirmed,omitempty"`
@@ -53,6 +57,8 @@ type In struct {
 	Queue string       `json:"queue,omitempty"` // of the life's worker
 	Lives int          `json:"lives,omitempty"`
 	Lost  int          `json:"lost,omitempty"`
+
+	Losses course.Losses `json:"losses,omitzero"`
 }
 
 // Limits say when a worker is given up. The zero value is for production.
@@ -106,6 +112,7 @@ type start struct {
 	Pair   string      `json:"pair"`
 	Digest string      `json:"digest"`
 	Life   int         `json:"life"`
+	First  string      `json:"first"` // the first run of the workflow: one that was begun anew takes no record of this life
 	Verb   course.Verb `json:"verb"`
 	// Beat is how often a sign of life is wanted.
 	Beat      time.Duration          `json:"beat"`

@@ -38,8 +38,9 @@ type WorkerOptions struct {
 	Name  string // of this worker, unlike any other: host and process
 	// Lives is how many pairs it carries out at the same time; 50 when zero.
 	Lives int
-	// Crashed is told what made an activity panic. It may hold a secret, so no history has it.
-	Crashed func(what any, stack []byte)
+	// Crashed is told where an activity panicked, and the type of what it panicked with. The value may hold a secret: nobody
+	// is told it.
+	Crashed func(kind string, stack []byte)
 }
 
 // Worker works on the workflows of a queue, and carries out pairs on one of its own.
@@ -55,7 +56,7 @@ func NewWorker(c client.Client, jobs Jobs, o WorkerOptions) *Worker {
 		o.Lives = 50
 	}
 	if o.Crashed == nil {
-		o.Crashed = func(any, []byte) {}
+		o.Crashed = func(string, []byte) {}
 	}
 	acts := &activities{jobs: jobs, client: c, options: o, lives: map[string]*life{}}
 	common := worker.Options{

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -46,6 +47,7 @@ type Site struct {
 type member struct {
 	app    *cli.App
 	config string
+	read   *cli.Config
 	book   *evenkeel.Runbook
 }
 
@@ -64,13 +66,16 @@ func Read(path string) (*Site, error) {
 		s.Queue = "evenkeel"
 	}
 	var errs []error
-	if s.Name == "" {
-		errs = append(errs, fmt.Errorf("%s: fleet: it needs a name", path))
+	if s.Name == "" || strings.Contains(s.Name, "/") {
+		errs = append(errs, fmt.Errorf("%s: fleet: it needs a name, without a /", path))
 	}
 	if err := s.Plan.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("%s: waves: %w", path, err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Pairs)) {
+		if strings.Contains(name, "/") {
+			errs = append(errs, fmt.Errorf("%s: pair %s: a name has no /", path, name))
+		}
 		m, err := f.Pairs[name].read(filepath.Dir(path))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: pair %s: %w", path, name, err))
@@ -103,6 +108,12 @@ func (p pair) read(dir string) (member, error) {
 		m.config = filepath.Join(dir, m.config)
 	}
 	var err error
+	if m.read, err = m.app.Read(m.config); err != nil {
+		return member{}, err
+	}
+	if m.read.RequireApproval {
+		return member{}, cli.ErrApproval
+	}
 	m.book, err = m.app.Book(m.config)
 	return m, err
 }
@@ -115,13 +126,9 @@ func (s *Site) shared(path string) (errs []error) {
 		if m.book == nil {
 			continue
 		}
-		cfg, err := m.app.Read(m.config)
-		if err != nil {
-			continue // it is said already
-		}
 		for _, host := range m.book.Leased() {
 			at := host
-			if address := cfg.Hosts[host]; address != "" {
+			if address := m.read.Hosts[host]; address != "" {
 				at = address
 			}
 			if other := owner[at]; other != "" {
@@ -161,6 +168,14 @@ func (s *Site) Open(ctx context.Context, name string) (*flow.Open, error) {
 			"or amend the run (see README.md)", m.config, is, was)
 	}
 	return &flow.Open{Hosts: r.Hosts, Options: r.Options, Close: r.Close}, nil
+}
+
+// ID is the ID of a pair's workflow. A name that is not in the file is refused: it may be another fleet's.
+func (s *Site) ID(name string) (string, error) {
+	if _, err := s.Book(name); err != nil {
+		return "", err
+	}
+	return flow.PairID(s.Name, name), nil
 }
 
 // In is what the workflow of a pair begins with.

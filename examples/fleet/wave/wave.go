@@ -76,6 +76,16 @@ type Move struct {
 	Why   string   // of Hold
 }
 
+// Confirm takes the confirmation of the first wave, where the fleet waits for it. Elsewhere it is refused: nobody can have
+// seen yet what is to be confirmed.
+func (at *Progress) Confirm(p Plan) error {
+	if is := Next(p, *at).Kind; is != Confirm {
+		return fmt.Errorf("the fleet does not wait for a confirmation of its first wave (%s)", is)
+	}
+	at.Confirmed = true
+	return nil
+}
+
 // Next decides.
 func Next(p Plan, at Progress) Move {
 	troubled, going := at.with(p, Trouble), at.with(p, Going)

@@ -60,3 +60,20 @@ func TestCheck(t *testing.T) {
 		require.Error(t, p.Check(), name)
 	}
 }
+
+// A confirmation is taken after the first wave and its soak time, and not before.
+func TestConfirm(t *testing.T) {
+	plan := Plan{Waves: [][]string{{"a"}, {"b"}}, Soak: time.Hour, Ask: true}
+	passed := map[string]Mark{"a": Passed}
+	for name, at := range map[string]Progress{
+		"nothing has begun": {}, "the canary is at work": {Marks: map[string]Mark{"a": Going}}, "it soaks": {Marks: passed},
+		"it is in trouble": {Marks: map[string]Mark{"a": Trouble}, Soaked: true}, "twice": {Marks: passed, Soaked: true, Confirmed: true},
+	} {
+		was := at.Confirmed
+		require.Error(t, at.Confirm(plan), name)
+		require.Equal(t, was, at.Confirmed, name)
+	}
+	at := Progress{Marks: passed, Soaked: true}
+	require.NoError(t, at.Confirm(plan))
+	require.Equal(t, Move{Kind: Start, Pairs: []string{"b"}}, Next(plan, at))
+}

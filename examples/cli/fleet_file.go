@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
 // fleetFile is a fleet file. Paths in it are relative to it.
@@ -260,8 +261,8 @@ func (f *loadedFleet) configure(a *App, key string, m *member, p *fleetPair, w *
 			w.add("%s: config: %v", key, err)
 			return
 		case plan.Total.AtLeast && p.Site != nil:
-			w.add("%s: takes: its plan does not know how long all of it takes (%s): say it, for the maintenance windows of %s",
-				key, plan.Total, p.Site.Name)
+			w.add("%s: takes: its plan does not know how long all of it takes (at least %s): say it, for the maintenance windows of %s",
+				key, printable.Duration(plan.Total.For), p.Site.Name)
 		}
 		p.Takes = plan.Total.For
 	}

@@ -203,7 +203,7 @@ func TestHandOver(t *testing.T) {
 		fails   string
 		looks   int // how many looks it takes at the least
 	}{
-		"gone": {set: func(*twoNodes) {}, enabled: []string{both}},
+		"gone":                                  {set: func(*twoNodes) {}, enabled: []string{both}},
 		"gone, and cut short in the head start": {set: func(n *twoNodes) { n.cut = true }, enabled: []string{both}},
 		"mounted for a while": {set: func(n *twoNodes) {
 			n.mounted = until(7, where[one],

@@ -1,6 +1,7 @@
 package pair
 
 import (
+	_ "embed"
 	"fmt"
 	"path"
 	"regexp"
@@ -13,8 +14,9 @@ import (
 
 // MountScript prints the mounts of a host, where its first argument is when every link in it is followed, and the number of the block
 // device that its second argument names, in hexadecimal; "-" where there is no such device.
-const MountScript = `cat /proc/self/mountinfo && echo "directory $(readlink -m -- "$1")" || exit 1
-if [ -n "$2" ] && [ -e "$2" ]; then stat -L -c 'device %t:%T' -- "$2"; else echo 'device -'; fi`
+//
+//go:embed mounted.sh
+var MountScript string
 
 // Mounted is Present where a directory is a mount point, or a device is mounted, wherever that is and by whatever name: it is told by
 // its number. What is no path is compared by its name, such as a share of another host.

@@ -79,6 +79,7 @@ func (p pairNow) under() bool {
 type waveNow struct {
 	Done      time.Time // zero while it is not
 	Confirmed bool
+	Refused   bool // it was asked for in this life, and not given: what has begun goes on
 }
 
 // fleetNow is where a fleet stands; Pairs and Waves are in the order of the fleet.
@@ -269,6 +270,7 @@ func (f *fleet) passed(now fleetNow, n *fleetNext, w int) bool {
 		n.Done = w
 	case now.At.Before(is.Done.Add(wave.Soak)):
 		n.wake(is.Done.Add(wave.Soak))
+	case wave.Confirm && !is.Confirmed && is.Refused:
 	case wave.Confirm && !is.Confirmed:
 		n.Ask = w
 	default:

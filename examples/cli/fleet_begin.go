@@ -74,7 +74,7 @@ func (r *fleetRun) begin(m *fleetMemory, resume, changed, failed bool) error {
 		return err
 	}
 	for i, w := range f.Waves {
-		r.now.Waves[i] = waveNow{m.done[w.Name], m.said[w.Name] != ""}
+		r.now.Waves[i] = waveNow{Done: m.done[w.Name], Confirmed: m.said[w.Name] != ""}
 	}
 	record := evenkeel.Record{Kind: evenkeel.KindBegin, Run: f.info()}
 	if resume {

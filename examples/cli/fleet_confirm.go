@@ -35,10 +35,11 @@ func (r *fleetRun) confirm(ctx context.Context, stop <-chan struct{}, w int) {
 	defer r.again()
 	r.asking = false
 	if answer == "" {
-		if r.now.Stop = false; r.fleet.next(r.now).Ask == w { // what happened meanwhile may have answered it
+		now := r.now
+		if now.Stop = false; r.fleet.next(now).Ask == w { // what happened meanwhile may have answered it
 			r.asked = wave
 		}
-		r.now.Stop = true // nothing begins without it
+		r.now.Waves[w].Refused = true
 		return
 	}
 	if r.noted(evenkeel.Record{Kind: evenkeel.KindConfirm, Step: wave, Output: answer}) == nil {

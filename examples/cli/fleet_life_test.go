@@ -236,6 +236,24 @@ func TestAQuestionKeepsNothingFromBeginning(t *testing.T) {
 	require.Contains(t, r.reason[1], "does not answer")
 }
 
+// Where nobody confirms a wave the fleet ends, and says so; what has begun is not stopped by that.
+func TestNobodyConfirmsAWave(t *testing.T) {
+	r := testFleet(t, 2)
+	waves(r, 0)
+	r.fleet.members[0].cfg.World = "" // nobody answers for it
+	r.now.Pairs[1] = pairNow{State: stateStopped, Take: true}
+	ends(t.Context(), t, r)
+	require.Equal(t, stateFailed, r.now.Pairs[1].State)
+	require.False(t, r.now.Stop)
+	require.False(t, r.now.Waves[0].Confirmed)
+	r = testFleet(t, 2)
+	waves(r, 0)
+	r.fleet.members[0].cfg.World = ""
+	ends(t.Context(), t, r)
+	require.Equal(t, "canary", r.asked)
+	require.Equal(t, statePending, r.now.Pairs[1].State)
+}
+
 // A fleet that waits for time alone ends with its context.
 func TestAFleetEndsWithItsContext(t *testing.T) {
 	r := testFleet(t, 2)

@@ -42,7 +42,7 @@ func TestACanaryIsRolledBackWhileItSoaks(t *testing.T) {
 // A pair that has not begun, and that its own command carries out elsewhere, is not begun here too; nor is it anew when it has failed here.
 func TestAPairAtWorkElsewhereIsLeftAlone(t *testing.T) {
 	r, d := canary(t)
-	r.now.Waves[0] = waveNow{time.Now().Add(-2 * time.Hour), true}
+	r.now.Waves[0] = waveNow{Done: time.Now().Add(-2 * time.Hour), Confirmed: true}
 	journal, err := evenkeel.OpenJournal(d.journal("b"))
 	require.NoError(t, err)
 	life, err := evenkeel.BeginRun(t.Context(), titled("Test"), (&outageCount{}).machine(), evenkeel.Options{Journal: journal})
@@ -62,7 +62,7 @@ func TestAPairAtWorkElsewhereIsLeftAlone(t *testing.T) {
 	require.True(t, over)
 
 	r, _ = canary(t)
-	r.now.Waves[0] = waveNow{time.Now().Add(-2 * time.Hour), true}
+	r.now.Waves[0] = waveNow{Done: time.Now().Add(-2 * time.Hour), Confirmed: true}
 	r.now.Pairs[1].State = stateFailed
 	_, over = r.decide(t.Context(), r.stop)
 	require.Equal(t, stateFailed, r.now.Pairs[1].State, "its journal tells nothing")

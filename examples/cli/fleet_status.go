@@ -71,7 +71,7 @@ func (f *loadedFleet) status(life *fleetRun) (*FleetStanding, error) {
 	f.was, f.noted = memory.run, memory.noted
 	now := fleetNow{At: time.Now(), Pairs: make([]pairNow, len(f.Pairs))}
 	for _, w := range f.Waves {
-		now.Waves = append(now.Waves, waveNow{memory.done[w.Name], memory.said[w.Name] != ""})
+		now.Waves = append(now.Waves, waveNow{Done: memory.done[w.Name], Confirmed: memory.said[w.Name] != ""})
 		one := WaveStanding{Name: w.Name, Done: memory.done[w.Name], Confirmed: memory.said[w.Name]}
 		if !one.Done.IsZero() && w.Soak > 0 {
 			one.Soaked = one.Done.Add(w.Soak)

@@ -48,8 +48,15 @@ func TestFleetNext(t *testing.T) {
 			func(_ *fleet, n *fleetNow) { n.Waves[0].Done = noon.Add(-time.Hour + time.Second) }, "wake 12:00:01"},
 		"the canary has soaked": {[]string{stateFinished, statePending, statePending, statePending},
 			func(_ *fleet, n *fleetNow) { n.Waves = soaked }, "ask 0"},
+		"nobody confirms the canary, and what has begun goes on": {[]string{stateFinished, statePending, stateStopped, statePending},
+			func(_ *fleet, n *fleetNow) {
+				n.Waves = []waveNow{{Done: noon.Add(-time.Hour), Refused: true}, {}}
+				n.Pairs[2].Take = true
+			}, "begin [2]"},
+		"nobody confirms the canary": {[]string{stateFinished, statePending, statePending, statePending},
+			func(_ *fleet, n *fleetNow) { n.Waves = []waveNow{{Done: noon.Add(-time.Hour), Refused: true}, {}} }, "over"},
 		"confirmed, not soaked": {[]string{stateFinished, statePending, statePending, statePending},
-			func(_ *fleet, n *fleetNow) { n.Waves[0] = waveNow{noon, true} }, "wake 13:00:00"},
+			func(_ *fleet, n *fleetNow) { n.Waves[0] = waveNow{Done: noon, Confirmed: true} }, "wake 13:00:00"},
 		"the next wave, two at once": {[]string{stateFinished, statePending, statePending, statePending},
 			func(_ *fleet, n *fleetNow) { n.Waves = confirmed }, "begin [1 2]"},
 		"one at work": {[]string{stateFinished, stateRunning, statePending, statePending},

@@ -9,7 +9,8 @@
 // The tree is not touched: the go command gets an overlay. All mutants of a package are in one test binary, and each run
 // of it has one of them (schemata.go). Each test is run by itself first, without a mutant, to see which functions it
 // reaches; of a mutant only the tests are run that reach its function, with -short, those first that are likely to fail.
-// A mutant that does not end in time is found by the limit.
+// A mutant that does not end in time is found by the limit. What finds one is run once more without it: where it fails then too, nothing is
+// told.
 //
 // It exits with 1 where a mutant survived that does not stand in equivalent.txt, or where that list is stale; with 2 where
 // nothing could be told.
@@ -64,7 +65,7 @@ func main() {
 	flag.IntVar(&o.sample, "sample", 0, "try so many, chosen by the seed; all of them when 0")
 	flag.StringVar(&o.seed, "seed", time.Now().Format(time.DateOnly), "chooses the sample: the hash of a commit, or the day")
 	flag.StringVar(&o.json, "json", "", "write the report into this file")
-	flag.DurationVar(&o.budget, "budget", 0, "begin no mutant after this time; no limit when 0")
+	flag.DurationVar(&o.budget, "budget", 0, "begin no mutant when those before it took this time; no limit when 0. They are tried in the order of the seed then")
 	flag.DurationVar(&o.slack, "slack", 20*time.Second, "a mutant may take this time beyond three times what its tests take without it")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -100,6 +101,9 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 	began := time.Now()
 	if o.held {
 		o.targets = slices.DeleteFunc(o.targets, func(t target) bool { return len(t.held) == 0 })
+	}
+	if len(o.targets) == 0 {
+		return nil, errors.New("no target is left: see targets.go")
 	}
 	if o.one {
 		o.targets = []target{slices.MinFunc(o.targets, func(a, b target) int { return cmp.Compare(o.lot(a.pkg), o.lot(b.pkg)) })}
@@ -162,6 +166,9 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 	r.end(w, began)
 	if o.json != "" {
 		err = r.write(o.json)
+	}
+	if err == nil && r.Tried == 0 {
+		err = errors.New("no mutant was tried")
 	}
 	return r, err
 }
@@ -239,8 +246,11 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 		return err
 	}
 	var others []*suite // made when they are needed
+	if o.budget > 0 {   // what is not tried must not be the same each time
+		slices.SortFunc(chosen, func(a, b *mutant) int { return cmp.Compare(o.lot(a.ID), o.lot(b.ID)) })
+	}
 	for _, m := range chosen {
-		if o.budget > 0 && time.Since(began) > o.budget {
+		if o.budget > 0 && r.spent > o.budget {
 			fmt.Fprintf(w, "# the time is over\n")
 			return nil
 		}
@@ -261,6 +271,7 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 			fmt.Fprintf(w, "# it was interrupted\n")
 			return nil
 		}
+		r.spent += time.Since(start)
 		out.Took, _ = strconv.ParseFloat(fmt.Sprintf("%.1f", time.Since(start).Seconds()), 64)
 		if e := list[m.ID]; e != nil {
 			out.Because = e.because

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -143,6 +145,51 @@ func TestFurtherTestsFindMore(t *testing.T) {
 	require.Equal(t, "./internal/mutate/testdata/shop TestWatts", all["Watts:statement-dropped:1"].By)
 	require.Equal(t, 1, r.Survived)
 	require.Contains(t, out, "testdata/shop: 1 tests")
+}
+
+// Tests that fail without a mutant find none.
+func TestWhatFailsAnywayFindsNothing(t *testing.T) {
+	o := ofLamp()
+	o.targets[0].tests.pkg = "./internal/mutate/testdata/crossed"
+	o.only = "internal/mutate/testdata/crossed/crossed.go:Word:condition-true"
+	_, r, _ := played(t, o)
+	require.Positive(t, r.Tried)
+	require.Equal(t, r.Tried, r.Survived)
+	for _, m := range r.Mutants {
+		require.Equal(t, mutants.Unknown, m.Verdict, m.ID)
+	}
+}
+
+// A run that tries nothing is no good one; the budget is for trying alone, and begins at least one mutant.
+func TestSomethingIsTried(t *testing.T) {
+	o := ofLamp()
+	o.targets[0].held, o.held, o.one = nil, true, true
+	_, err := o.run(t.Context(), io.Discard)
+	require.ErrorContains(t, err, "no target is left")
+
+	o = ofLamp()
+	o.budget, o.only = 1, lamp+"Probe:"
+	first := map[string]bool{}
+	for _, o.seed = range []string{"a", "b", "c", "d"} {
+		_, r, out := played(t, o)
+		require.Equal(t, 1, r.Tried)
+		require.Contains(t, out, "the time is over")
+		first[r.Mutants[0].ID] = true
+	}
+	require.Greater(t, len(first), 1, "the seed draws")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = o.run(ctx, io.Discard)
+	require.Error(t, err)
+}
+
+// A mutant of the list that was found is a fault of the list; one that did not end in time may have been kept from it.
+func TestEndlessIsNoFaultOfTheList(t *testing.T) {
+	for verdict, faults := range map[mutants.Verdict]int{mutants.Killed: 1, mutants.Endless: 0, mutants.Survived: 0} {
+		r := &report{}
+		r.take(io.Discard, outcome{mutant: &mutant{ID: "x"}, Verdict: verdict, Because: "it is the same"})
+		require.Len(t, r.Faults, faults, verdict)
+	}
 }
 
 func TestStaleEquivalentsAreFaults(t *testing.T) {

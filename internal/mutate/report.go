@@ -33,6 +33,7 @@ type report struct {
 	Faults   []string  `json:"faults,omitempty"` // of the list of equivalents
 	Mutants  []outcome `json:"mutants"`
 	equals   int
+	spent    time.Duration // on trying
 }
 
 // take takes an outcome into the report, and prints it.
@@ -40,13 +41,13 @@ func (r *report) take(w io.Writer, o outcome) {
 	r.Mutants = append(r.Mutants, o)
 	r.Tried++
 	switch {
-	case o.found() && o.Because != "":
+	case o.Verdict == mutants.Killed && o.Because != "":
 		r.Found++
 		r.Faults = append(r.Faults, fmt.Sprintf("%s: it stands in the list of equivalents, and %s by %s: take it out", o.ID, o.Verdict, o.By))
+	case o.Because != "": // one that did not end in time may have been kept from it
+		r.equals++
 	case o.found():
 		r.Found++
-	case o.Because != "":
-		r.equals++
 	default:
 		r.Survived++
 	}

@@ -156,7 +156,7 @@ func try(ctx context.Context, suites []*suite, function int, m *mutant, slack ti
 			for len(list) > 0 && (len(names) == 0 || sum+list[0].took <= batch) {
 				names, sum, list = append(names, list[0].name), sum+list[0].took, list[1:]
 			}
-			out, v := s.run(ctx, names, 3*sum+slack, chosenBy+"="+strconv.Itoa(m.number))
+			out, v := s.judge(ctx, names, m, 3*sum+slack)
 			switch v {
 			case mutants.Survived:
 				continue
@@ -175,6 +175,24 @@ func try(ctx context.Context, suites []*suite, function int, m *mutant, slack ti
 		return unreached, ""
 	}
 	return mutants.Survived, ""
+}
+
+// judge runs tests on a mutant. What does not end in time gets more of it, and what finds the mutant must pass without it: a machine may be
+// busy, and tests may fail by themselves, or one after the other.
+func (s *suite) judge(ctx context.Context, names []string, m *mutant, limit time.Duration) (string, mutants.Verdict) {
+	this := chosenBy + "=" + strconv.Itoa(m.number)
+	out, v := s.run(ctx, names, limit, this)
+	if v == mutants.Endless {
+		limit *= 3
+		out, v = s.run(ctx, names, limit, this)
+	}
+	if v != mutants.Killed && v != mutants.Endless {
+		return out, v
+	}
+	if without, w := s.run(ctx, names, limit); w != mutants.Survived {
+		return fmt.Sprintf("without the mutant it %s, too:\n%s", w, without), mutants.Unknown
+	}
+	return out, v
 }
 
 // unreached is a mutant that no test even calls.

@@ -254,7 +254,7 @@ func (p *Place) Ended(e Ending) {
 	verb, over, told := p.Life.Verb, p.Life.Over, p.Life.Told
 	p.Life = nil
 	switch {
-	case e.How == WasAsked && told && !p.Now && p.downNow():
+	case e.How == WasAsked && told && p.downNow():
 		p.Held = &Held{State: Failed, Why: "a life stopped inside an outage"} // else lives would follow without an end
 	case e.Held != nil:
 		p.Held = e.Held

@@ -35,6 +35,9 @@ func TestLosses(t *testing.T) {
 // Lives that only begin, look and are lost do nothing.
 func TestWhatIsReadAgainIsNotDone(t *testing.T) {
 	rb := pairBook(t)
+	look := evenkeel.Look("look", "Look", "look", "x").AsPrecondition()
+	rb.Steps[1].Actions = append([]evenkeel.Action{look}, rb.Steps[1].Actions...)
+	require.NoError(t, rb.Validate())
 	failed := lived(t, rb, func(j *evenkeel.MemJournal, h evenkeel.Hosts) {
 		_, _ = evenkeel.Run(t.Context(), rb, h, evenkeel.Options{Journal: j})
 	}, "b")

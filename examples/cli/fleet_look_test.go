@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -61,10 +62,13 @@ func TestAPairAtWorkElsewhereIsLeftAlone(t *testing.T) {
 	require.Equal(t, stateFinished, r.now.Pairs[1].State)
 	require.True(t, over)
 
-	r, _ = canary(t)
+	r, d = canary(t)
 	r.now.Waves[0] = waveNow{Done: time.Now().Add(-2 * time.Hour), Confirmed: true}
 	r.now.Pairs[1].State = stateFailed
 	_, over = r.decide(t.Context(), r.stop)
 	require.Equal(t, stateFailed, r.now.Pairs[1].State, "its journal tells nothing")
 	require.True(t, over)
+	require.NoError(t, os.Remove(d.journal("a")))
+	_, _ = r.decide(t.Context(), r.stop)
+	require.Equal(t, stateFinished, r.now.Pairs[0].State, "a journal that is gone is not begun anew")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,12 +73,7 @@ func TestChangesAreRehearsed(t *testing.T) {
 			evenkeel.StopRecord, evenkeel.StopCommand,
 		}})
 		require.NoError(t, err)
-		// Members are asked at once, so a document has not the same number in each play, and a few schedules meet none.
-		failures := slices.DeleteFunc(report.Failures, func(f evenkeel.RehearsalFailure) bool {
-			return strings.Contains(f.Err.Error(), "it came to its end, and what was to happen")
-		})
-		require.Less(t, len(report.Failures)-len(failures), report.Schedules/5)
-		require.Empty(t, failures)
+		require.Empty(t, report.Failures)
 		t.Logf("%d commands and documents, %d schedules", report.Commands, report.Schedules)
 		require.Greater(t, report.Commands, 40, "the documents count")
 		requireMoved(t, report.End.(*world))

@@ -149,31 +149,3 @@ func TestAlikeAndNotTheSame(t *testing.T) {
 		})
 	}
 }
-
-// A run that does less than the straight one leaves a schedule out: where it is the one that is walked, the rehearsal says so, and where it is
-// that of the schedule, this one is no good end.
-func TestWhatWasToHappenDidNot(t *testing.T) {
-	ask := sshexec.Command(sshexec.ReadOnly, "read", "x")
-	for less, want := range map[int]string{2: "the same run was over before the schedule", 3: "what was to happen"} {
-		rb := parseRunbook(t, "s1[a.safe] s2[b.safe]")
-		runs := 0
-		rb.Steps[1].Verify = []evenkeel.Action{{ID: "v", Change: evenkeel.Change{Title: "v", Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "ask",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				if runs++; runs < less {
-					_, _ = at.Run(ctx, "h", ask)
-					_, _ = at.Run(ctx, "h", ask)
-				}
-				return at.Run(ctx, "h", ask)
-			}}}}}
-		report, err := evenkeel.Rehearse(t.Context(), rb, newAlikeWorld(func(*alikeWorld, string, string) (string, bool) { return "", true }),
-			evenkeel.RehearsalPlan{Only: evenkeel.Schedule{Kind: evenkeel.CrashBefore, At: 9}})
-		require.Equal(t, 10, report.Commands)
-		if less == 2 {
-			require.ErrorContains(t, err, want)
-			continue
-		}
-		require.NoError(t, err)
-		require.NotEmpty(t, report.Failures)
-		require.ErrorContains(t, report.Failures[len(report.Failures)-1], want)
-	}
-}

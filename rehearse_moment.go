@@ -237,21 +237,6 @@ func (w *walk) step() (from moment, more bool, err error) {
 	return from, true, w.stop()
 }
 
-// reach carries out decisions until the point of a schedule lies between a moment, which it gives, and where the walk stands.
-func (w *walk) reach(from moment, s Schedule) (moment, error) {
-	for !s.between(from, w.now) {
-		var more bool
-		var err error
-		if from, more, err = w.step(); err == nil && !more {
-			err = fmt.Errorf("the same run was over before the schedule %q the second time: it did not do as much", s)
-		}
-		if err != nil {
-			return from, err
-		}
-	}
-	return from, nil
-}
-
 // over is what is wrong with where a walk ended: it goes the way of the straight run, or schedules are left out. Commands are not counted:
 // who asks several servers at once may send more or fewer.
 func (w *walk) over(d Decision) error {

@@ -67,9 +67,15 @@ func (r *rehearsal) rollbacks(ctx context.Context, t *tries, list []due, known s
 	defer w.close()
 	from := w.now
 	for _, s := range list {
-		var err error
-		if from, err = w.reach(from, s.Schedule); err != nil {
-			return err
+		for !s.between(from, w.now) {
+			var (
+				err  error
+				more bool
+			)
+			if from, more, err = w.step(); err != nil || !more {
+				return err
+			}
+			s.step = w.at
 		}
 		s.step = w.at
 		if err := r.rollbackFrom(ctx, from, s, known, t); err != nil {

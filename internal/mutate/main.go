@@ -65,7 +65,8 @@ func main() {
 	flag.IntVar(&o.sample, "sample", 0, "try so many, chosen by the seed; all of them when 0")
 	flag.StringVar(&o.seed, "seed", time.Now().Format(time.DateOnly), "chooses the sample: the hash of a commit, or the day")
 	flag.StringVar(&o.json, "json", "", "write the report into this file")
-	flag.DurationVar(&o.budget, "budget", 0, "begin no mutant when those before it took this time; no limit when 0. They are tried in the order of the seed then")
+	flag.DurationVar(&o.budget, "budget", 0, "begin no mutant when those before it took this time; no limit when 0. "+
+		"They are tried in the order of the seed then")
 	flag.DurationVar(&o.slack, "slack", 20*time.Second, "a mutant may take this time beyond three times what its tests take without it")
 	flag.Parse()
 	if flag.NArg() > 0 {

@@ -21,10 +21,12 @@ type replicaSet struct {
 	out     outageNow
 }
 
-func (r *replicaSet) encode(e *simhost.Encoder) {
+func (r *replicaSet) encode(e *simhost.Encoder, now time.Time) {
 	e.Text(fmt.Sprintf("%016x", r.Hash()))
 	e.Bool(r.out.open)
 	e.Bool(r.out.told)
+	e.Int(int(min(r.out.naked, electionAllowance+1))) // beyond it decides nothing more
+	e.Int(int(min(now.Sub(r.changed), settling)))
 }
 
 // defaultOplogWindow is that of a set about which the options say nothing.

@@ -105,7 +105,7 @@ func (y *system) Encode(e *simhost.Encoder) {
 		y.vms[i].encode(e)
 	}
 	for i := range y.sets {
-		y.sets[i].encode(e)
+		y.sets[i].encode(e, y.at)
 	}
 	y.vip.encode(e)
 	y.third.encode(e)

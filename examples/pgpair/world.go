@@ -81,7 +81,7 @@ type cluster struct {
 func (c *cluster) Name() string                          { return "postgresql" }
 func (c *cluster) Clone() simhost.Layer                  { d := *c; return &d }
 func (c *cluster) Next(*simhost.State) (time.Time, bool) { return c.next, true }
-func (c *cluster) Encode(e *simhost.Encoder)             { e.Text(fmt.Sprint(c.at, c.nodes)) }
+func (c *cluster) Encode(e *simhost.Encoder)             { e.Text(fmt.Sprint(c.at, c.nodes, c.told, c.down)) }
 func (c *cluster) HostEvent(s *simhost.State, h *simhost.Host, _ simhost.Event) {
 	c.nodes[slices.Index(c.hosts, h.Name)].up = false // whatever happens to a host, its server starts anew
 }

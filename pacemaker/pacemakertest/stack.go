@@ -185,6 +185,7 @@ func (st *Stack) Encode(e *simhost.Encoder) {
 		e.Int(int(n.told.load))
 		e.Int(n.told.max)
 		e.ToGo(n.tellAt)
+		e.ToGo(n.lookAt)
 		e.Texts(n.probed)
 		e.Int(len(n.records))
 		for _, r := range n.records {

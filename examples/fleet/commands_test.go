@@ -84,7 +84,8 @@ func TestCommands(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, records, s.Records)
 
-	for _, args := range []string{"start pair9", "status pair9", "stop pair9", "confirm pair9 a/b", "resume --without pair9", "export pair9 x"} {
+	for _, args := range []string{"start pair9", "status pair9", "stop pair9", "confirm pair9 a/b", "resume --without pair9",
+		"export pair9 x"} {
 		_, err = fleet(strings.Fields(args)...)
 		require.ErrorContains(t, err, "no pair pair9", "a pair of another fleet is not reached: %s", args)
 	}

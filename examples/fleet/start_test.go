@@ -26,7 +26,8 @@ func journalFile(t *testing.T) string {
 	does := sshexec.RunnerFunc(func(context.Context, sshexec.Cmd) (sshexec.Result, error) {
 		return sshexec.Result{Outcome: sshexec.Exited}, nil
 	})
-	_, err = evenkeel.Run(t.Context(), rb, evenkeel.HostMap{"h": sshexec.WithSimLease("h", &sshexec.SimLease{}, does)}, evenkeel.Options{Journal: j})
+	hosts := evenkeel.HostMap{"h": sshexec.WithSimLease("h", &sshexec.SimLease{}, does)}
+	_, err = evenkeel.Run(t.Context(), rb, hosts, evenkeel.Options{Journal: j})
 	require.NoError(t, err)
 	return file
 }

@@ -59,7 +59,8 @@ func TestAStopInAnOutage(t *testing.T) {
 			p.Begun(Resume, false)
 			p.Life.Told = true
 		}, "perform act s2/b", ""},
-		{"its life is lost too", "s1", evenkeel.StopAtClose, func(p *Place) { p.Stop = true; p.Begun(Resume, false); p.Lost() }, "begin resume", ""},
+		{"its life is lost too", "s1", evenkeel.StopAtClose,
+			func(p *Place) { p.Stop = true; p.Begun(Resume, false); p.Lost() }, "begin resume", ""},
 		{"its life stops all the same", "s1", evenkeel.StopAtClose, func(p *Place) {
 			p.Stop = true
 			p.Begun(Resume, false)
@@ -73,7 +74,8 @@ func TestAStopInAnOutage(t *testing.T) {
 		}, "begin resume", ""},
 		{"a failure in the outage waits", "s1", evenkeel.StopAtClose,
 			func(p *Place) { p.Stop, p.Held = true, &Held{State: Failed, Why: "b"} }, "hold failed b", ""},
-		{"at once", "s1", evenkeel.StopAtClose, func(p *Place) { p.Stop, p.Now = true, true }, "hold stopped", "Left open: OUTAGE w (it moves), open since"},
+		{"at once", "s1", evenkeel.StopAtClose, func(p *Place) { p.Stop, p.Now = true, true }, "hold stopped",
+			"Left open: OUTAGE w (it moves), open since"},
 		{"a life that was stopped at once", "s1", evenkeel.StopAtClose, func(p *Place) {
 			p.Begun(Resume, false)
 			p.Stop, p.Now, p.Life.Told = true, true, true
@@ -82,7 +84,8 @@ func TestAStopInAnOutage(t *testing.T) {
 		{"at once, and taken back", "s1", evenkeel.StopAtClose, func(p *Place) { p.Stop, p.Now = true, true; p.Go() }, "begin resume", ""},
 		{"at once, taken back, and stopped", "s1", evenkeel.StopAtClose,
 			func(p *Place) { p.Stop, p.Now = true, true; p.Go(); p.Stop = true }, "begin resume", ""},
-		{"a rollback was asked for", "s1", evenkeel.StopAtClose, func(p *Place) { p.GoBack(); p.Stop = true }, "hold stopped", "Left open: OUTAGE w"},
+		{"a rollback was asked for", "s1", evenkeel.StopAtClose,
+			func(p *Place) { p.GoBack(); p.Stop = true }, "hold stopped", "Left open: OUTAGE w"},
 		{"after the close", "s2", evenkeel.StopAtClose, stop, "hold stopped stopped as asked; its place is kept", ""},
 		{"reduced redundancy", "s1", evenkeel.StopBetweenSteps, stop, "hold stopped", "Left open: reduced redundancy w (it moves)"},
 	} {

@@ -80,8 +80,9 @@ func (j *journal) append(r evenkeel.Record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), appendTimeout)
 	defer cancel()
 	h, err := j.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: j.pair, FirstExecutionRunID: j.first, UpdateName: UpdateAppend, UpdateID: fmt.Sprintf("life-%d-record-%d", j.life, sealed.Seq),
-		Args: []any{note{Life: j.life, Record: sealed}}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		WorkflowID: j.pair, FirstExecutionRunID: j.first, UpdateName: UpdateAppend,
+		UpdateID: fmt.Sprintf("life-%d-record-%d", j.life, sealed.Seq),
+		Args:     []any{note{Life: j.life, Record: sealed}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
 		return err

@@ -179,7 +179,7 @@ func (p *Site) registry(knet bool) *simhost.Registry {
 		return status
 	})
 	r.Script(labelScript, 0, labelHostKeys)
-	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, sameTree)
+	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, simhost.SameTree)
 	return r
 }
 
@@ -189,33 +189,6 @@ func labelHostKeys(c *simhost.Call) int {
 		append([]string{"chcon", "-Rv", "system_u:object_r:sshd_key_t:s0"}, c.Host.Glob("/etc/ssh/ssh_host_*")...)...)
 	c.Out.WriteString(out)
 	c.Err.WriteString(errs)
-	return status
-}
-
-// sameTree is what the script of backup.SameTree does.
-func sameTree(c *simhost.Call) int {
-	tree, dir := c.Args[1], c.Args[2]
-	if names, err := c.Host.List(tree); err != nil || len(names) == 0 {
-		return c.Fail(2, "there is nothing in %s", tree)
-	}
-	status := 0
-	var compare func(name string)
-	compare = func(name string) {
-		is, err := c.Host.Lstat(tree + name)
-		has, errHas := c.Host.Lstat(dir + name)
-		if err != nil || errHas != nil || is.Kind != has.Kind || is.Mode != has.Mode || is.UID != has.UID || is.GID != has.GID ||
-			is.Target != has.Target || is.Data != has.Data {
-			c.Printf(".%s\n", name)
-			status = 1
-		}
-		if is != nil && is.Kind == simhost.Dir {
-			names, _ := c.Host.List(tree + name)
-			for _, below := range names {
-				compare(name + "/" + below)
-			}
-		}
-	}
-	compare("")
 	return status
 }
 

@@ -51,7 +51,7 @@ func (o *ManagerOptions) registry() *simhost.Registry {
 		return curl(c)
 	})
 	r.Script(labelScript, 0, labelHostKeys)
-	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, sameTree)
+	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, simhost.SameTree)
 	r.Script(loadScript, 3*time.Minute, func(c *simhost.Call) int {
 		_, text, _ := c.Invoke("", "zcat", c.Args[1]) // a pipe ends as its last program does
 		status, out, errs := c.Invoke(text, "su", "-", "postgres", "-c", "psql postgres")

@@ -123,10 +123,15 @@ func (n *node) seeAble(id string, units []Unit) evenkeel.Action {
 
 // needs are the needs of units in words, each with its command once.
 func needs(units []Unit) string {
+	return looks(units, func(m Member) []Look { return m.Needs }, "nothing is known to be needed")
+}
+
+// looks are looks of units in words, each with its command once.
+func looks(units []Unit, of func(Member) []Look, none string) string {
 	var list []string
 	for _, u := range units {
 		for _, m := range u.Members {
-			for _, l := range m.Needs {
+			for _, l := range of(m) {
 				if text := l.Text + " (`" + strings.Join(l.Argv, " ") + "`)"; !slices.Contains(list, text) {
 					list = append(list, text)
 				}
@@ -134,7 +139,7 @@ func needs(units []Unit) string {
 		}
 	}
 	if len(list) == 0 {
-		return "nothing is known to be needed"
+		return none
 	}
 	return strings.Join(list, "; ")
 }
@@ -234,20 +239,7 @@ func (p *Pair) serves(id, host string) evenkeel.Action {
 
 // proofs are what is looked for of units, in words, each with its command once.
 func proofs(units []Unit) string {
-	var list []string
-	for _, u := range units {
-		for _, m := range u.Members {
-			for _, l := range m.Gone {
-				if text := l.Text + " (`" + strings.Join(l.Argv, " ") + "`)"; !slices.Contains(list, text) {
-					list = append(list, text)
-				}
-			}
-		}
-	}
-	if len(list) == 0 {
-		return "there is no look that tells"
-	}
-	return strings.Join(list, "; ")
+	return looks(units, func(m Member) []Look { return m.Gone }, "there is no look that tells")
 }
 
 // seeStopped wants the old cluster to be down on a node.

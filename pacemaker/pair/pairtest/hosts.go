@@ -154,7 +154,7 @@ func registry() *simhost.Registry {
 		}
 	}
 	r.Script(pair.MountScript, 0, runMounts)
-	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, sameTree)
+	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, simhost.SameTree)
 	return r
 }
 
@@ -166,31 +166,4 @@ func runReinstall(c *simhost.Call) int {
 	}
 	of(c.State).erase(c.State, h)
 	return 0
-}
-
-// sameTree is what the script of backup.SameTree does.
-func sameTree(c *simhost.Call) int {
-	tree, dir := c.Args[1], c.Args[2]
-	if names, err := c.Host.List(tree); err != nil || len(names) == 0 {
-		return c.Fail(2, "there is nothing in %s", tree)
-	}
-	status := 0
-	var compare func(name string)
-	compare = func(name string) {
-		is, err := c.Host.Lstat(tree + name)
-		has, errHas := c.Host.Lstat(dir + name)
-		if err != nil || errHas != nil || is.Kind != has.Kind || is.Mode != has.Mode || is.UID != has.UID || is.GID != has.GID ||
-			is.Target != has.Target || is.Data != has.Data {
-			c.Printf(".%s\n", name)
-			status = 1
-		}
-		if is != nil && is.Kind == simhost.Dir {
-			names, _ := c.Host.List(tree + name)
-			for _, below := range names {
-				compare(name + "/" + below)
-			}
-		}
-	}
-	compare("")
-	return status
 }

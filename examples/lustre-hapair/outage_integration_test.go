@@ -51,7 +51,7 @@ func TestOutage(t *testing.T) {
 		var n int
 		_, err := fmt.Sscan(size, &n)
 		require.NoError(t, err)
-		for _, m := range []measured{typed(t, n), ours(t, n)} {
+		for _, m := range []measured{typed(t, n), within(t, n), ours(t, n)} {
 			if t.Failed() {
 				return
 			}

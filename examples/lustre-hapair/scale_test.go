@@ -36,7 +36,7 @@ type cost struct {
 func TestScale(t *testing.T) {
 	sizes := os.Getenv("EVENKEEL_SCALE")
 	if sizes == "" {
-		t.Skip("a measurement: set EVENKEEL_SCALE=4,16,64,256 for pairs of so many targets")
+		sizes = "4" // so that what the measurement reads is read in every run of the tests
 	}
 	binary := filepath.Join(t.TempDir(), "lustre-hapair")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
@@ -86,7 +86,7 @@ const schedules = 20
 
 var (
 	straightLine = regexp.MustCompile(`straight through: (\d+) commands, (\d+) journal records`)
-	scheduleLine = regexp.MustCompile(`lost connection: (\d+), of which broke something: 0`)
+	scheduleLine = regexp.MustCompile(`(?m)^([\d,]+) of [\d,]+ schedules, 0 violations`)
 )
 
 // pointsIn is the number of points that a whole rehearsal would try, or near it: two at each command, one at each record.
@@ -103,7 +103,8 @@ func schedulesIn(t *testing.T, account string) int {
 	t.Helper()
 	m := scheduleLine.FindStringSubmatch(account)
 	require.NotNil(t, m, account)
-	n, _ := strconv.Atoi(m[1])
+	n, err := strconv.Atoi(strings.ReplaceAll(m[1], ",", ""))
+	require.NoError(t, err)
 	return n
 }
 

@@ -9,6 +9,7 @@ import (
 )
 
 // barred tells whether a resource must not run anywhere: it is stopped, or one before it in its group is, or all are.
+// A fence device runs although fencing is disabled.
 func (d *document) barred(p primitive) bool {
 	for _, m := range d.members(p.unit) {
 		if strings.EqualFold(m.role, "Stopped") {
@@ -18,7 +19,7 @@ func (d *document) barred(p primitive) bool {
 			break
 		}
 	}
-	return p.definition.Class == "stonith" && !d.flag("stonith-enabled", true) || d.flag("stop-all-resources", false)
+	return d.flag("stop-all-resources", false)
 }
 
 // takes tells whether a node may run a resource, and the score that the location constraints give it there.

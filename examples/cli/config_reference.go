@@ -30,7 +30,7 @@ func (s *shape) rows(b *strings.Builder, path string, comments Comments) {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", path+f.key, f.shape.words(), cell(described(f, comments)))
 		in, below := f.shape, path+f.key+"."
 		for in.kind == kindList || in.kind == kindTable {
-			below = strings.TrimSuffix(below, ".") + map[kind]string{kindList: "[].", kindTable: ".NAME."}[in.kind]
+			below = strings.TrimSuffix(below, ".") + map[*kind]string{kindList: "[].", kindTable: ".NAME."}[in.kind]
 			in = in.elem
 		}
 		in.rows(b, below, comments)
@@ -47,5 +47,5 @@ func (s *shape) words() string {
 	case s.kind == kindTable:
 		return "names, each with: " + s.elem.words()
 	}
-	return string(s.kind)
+	return s.kind.words
 }

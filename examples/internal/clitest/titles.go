@@ -23,7 +23,7 @@ func Titles(t *testing.T, app func() *cli.App, more map[string]Procedure) {
 	for name, p := range all {
 		t.Run(name, func(t *testing.T) {
 			a := p.of(app)()
-			cfg, err := a.Example(t.TempDir(), p.Dir)
+			cfg, err := a.Read(Example(t, p.of(app), p.Dir))
 			require.NoError(t, err)
 			raw, err := yaml.Marshal(p.Job)
 			require.NoError(t, err)

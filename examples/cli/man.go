@@ -25,11 +25,10 @@ func (a *App) manCommand() *cobra.Command {
 		if err := os.MkdirAll(args[0], 0o755); err != nil {
 			return ExitInput, fmt.Errorf("the man pages cannot be written: %w", infile.Plain(err))
 		}
-		made, err := time.Parse(time.RFC3339, a.build().Time)
-		if err != nil {
-			made = time.Unix(0, 0).UTC() // the same source gives the same pages
+		header := doc.GenManHeader{Section: "1", Source: a.Name + " " + a.Version, Manual: a.Name}
+		if made, err := time.Parse(time.RFC3339, a.build().Time); err == nil { // else it is today, or SOURCE_DATE_EPOCH
+			header.Date = &made // the same source gives the same pages
 		}
-		header := doc.GenManHeader{Section: "1", Source: a.Name + " " + a.Version, Manual: a.Name, Date: &made}
 		if err := manTree(a.Root(), header, args[0]); err != nil {
 			return ExitFailed, err
 		}

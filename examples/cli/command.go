@@ -124,7 +124,7 @@ func (a *App) Root() *cobra.Command {
 
 // tree are the commands of one job.
 func (a *App) tree(word string) *cobra.Command {
-	c := a.group(&cobra.Command{Use: word, Short: strings.ToUpper(a.Title[:1]) + a.Title[1:],
+	c := a.group(&cobra.Command{Use: word, Short: a.Title,
 		Long: fmt.Sprintf("%s: %s\n\nTo see it: %[1]s demo. To read it: %[1]s plan.", a.Name, a.Title)})
 	c.AddCommand(a.planCommand(), a.configCommand(), a.demoCommand(), a.simulateCommand(), a.rehearseCommand(),
 		a.runCommand(), a.statusCommand(), a.reportCommand())

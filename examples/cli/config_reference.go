@@ -6,14 +6,9 @@ import (
 	"strings"
 )
 
-// Reference are the keys of a job, a J, as a table in Markdown.
+// Reference are the keys of a job, a J, as a table in Markdown; of a Config those that every file has, but for the job.
 func Reference[J any](comments Comments) string {
 	return shapeOf(reflect.TypeFor[J]()).table(comments)
-}
-
-// ReferenceOfFile are the keys that every configuration has, but for the job.
-func ReferenceOfFile(comments Comments) string {
-	return shapeOf(reflect.TypeFor[Config]()).table(comments)
 }
 
 // table lists the keys, those of a section below it.

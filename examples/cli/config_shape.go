@@ -111,25 +111,15 @@ func fieldsOf(t reflect.Type) (list []field) {
 	return list
 }
 
-// keys are the keys that are known.
-func (s *shape) keys() (names []string) {
-	for _, f := range s.fields {
-		names = append(names, f.key)
-	}
-	return names
-}
-
-// field is the shape behind a key; nil where there is none.
-func (s *shape) field(key string) *shape {
-	if s.kind == kindTable {
-		return s.elem
-	}
+// field is the shape behind a key; else the keys that are known.
+func (s *shape) field(key string) (found *shape, known []string) {
 	for _, f := range s.fields {
 		if f.key == key {
-			return f.shape
+			return f.shape, nil
 		}
+		known = append(known, f.key)
 	}
-	return nil
+	return s.elem, known
 }
 
 // checker finds what does not fit in a file. No value of the file is quoted: it may be a secret in the wrong place.
@@ -185,7 +175,11 @@ func (c *checker) mapping(n *yaml.Node, s *shape) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.ShortTag() == "!!merge" {
-			c.merge(value, s)
+			into := s
+			if value.Kind == yaml.SequenceNode { // several of them
+				into = &shape{kind: kindList, elem: s}
+			}
+			c.check(value, into)
 			continue
 		}
 		if key.Kind != yaml.ScalarNode {
@@ -197,22 +191,11 @@ func (c *checker) mapping(n *yaml.Node, s *shape) {
 			continue
 		}
 		lines[key.Value] = key.Line
-		in := s.field(key.Value)
+		in, known := s.field(key.Value)
 		if in == nil {
-			c.bad(key, "there is no key %q%s", key.Value, meant(key.Value, s.keys()))
+			c.bad(key, "there is no key %q%s", key.Value, meant(key.Value, known))
 			continue
 		}
 		c.check(value, in)
 	}
-}
-
-// merge looks at what << brings in.
-func (c *checker) merge(n *yaml.Node, s *shape) {
-	if n.Kind == yaml.SequenceNode {
-		for _, item := range n.Content {
-			c.check(item, s)
-		}
-		return
-	}
-	c.check(n, s)
 }

@@ -67,7 +67,7 @@ var arrows = map[string][]string{
 	"internal/mutate":                 {"internal/mutants"},
 	"internal/papertest":              {"sshexec/..."},
 	"internal/release":                {},
-	"internal/words":                  {}, // tests only
+	"internal/words":                  {},
 	"internal/replsim":                {},
 	"internal/pairlab":                {"internal/pairlab/...", "pacemaker/...", "sshexec/..."},
 	"internal/pairlab/image":          {},
@@ -80,7 +80,7 @@ var arrows = map[string][]string{
 	"examples/cli":                    {".", "sshexec/...", "examples/cli/page", "examples/cli/view"},
 	"examples/cli/page":               {".", "sshexec/..."},
 	"examples/cli/view":               {".", "sshexec/..."},
-	"examples/internal/clitest":       {"examples/cli/...", "internal/golden", ".", "sshexec/..."},
+	"examples/internal/clitest":       {"examples/cli/...", "internal/golden", "internal/words", ".", "sshexec/..."},
 	"examples/internal/readme":        {}, // tests only
 	"examples/lustre-hapair":          {"..."},
 	"examples/cps-issm":               {"..."},

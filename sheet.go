@@ -160,13 +160,23 @@ func (b *sheeter) step(n int, s *Step) StepSheet {
 		NoReturn: b.reason(s.Irreversible), Harmless: b.reason(s.Harmless), Remains: b.reason(s.Remains)}
 	for _, w := range s.Opens {
 		shown := WindowSheet{w, b.actions(n, "c", PhaseCompletion, s, w.Completion)}
-		shown.ID, shown.Invariant, shown.Reason = b.text(w.ID), b.text(w.Invariant), b.text(w.Reason)
+		shown.ID, shown.Invariant, shown.Reason = b.text(w.ID), b.invariant(w.Invariant), b.text(w.Reason)
 		out.Opens = append(out.Opens, shown)
 	}
 	for _, id := range s.Closes {
 		out.Closes = append(out.Closes, b.text(id))
 	}
 	return out
+}
+
+// invariant is an invariant in words: what it promises, as a quotation.
+func (b *sheeter) invariant(id string) string {
+	for _, inv := range b.rb.Invariants {
+		if inv.ID == id && inv.Title != "" {
+			return "“" + strings.TrimSuffix(b.text(inv.Title), ".") + "”"
+		}
+	}
+	return b.text(id)
 }
 
 // reason is prose without its full stop, for the middle of a sentence.

@@ -109,7 +109,7 @@ func (b *sheeter) windowsOf(add func(name, format string, args ...any), name str
 	for i := range b.rb.Steps {
 		for _, w := range b.rb.Steps[i].Opens {
 			if w.holdsStop() == outage {
-				at = append(at, fmt.Sprintf("%s (%s), at most %s", stepRange(i+1, b.rb.closes(w.ID, i)+1), w.Invariant, inWords(w.Limit)))
+				at = append(at, fmt.Sprintf("%s %s, at most %s", w.ID, stepRange(i+1, b.rb.closes(w.ID, i)+1), inWords(w.Limit)))
 			}
 		}
 	}
@@ -178,7 +178,7 @@ func (b *sheeter) served() Chapter {
 			if last > i {
 				steps += fmt.Sprintf(" to %d", last+1)
 			}
-			c.Rows = append(c.Rows, []string{steps, b.text(w.Invariant), expected, inWords(w.Limit), w.Stop.words(), b.text(w.Reason)})
+			c.Rows = append(c.Rows, []string{steps, b.invariant(w.Invariant), expected, inWords(w.Limit), w.Stop.words(), b.text(w.Reason)})
 		}
 	}
 	if len(c.Rows) == 0 {

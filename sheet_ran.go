@@ -178,10 +178,10 @@ func (b *sheeter) outcome(sh *Sheet) Chapter {
 			late = ": LONGER THAN ITS LIMIT"
 		}
 		add("Window "+w.ID, "%s was suspended for %s, from %s; limit %s%s",
-			w.Invariant, printable.Duration(w.Lasted()), inFull(w.Since), inWords(w.Limit), late)
+			b.invariant(w.Invariant), printable.Duration(w.Lasted()), inFull(w.Since), inWords(w.Limit), late)
 	}
 	for _, w := range st.openWindows() {
-		add("Window "+w.ID, "%s is suspended since %s: STILL OPEN", w.Invariant, inFull(w.Since))
+		add("Window "+w.ID, "%s is suspended since %s: STILL OPEN", b.invariant(w.Invariant), inFull(w.Since))
 	}
 	for _, n := range st.Notes {
 		c.List = append(c.List, b.said("Step "+n.Step+": "+n.Text))

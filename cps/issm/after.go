@@ -169,7 +169,7 @@ func (m *Migration) handOverStep() evenkeel.Step {
 				From("cps:1362-1381"),
 			evenkeel.ByHand("disk", "Check the disks of the pcrfclients",
 				"Watch the disk use of the pcrfclient VMs: the new release writes more statistics.").From("cps:246"),
-			evenkeel.ByHand("freeze", "End of the change freeze", "End the change freeze when the cluster is validated.").From("cps:252"),
+			evenkeel.ByHand("freeze", "End the change freeze", "End the change freeze when the cluster is validated.").From("cps:252"),
 		},
 	}
 }

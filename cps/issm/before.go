@@ -196,7 +196,7 @@ func (m *Migration) installer(a *cps.About, want cps.Release) error {
 // attestations are what only the operator knows (WF-007).
 func (m *Migration) attestations() []evenkeel.Action {
 	actions := []evenkeel.Action{
-		evenkeel.ByHand("freeze", "Change freeze",
+		evenkeel.ByHand("freeze", "Confirm the change freeze",
 			"Confirm that nobody changes policies, CRD tables or system configuration until the migration is complete and validated.").
 			From("cps:252"),
 		evenkeel.ByHand("overload", "Set Session Limit Overload Protection",

@@ -127,9 +127,9 @@ func (m rollback) beforeRollback() evenkeel.Step {
 		Actions: []evenkeel.Action{
 			evenkeel.ByHand("window", "Confirm the maintenance window",
 				"Confirm that this is a maintenance window: calls may be lost.").From("cps:1820"),
-			evenkeel.ByHand("calls", "Call traffic", "Check the call traffic on both halves, and note it: set 2 alone takes all of it in a "+
-				"moment. Confirm that it can.").From("cps:1831"),
-			evenkeel.ByHand("snapshot", "Bring the snapshot of the old Cluster Manager back",
+			evenkeel.ByHand("calls", "Judge the call traffic", "Check the call traffic on both halves, and note it: set 2 alone takes all of it "+
+				"in a moment. Confirm that it can.").From("cps:1831"),
+			evenkeel.ByHand("snapshot", "Confirm that the snapshot of the old Cluster Manager is at hand",
 				"Confirm that the backup (snapshot or clone) of the old Cluster Manager, or the preserved machine itself, is at hand.").
 				From("cps:1819"),
 			setArchives[1].kept("kept"), mongoConfig,
@@ -278,7 +278,7 @@ func (m rollback) rollbackStep() evenkeel.Step {
 			{
 				ID: "other-half", Precondition: true, Paper: steps.Again(m.dataAtWork(2)),
 				Change: evenkeel.Change{
-					Title: "Set 2 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Title: "Verify that set 2 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2",
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.serving(2)(t)) })},
 				},
@@ -302,7 +302,7 @@ func (m rollback) rollbackStep() evenkeel.Step {
 			{
 				ID: "traffic", Paper: steps.Again(m.takes(2)),
 				Change: evenkeel.Change{
-					Title: "Set 2 takes traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
+					Title: "Verify that set 2 takes traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a load balancer of set 2 is not down", Check: m.traffic(2)},
 				},
 			},

@@ -83,7 +83,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			{
 				ID: "other-half", Precondition: true, Paper: steps.Again(m.dataAtWork(other)),
 				Change: evenkeel.Change{
-					Title: fmt.Sprintf("Set %d carries every replica set", other), Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Title: fmt.Sprintf("Verify that set %d carries every replica set", other), Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d",
 						other), Check: m.onTable(func(t *cps.ReplicaTable) error {
 						return steps.Soon(0, m.serving(other)(t))
@@ -94,7 +94,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			{
 				ID: "other-traffic", Precondition: true, Paper: steps.Again(m.takes(other)),
 				Change: evenkeel.Change{
-					Title: fmt.Sprintf("Set %d takes traffic", other), Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
+					Title: fmt.Sprintf("Verify that set %d takes traffic", other), Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
 				},
 			},
@@ -127,7 +127,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
 			ID: "first-half", Precondition: true, Paper: steps.Again(m.dataAtWork(1)),
 			Change: evenkeel.Change{
-				Title: "Set 1 is whole", Ref: "cps:564", Cmd: m.replicaStatus(), Limit: 6 * time.Hour,
+				Title: "Verify that set 1 is whole", Ref: "cps:564", Cmd: m.replicaStatus(), Limit: 6 * time.Hour,
 				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY",
 					Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(30*time.Second, m.complete(1)(t)) })},
 			},
@@ -163,7 +163,7 @@ func (m *balancers) drainedAction(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "drained", Paper: steps.Again(m.takesNone(n)),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Set %d takes no traffic", n), Ref: "cps:1717-1743", Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
+			Title: fmt.Sprintf("Verify that set %d takes no traffic", n), Ref: "cps:1717-1743", Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("every endpoint of set %d is down and without sessions", n), Check: m.silent(n)},
 		},
 	}

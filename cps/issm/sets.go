@@ -42,7 +42,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 			step.Actions = append(step.Actions, evenkeel.Action{
 				ID: fmt.Sprintf("write-%d", n),
 				Change: evenkeel.Change{
-					Title: fmt.Sprintf("Set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Idempotent,
+					Title: fmt.Sprintf("Write set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Idempotent,
 					Note: "The sets of the script were repaired, so that no replica set has two data members in one of them.",
 				},
 			})
@@ -54,7 +54,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 			Paper: steps.Prints(sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)), "| grep . | LC_ALL=C sort",
 				slices.Sorted(slices.Values(m.sets[n]))...),
 			Change: evenkeel.Change{
-				Title: fmt.Sprintf("Set %d is the planned one", n), Ref: "cps:615-631",
+				Title: fmt.Sprintf("Verify that set %d is the planned one", n), Ref: "cps:615-631",
 				Cmd:    sshexec.Command(sshexec.ReadOnly, "cat", cps.ClusterSetPath(n)),
 				Expect: evenkeel.Expect{Text: strings.Join(m.sets[n], ", "), Check: m.plannedSet(n)},
 			},

@@ -58,7 +58,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 			{
 				ID: "whole", Precondition: true, Paper: steps.Again(m.dataAtWork(1)),
 				Change: evenkeel.Change{
-					Title: "Set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Title: "Verify that set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere",
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.serving(1)(t)) })},
 				},
@@ -77,7 +77,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 		Verify: []evenkeel.Action{{
 			ID: "taken", Paper: steps.Again(slices.Concat(m.takes(1), m.takesNone(2))),
 			Change: evenkeel.Change{
-				Title: "Set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
+				Title: "Verify that set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
 				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down and without sessions",
 					Check: func(o evenkeel.Observed) error {

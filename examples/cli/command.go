@@ -208,12 +208,9 @@ func (a *App) helpCommand() *cobra.Command {
 
 // help is the help of a command within another, by its words.
 func help(c *cobra.Command, words []string) error {
-	for _, word := range words {
-		i := slices.IndexFunc(c.Commands(), func(sub *cobra.Command) bool { return sub.Name() == word })
-		if i < 0 {
-			return unknown(c, word)
-		}
-		c = c.Commands()[i]
+	c, rest, _ := c.Find(words)
+	if len(rest) > 0 {
+		return unknown(c, rest[0])
 	}
 	return c.Help()
 }
@@ -222,6 +219,7 @@ func help(c *cobra.Command, words []string) error {
 func mistaken(c *cobra.Command, err error) error {
 	var none *pflag.NotExistError
 	var bad *pflag.InvalidValueError
+	var alone *pflag.ValueRequiredError
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
@@ -240,6 +238,9 @@ func mistaken(c *cobra.Command, err error) error {
 			}
 		})
 		return usage(c, fmt.Sprintf("there is no flag --%s%s", name, meant("--"+name, known)))
+	case errors.As(err, &alone):
+		kind, _ := pflag.UnquoteUsage(alone.GetFlag())
+		return usage(c, fmt.Sprintf("--%s needs a value: %s", alone.GetFlag().Name, kind))
 	case errors.As(err, &bad):
 		why := bad.Unwrap()
 		if number := (*strconv.NumError)(nil); errors.As(why, &number) {

@@ -57,6 +57,12 @@ type Config struct {
 	doc  *yaml.Node // as it was read
 }
 
+// configFile is the file with a job in it that is a J.
+type configFile[J any] = struct {
+	Config `yaml:",inline"`
+	Job    *J `yaml:"job"`
+}
+
 // SSHConfig says how to log in.
 type SSHConfig struct {
 	User       string   `yaml:"user"`                  // who logs in
@@ -70,12 +76,9 @@ type SSHConfig struct {
 // is nil where there is none.
 func ReadConfig[J any](path string) (*Config, error) {
 	if path == "" {
-		return nil, errors.New("--config is needed: it names the configuration file")
+		return nil, errors.New("--config is needed: it names the configuration file; config init writes one")
 	}
-	var file struct {
-		Config `yaml:",inline"`
-		Job    *J `yaml:"job"`
-	}
+	var file configFile[J]
 	doc, wrong := decode(path, &file)
 	if errors.Is(wrong, os.ErrNotExist) {
 		wrong = fmt.Errorf("%w. A file of this machine is needed; config init writes one", wrong)
@@ -149,13 +152,11 @@ func decode(path string, into any) (*yaml.Node, error) {
 		return nil, err
 	}
 	check := checker{path: path, seen: map[checked]bool{}}
-	check.check(doc.Content[0], shapeOf(reflect.TypeOf(into).Elem()))
+	check.check(doc, shapeOf(reflect.TypeOf(into).Elem()))
 	if len(check.list) > 0 {
 		err = check.list
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(raw))
-	dec.KnownFields(true)
-	if no := dec.Decode(into); no != nil {
+	if no := doc.Decode(into); no != nil {
 		if err == nil { // else it says the same once more, without the place
 			err = placed(path, no)
 		}
@@ -163,7 +164,7 @@ func decode(path string, into any) (*yaml.Node, error) {
 			return nil, err // it ended in the middle: nobody knows what is missing
 		}
 	}
-	return doc.Content[0], err
+	return doc, err
 }
 
 // mapping reads a file as YAML. It refuses one that is no configuration at all, which may be the password file, given by
@@ -188,7 +189,7 @@ func mapping(path string, raw []byte) (*yaml.Node, error) {
 	case !errors.Is(err, io.EOF):
 		return nil, placed(path, err)
 	}
-	return &doc, nil
+	return doc.Content[0], nil
 }
 
 // What the YAML library says: where, and what quotes a value or a type of Go; and that in words of the file.
@@ -201,6 +202,8 @@ var (
 		{regexp.MustCompile(`(?s)^(?:cannot unmarshal|field|mapping key) .*`), "another kind of value is needed here"}, // the checker says which
 		{regexp.MustCompile(`(?s)^unknown anchor '.*`),
 			"an alias (*) refers to an anchor (&) that is not there; a text that begins with * needs quotes"},
+		{regexp.MustCompile(`^found character that cannot start any token`),
+			"a tab (indent with blanks), or a text that begins with @, ` or % and needs quotes"},
 		{regexp.MustCompile(`(?s)^anchor '.*`), "an anchor (&) contains itself"},
 		{regexp.MustCompile(`(?s)^invalid map key: .*`), "a key must be a text"},
 		{regexp.MustCompile(`(?s)^cannot decode .*`), "a value is not what its tag (!!) says"},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"al.essio.dev/pkg/shellescape"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/evenkeel-ha/evenkeel/examples/cli/view"
 )
 
 func (a *App) configInitCommand() *cobra.Command {
@@ -33,8 +36,8 @@ const onlyYou = "FILL IN"
 
 // configInit writes a configuration, and its schema beside it.
 func (a *App) configInit(dir, into string) (int, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return ExitInput, fmt.Errorf("--dir %s: a directory that can be read is needed", dir)
+	if err := noInput(dir); err != nil {
+		return ExitInput, err
 	}
 	cfg, marks, err := a.Begin(dir)
 	if err != nil {
@@ -59,7 +62,7 @@ func (a *App) configInit(dir, into string) (int, error) {
 
 // commented is a configuration as text, each key with its comment. What is not set is a comment itself.
 func (a *App) commented(cfg *Config, marks map[string]string) (string, error) {
-	var described schemaText
+	var described *schema
 	if err := json.Unmarshal(a.Schema, &described); err != nil {
 		return "", fmt.Errorf("the schema of the configuration: %w", err)
 	}
@@ -78,21 +81,15 @@ func (a *App) commented(cfg *Config, marks map[string]string) (string, error) {
 	return w.b.String(), err
 }
 
-// schemaText is what a schema says of its keys.
-type schemaText struct {
-	Description string                `json:"description"`
-	Properties  map[string]schemaText `json:"properties"`
-}
-
 type commenter struct {
 	b     strings.Builder
 	marks map[string]string
 }
 
 // keys writes keys with their comments. What is not set, and what simulate alone writes, is a comment.
-func (w *commenter) keys(indent, path string, s *shape, v reflect.Value, described schemaText) error {
+func (w *commenter) keys(indent, path string, s *shape, v reflect.Value, described *schema) error {
 	for _, f := range s.fields {
-		value, says := v.FieldByIndex(f.index), described.Properties[f.key]
+		value, says := v.FieldByIndex(f.index), cmp.Or(described.Properties[f.key], &schema{})
 		if f.key == "world" {
 			continue
 		}
@@ -132,9 +129,7 @@ func (s *shape) sample() string {
 	if len(s.oneOf) > 0 {
 		return s.oneOf[0]
 	}
-	return map[kind]string{
-		kindText: `""`, kindTruth: "true", kindWhole: "1", kindNumber: "1.0", kindDuration: "10m", kindList: "[]", kindKeys: "{}", kindTable: "{}",
-	}[s.kind]
+	return s.kind.sample
 }
 
 // commentWidth is where a comment is broken.
@@ -142,15 +137,8 @@ const commentWidth = 110
 
 // comment writes a comment, and nothing for an empty one.
 func (w *commenter) comment(indent, text string) {
-	line := indent + "#"
-	for _, word := range strings.Fields(text) {
-		if len(line)+1+len(word) > commentWidth {
-			w.b.WriteString(line + "\n")
-			line = indent + "#"
-		}
-		line += " " + word
-	}
-	if line != indent+"#" {
-		w.b.WriteString(line + "\n")
+	if text = strings.Join(strings.Fields(text), " "); text != "" {
+		text = strings.ReplaceAll(view.Hang(text, commentWidth-len(indent)), "\n  ", "\n"+indent+"# ")
+		fmt.Fprintf(&w.b, "%s# %s\n", indent, text)
 	}
 }

@@ -6,14 +6,9 @@ import (
 	"strings"
 )
 
-// Reference are the keys of a job, a J, as a table in Markdown.
+// Reference are the keys of a job, a J, as a table in Markdown; of a Config those that every file has, but for the job.
 func Reference[J any](comments Comments) string {
 	return shapeOf(reflect.TypeFor[J]()).table(comments)
-}
-
-// ReferenceOfFile are the keys that every configuration has, but for the job.
-func ReferenceOfFile(comments Comments) string {
-	return shapeOf(reflect.TypeFor[Config]()).table(comments)
 }
 
 // table lists the keys, those of a section below it.
@@ -30,7 +25,7 @@ func (s *shape) rows(b *strings.Builder, path string, comments Comments) {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", path+f.key, f.shape.words(), cell(described(f, comments)))
 		in, below := f.shape, path+f.key+"."
 		for in.kind == kindList || in.kind == kindTable {
-			below = strings.TrimSuffix(below, ".") + map[kind]string{kindList: "[].", kindTable: ".NAME."}[in.kind]
+			below = strings.TrimSuffix(below, ".") + map[*kind]string{kindList: "[].", kindTable: ".NAME."}[in.kind]
 			in = in.elem
 		}
 		in.rows(b, below, comments)
@@ -47,5 +42,5 @@ func (s *shape) words() string {
 	case s.kind == kindTable:
 		return "names, each with: " + s.elem.words()
 	}
-	return string(s.kind)
+	return s.kind.words
 }

@@ -5,10 +5,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,17 +22,16 @@ type Comments func(in reflect.Type, field string) string
 // Schema is the JSON schema (draft 2020-12) of the configuration of a job, a J: an editor that knows it completes and checks
 // while one types. It takes what the parser takes.
 func Schema[J any](title string, comments Comments) ([]byte, error) {
-	s := shapeOf(configType[J]()).schema(comments)
-	s.Schema, s.Title, s.Type = "https://json-schema.org/draft/2020-12/schema", title, "object"
-	s.Required = []string{"journal", "job"}
-	s.Properties.of("journal").MinLength = 1
-	job := s.Properties.of("job")
+	s := shapeOf(reflect.TypeFor[configFile[J]]()).schema(comments)
+	s.Properties["journal"].MinLength = 1
+	job := s.Properties["job"]
 	job.Type, job.Description = "object", "What is to be done."
-	return s.text()
+	return s.text(title, "journal", "job")
 }
 
-// text is the schema in JSON.
-func (s *schema) text() ([]byte, error) {
+// text is the schema of a whole file, in JSON.
+func (s *schema) text(title string, required ...string) ([]byte, error) {
+	s.Schema, s.Title, s.Type, s.Required = "https://json-schema.org/draft/2020-12/schema", title, "object", required
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -41,69 +40,27 @@ func (s *schema) text() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// configType is the Go type of a configuration file.
-func configType[J any]() reflect.Type {
-	return reflect.TypeFor[struct {
-		Config `yaml:",inline"`
-		Job    *J `yaml:"job"`
-	}]()
-}
-
-// schema is a JSON schema. Its keys keep their order.
+// schema is a JSON schema.
 type schema struct {
-	Schema      string     `json:"$schema,omitempty"`
-	Title       string     `json:"title,omitempty"`
-	Description string     `json:"description,omitempty"`
-	Type        any        `json:"type,omitempty"`
-	Enum        []string   `json:"enum,omitempty"`
-	Pattern     string     `json:"pattern,omitempty"`
-	MinLength   int        `json:"minLength,omitempty"`
-	Required    []string   `json:"required,omitempty"`
-	Properties  properties `json:"properties,omitempty"`
-	Items       *schema    `json:"items,omitempty"`
+	Schema      string             `json:"$schema,omitempty"`
+	Title       string             `json:"title,omitempty"`
+	Description string             `json:"description,omitempty"`
+	Type        any                `json:"type,omitempty"`
+	Enum        []string           `json:"enum,omitempty"`
+	Pattern     string             `json:"pattern,omitempty"`
+	MinLength   int                `json:"minLength,omitempty"`
+	Required    []string           `json:"required,omitempty"`
+	Properties  map[string]*schema `json:"properties,omitempty"`
+	Items       *schema            `json:"items,omitempty"`
 	// Additional is false where the keys are known, and else the schema of the values.
 	Additional any `json:"additionalProperties,omitempty"`
-}
-
-type properties []property
-
-type property struct {
-	key    string
-	schema *schema
-}
-
-func (p properties) of(key string) *schema {
-	for _, one := range p {
-		if one.key == key {
-			return one.schema
-		}
-	}
-	return nil
-}
-
-// MarshalJSON writes the keys in their order.
-func (p properties) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	for i, one := range p {
-		value, err := json.Marshal(one.schema)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, "%s%q:%s", map[bool]string{true: "{", false: ","}[i == 0], one.key, value)
-	}
-	return append(b.Bytes(), '}'), nil
 }
 
 // durationPattern is what time.ParseDuration takes.
 const durationPattern = `^[-+]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
 
 func (s *shape) schema(comments Comments) *schema {
-	out := &schema{}
-	types := map[kind][]string{
-		kindText:  {"string", "number", "boolean"}, // 0.10 is a version: the text is what stands there
-		kindTruth: {"boolean"}, kindWhole: {"integer"}, kindNumber: {"number"}, kindDuration: {"string"}, kindList: {"array"},
-		kindKeys: {"object"}, kindTable: {"object"},
-	}[s.kind]
+	out, types := &schema{}, s.kind.types
 	switch s.kind {
 	case kindDuration:
 		out.Pattern = durationPattern
@@ -112,19 +69,18 @@ func (s *shape) schema(comments Comments) *schema {
 	case kindTable:
 		out.Additional = s.elem.schema(comments)
 	case kindKeys:
-		out.Additional = false
+		out.Additional, out.Properties = false, map[string]*schema{}
 		for _, f := range s.fields {
 			one := f.shape.schema(comments)
 			one.Description = described(f, comments)
-			out.Properties = append(out.Properties, property{f.key, one})
+			out.Properties[f.key] = one
 		}
-	case kindText, kindTruth, kindWhole, kindNumber, kindAny:
 	}
 	if len(s.oneOf) > 0 {
 		types, out.Enum = []string{"string"}, append([]string{""}, s.oneOf...)
 	}
 	if s.null && len(types) > 0 {
-		types = append(types, "null")
+		types = append(slices.Clip(types), "null")
 	}
 	switch len(types) {
 	case 0:

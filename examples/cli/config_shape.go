@@ -15,7 +15,7 @@ import (
 
 // shape is what a value of a configuration may be: the parser, the schema, the reference and config init all go by it.
 type shape struct {
-	kind   kind
+	kind   *kind
 	null   bool     // nothing may stand there: a section of which every key is a comment
 	elem   *shape   // of a list, and of keys that the operator chooses
 	fields []field  // of keys that are known, in their order
@@ -31,19 +31,31 @@ type field struct {
 	name  string       // its name there
 }
 
-type kind string
+// kind is what a value is: in words, by the tags and the types that it may have in YAML and in a JSON schema, and as a sample.
+type kind struct {
+	words       string
+	tags, types []string
+	sample      string
+}
 
-const (
-	kindText     kind = "a text"
-	kindTruth    kind = "true or false"
-	kindWhole    kind = "a whole number"
-	kindNumber   kind = "a number"
-	kindDuration kind = "a duration such as 10m"
-	kindList     kind = "a list"
-	kindKeys     kind = "keys with their values"
-	kindTable    kind = "names with their values"
-	kindAny      kind = "anything"
+var (
+	kindText = &kind{"a text", []string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"},
+		[]string{"string", "number", "boolean"}, `""`} // 0.10 is a version: the text is what stands there
+	kindTruth    = &kind{"true or false", []string{"!!bool"}, []string{"boolean"}, "true"}
+	kindWhole    = &kind{"a whole number", []string{"!!int"}, []string{"integer"}, "1"}
+	kindNumber   = &kind{"a number", []string{"!!int", "!!float"}, []string{"number"}, "1.0"}
+	kindDuration = &kind{"a duration such as 10m", []string{"!!str"}, []string{"string"}, "10m"}
+	kindList     = &kind{"a list", nil, []string{"array"}, "[]"}
+	kindKeys     = &kind{"keys with their values", nil, []string{"object"}, "{}"}
+	kindTable    = &kind{"names with their values", nil, []string{"object"}, "{}"}
+	kindAny      = &kind{words: "anything"}
 )
+
+// takes tells whether a text of YAML is of the kind. The words yes and no of old YAML are neither true nor false.
+func (k *kind) takes(n *yaml.Node) bool {
+	_, err := time.ParseDuration(n.Value)
+	return n.Kind == yaml.ScalarNode && slices.Contains(k.tags, n.ShortTag()) && (k != kindDuration || err == nil)
+}
 
 // shapeOf is the shape of a Go type as package yaml reads it. A text that is one of some words has them in its tag oneof.
 func shapeOf(t reflect.Type) *shape {
@@ -99,25 +111,15 @@ func fieldsOf(t reflect.Type) (list []field) {
 	return list
 }
 
-// keys are the keys that are known.
-func (s *shape) keys() (names []string) {
-	for _, f := range s.fields {
-		names = append(names, f.key)
-	}
-	return names
-}
-
-// field is the shape behind a key; nil where there is none.
-func (s *shape) field(key string) *shape {
-	if s.kind == kindTable {
-		return s.elem
-	}
+// field is the shape behind a key; else the keys that are known.
+func (s *shape) field(key string) (found *shape, known []string) {
 	for _, f := range s.fields {
 		if f.key == key {
-			return f.shape
+			return f.shape, nil
 		}
+		known = append(known, f.key)
 	}
-	return nil
+	return s.elem, known
 }
 
 // checker finds what does not fit in a file. No value of the file is quoted: it may be a secret in the wrong place.
@@ -149,7 +151,7 @@ func (c *checker) check(n *yaml.Node, s *shape) {
 	switch {
 	case n.ShortTag() == "!!null":
 		if !s.null {
-			c.bad(n, "a value is missing: %s", s.kind)
+			c.bad(n, "a value is missing: %s", s.kind.words)
 		}
 	case n.Kind == yaml.MappingNode && (s.kind == kindKeys || s.kind == kindTable):
 		c.mapping(n, s)
@@ -157,13 +159,13 @@ func (c *checker) check(n *yaml.Node, s *shape) {
 		for _, item := range n.Content {
 			c.check(item, s.elem)
 		}
-	case n.Kind == yaml.ScalarNode && scalar(n, s.kind):
+	case s.kind.takes(n):
 		if len(s.oneOf) > 0 && n.Value != "" && !slices.Contains(s.oneOf, n.Value) {
 			near := meant(n.Value, s.oneOf)
 			c.bad(n, "it must be one of: %s%s", strings.Join(s.oneOf, ", "), near)
 		}
 	default:
-		c.bad(n, "another kind of value is needed here: %s", s.kind)
+		c.bad(n, "another kind of value is needed here: %s", s.kind.words)
 	}
 }
 
@@ -173,7 +175,11 @@ func (c *checker) mapping(n *yaml.Node, s *shape) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.ShortTag() == "!!merge" {
-			c.merge(value, s)
+			into := s
+			if value.Kind == yaml.SequenceNode { // several of them
+				into = &shape{kind: kindList, elem: s}
+			}
+			c.check(value, into)
 			continue
 		}
 		if key.Kind != yaml.ScalarNode {
@@ -185,43 +191,11 @@ func (c *checker) mapping(n *yaml.Node, s *shape) {
 			continue
 		}
 		lines[key.Value] = key.Line
-		in := s.field(key.Value)
+		in, known := s.field(key.Value)
 		if in == nil {
-			c.bad(key, "there is no key %q%s", key.Value, meant(key.Value, s.keys()))
+			c.bad(key, "there is no key %q%s", key.Value, meant(key.Value, known))
 			continue
 		}
 		c.check(value, in)
-	}
-}
-
-// merge looks at what << brings in.
-func (c *checker) merge(n *yaml.Node, s *shape) {
-	if n.Kind == yaml.SequenceNode {
-		for _, item := range n.Content {
-			c.check(item, s)
-		}
-		return
-	}
-	c.check(n, s)
-}
-
-// scalar tells whether a text of YAML is of a kind. A number where a text belongs is the text that stands there: 0.10 is
-// a version. The words yes and no of old YAML are neither true nor false.
-func scalar(n *yaml.Node, k kind) bool {
-	tag := n.ShortTag()
-	switch k {
-	case kindText:
-		return slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag)
-	case kindTruth:
-		return tag == "!!bool"
-	case kindWhole:
-		return tag == "!!int"
-	case kindNumber:
-		return tag == "!!int" || tag == "!!float"
-	case kindDuration:
-		_, err := time.ParseDuration(n.Value)
-		return tag == "!!str" && err == nil
-	default:
-		return false
 	}
 }

@@ -42,6 +42,8 @@ func TestAMistakeInAConfigurationQuotesNoValue(t *testing.T) {
 		"? {a: hunter2}\n: x\n":            "c.yaml:",
 		"journal: a\njournal: hunter2\n":   "c.yaml:2:1: this key is there already, in line 1",
 		"a: \"hunter2\n":                   "c.yaml:2: ",
+		"job: {}\n\thunter2: 1\n":          "c.yaml:2: a tab (indent with blanks)",
+		"holder: @hunter2\n":               "needs quotes",
 		bomb("hunter2"):                    "c.yaml:",
 	} {
 		path := filepath.Join(t.TempDir(), "c.yaml")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,8 +28,12 @@ func (s session) failure(err error, report *evenkeel.Report, serving string) err
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nFAILED at %s", s.place(at))
-	fmt.Fprintf(&b, "\n  %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	ended, mended := "FAILED", "   (when the cause is mended)"
+	if errors.Is(err, context.Canceled) { // Ctrl-C a second time
+		ended, mended = "STOPPED AT ONCE", ""
+	}
+	fmt.Fprintf(&b, "\n%s at %s", ended, s.place(at))
+	fmt.Fprintf(&b, "\n  %s\n", strings.NewReplacer("\n", "\n  ", ": "+context.Canceled.Error(), "").Replace(err.Error()))
 	if serving != "" {
 		fmt.Fprintf(&b, "  Served now: %s.\n", serving)
 	}
@@ -42,7 +47,7 @@ func (s session) failure(err error, report *evenkeel.Report, serving string) err
 	if at.Host != "" {
 		look += "; ssh " + at.Host
 	}
-	fmt.Fprintf(&b, "  Look:     %s\n  Go on:    %s   (when the cause is mended)\n", look, s.again(s.onward()))
+	fmt.Fprintf(&b, "  Look:     %s\n  Go on:    %s%s\n", look, s.again(s.onward()), mended)
 	if s.verb != "rollback" && report != nil {
 		fmt.Fprintf(&b, "  Go back:  %s\n", s.back(report.State))
 	}

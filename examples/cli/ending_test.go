@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,6 +37,12 @@ FAILED at step 2 of 2, "Join the new cluster", on mds1
 	require.Contains(t, errs.String(), "left open: window w (it moves)")
 	require.Contains(t, errs.String(), "1 window is open: see above.")
 	require.NotContains(t, errs.String(), "Served now")
+
+	errs.Reset()
+	_ = s.failure(&evenkeel.StepError{Step: "join", Host: "mds1", Err: fmt.Errorf("cmp: not started: %w", context.Canceled)}, nil, "")
+	require.Contains(t, errs.String(), `STOPPED AT ONCE at step 2 of 2, "Join the new cluster", on mds1`)
+	require.NotContains(t, errs.String(), "context canceled", "a word of Go")
+	require.NotContains(t, errs.String(), "mended", "it was asked for")
 
 	errs.Reset()
 	for _, other := range []error{nil, errors.New("no step"), evenkeel.ErrStopped, &evenkeel.Pause{}, &evenkeel.CannotRollBackError{}} {

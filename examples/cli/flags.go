@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,14 @@ func folderFlag(c *cobra.Command, dir *string, name, value, usage string) {
 // dirFlag declares --dir.
 func dirFlag(c *cobra.Command, dir *string) {
 	folderFlag(c, dir, "dir", "", "take the input from this `DIR` instead of the built-in example")
+}
+
+// noInput is a mistake in --dir.
+func noInput(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("--dir %s: a directory that can be read is needed", dir)
+	}
+	return nil
 }
 
 // sourceFlags declare --config and --dir, of which one is given, or none.

@@ -14,9 +14,10 @@ import (
 func (a *App) fleetCommand() *cobra.Command {
 	return a.group(&cobra.Command{
 		Use: "fleet", Short: "Carry out many pairs in waves, from one file", GroupID: GroupCarryOut,
-		Long: `Carry out many pairs in waves, from one file that names the configuration of each: the canary first, so many at once, each in
-the maintenance windows of its site, and windows apart that must not be open on two pairs at once. Each pair has its own journal
-and is carried out as it would be alone; its own commands work on it too, when no fleet does. docs/fleet.md has more.`,
+		Long: `Carry out many pairs in waves, from one file that names the configuration of each: the canary first, so many at once,
+each in the maintenance windows of its site, and windows apart that must not be open on two pairs at once. Each pair has
+its own journal and is carried out as it would be alone; its own commands work on it too, when no fleet does.
+docs/fleet.md has more.`,
 	}, a.fleetCheckCommand(), a.fleetPlanCommand(), a.fleetRunCommand(false), a.fleetRunCommand(true), a.fleetStatusCommand(),
 		a.fleetDemoCommand(), a.fleetSimulateCommand(), a.fleetSchemaCommand())
 }

@@ -13,10 +13,7 @@ var fleetSchema []byte
 
 // FleetSchema is the JSON schema (draft 2020-12) of a fleet file.
 func FleetSchema(comments Comments) ([]byte, error) {
-	s := shapeOf(reflect.TypeFor[fleetFile]()).schema(comments)
-	s.Schema, s.Title, s.Type = "https://json-schema.org/draft/2020-12/schema", "Fleet file of evenkeel", "object"
-	s.Required = []string{"pairs"}
-	return s.text()
+	return shapeOf(reflect.TypeFor[fleetFile]()).schema(comments).text("Fleet file of evenkeel", "pairs")
 }
 
 // FleetReference are the keys of a fleet file, as a table in Markdown.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/evenkeel-ha/evenkeel/internal/infile"
 )
 
 // manCommand writes the man pages.
@@ -21,13 +23,12 @@ func (a *App) manCommand() *cobra.Command {
 		Example: "  TOOL man ./man1 && man -l ./man1/TOOL.1",
 	}, func(_ context.Context, args []string) (int, error) {
 		if err := os.MkdirAll(args[0], 0o755); err != nil {
-			return ExitInput, err
+			return ExitInput, fmt.Errorf("the man pages cannot be written: %w", infile.Plain(err))
 		}
-		made, err := time.Parse(time.RFC3339, a.build().Time)
-		if err != nil {
-			made = time.Unix(0, 0).UTC() // the same source gives the same pages
+		header := doc.GenManHeader{Section: "1", Source: a.Name + " " + a.Version, Manual: a.Name}
+		if made, err := time.Parse(time.RFC3339, a.build().Time); err == nil { // else it is today, or SOURCE_DATE_EPOCH
+			header.Date = &made // the same source gives the same pages
 		}
-		header := doc.GenManHeader{Section: "1", Source: a.Name + " " + a.Version, Manual: a.Name, Date: &made}
 		if err := manTree(a.Root(), header, args[0]); err != nil {
 			return ExitFailed, err
 		}

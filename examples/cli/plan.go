@@ -18,6 +18,9 @@ import (
 
 // example makes the built-in example, or the one from dir, in a directory that the caller removes.
 func (a *App) example(dir string) (*Config, *evenkeel.Runbook, func(), error) {
+	if err := noInput(dir); dir != "" && err != nil {
+		return nil, nil, nil, err
+	}
 	into, err := os.MkdirTemp("", strings.ReplaceAll(a.Name, " ", "-")+"-")
 	if err != nil {
 		return nil, nil, nil, err
@@ -287,6 +290,9 @@ func (s session) demo(ctx context.Context, dir string) (int, error) {
 	code, err := s.carryOut(ctx, evenkeel.Run)
 	if err == nil && served.world.Check() != nil {
 		return ExitFailed, served.world.Check()
+	}
+	if code != ExitDone {
+		_, _ = fmt.Fprintf(a.told(), "\nThe simulated world ended with the demo: nothing goes on there. One that lives on: %s simulate\n", a.Name)
 	}
 	return code, err
 }

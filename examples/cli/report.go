@@ -22,10 +22,10 @@ func (a *App) reportCommand() *cobra.Command {
 	var config, format string
 	c := a.Command(&cobra.Command{
 		Use: "report", Short: "Show a run that has ended as evidence", GroupID: GroupAfter,
-		Long: `Show a run that has ended as evidence: the plan, and for each step and action when it ran, how it ended and what the operator
-confirmed; how long each window was open and each target was seen down; and the digests of the plan and of its inputs. Secrets are
-hidden. No machine is reached. A journal that was written with another plan is refused. Exit status 1 tells that the run has not
-ended.`,
+		Long: `Show a run that has ended as evidence: the plan, and for each step and action when it ran, how it ended and what the
+operator confirmed; how long each window was open and each target was seen down; and the digests of the plan and of its
+inputs. Secrets are hidden. No machine is reached. A journal that was written with another plan is refused. Exit status 1
+tells that the run has not ended.`,
 		Example: `  TOOL report --config config.yaml -o html > report.html
   TOOL report --config config.yaml -o json`,
 	}, func(context.Context, []string) (int, error) { return a.report(config, format) })

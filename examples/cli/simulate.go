@@ -103,6 +103,9 @@ func (a *App) serve(_ context.Context, into, dir string) (*served, error) {
 			return nil, occupied(filepath.Join(into, name))
 		}
 	}
+	if err := noInput(dir); dir != "" && err != nil {
+		return nil, err
+	}
 	cfg, err := a.Example(into, dir)
 	if err != nil {
 		return nil, ofUser(err, into, dir, nil)

@@ -71,11 +71,11 @@ func (r WorldReport) summary() string {
 	var b strings.Builder
 	b.WriteString("The world's own account:\n  served at the end:\n")
 	for _, s := range r.Serving {
-		fmt.Fprintf(&b, "    %-28s %s\n", s.What, s.Where)
+		fmt.Fprintf(&b, "    %-24s %s\n", s.What, s.Where)
 	}
 	b.WriteString("  outage, on the world's clock:\n")
 	for _, o := range r.Outages {
-		fmt.Fprintf(&b, "    %-28s %8s in all, longest %s\n", o.What, short(o.Total), short(o.Longest))
+		fmt.Fprintf(&b, "    %-24s %8s in all, longest %s\n", o.What, short(o.Total), short(o.Longest))
 	}
 	if len(r.Violations) == 0 {
 		b.WriteString("  invariants violated: none\n")

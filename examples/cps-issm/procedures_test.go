@@ -41,9 +41,15 @@ func secondSite(t *testing.T) string {
 }
 
 // Every procedure of the guide is run from the binary over SSH, killed in the middle, and resumed (WF-001 … WF-004, SSH-010).
-func TestKillProcedures(t *testing.T) {
+func TestKillProcedures(t *testing.T) { clitest.Procedures(t, app, procedures(t)) }
+
+// The title of every step and action of every runbook is an imperative.
+func TestTitles(t *testing.T) { clitest.Titles(t, app, procedures(t)) }
+
+func procedures(t *testing.T) map[string]clitest.Procedure {
+	t.Helper()
 	gr := map[string]any{"geo": map[string]any{"site": 1}, "arbitervip": "192.168.105.100"}
-	clitest.Procedures(t, app, map[string]clitest.Procedure{
+	return map[string]clitest.Procedure{
 		"rollback of the migration": {Back: "calls", Has: []string{`^qns01: .*19\.4\.0`, `^set 1: .*takes traffic: true`}},
 		"GR": {Dir: grSite(t), Job: gr, Has: []string{
 			`^qns01: .*21\.1\.0`, `^qns02: .*21\.1\.0`, `^set 2: .*takes traffic: true`, `SITE2-sessionmgr01`}},
@@ -72,5 +78,5 @@ func TestKillProcedures(t *testing.T) {
 
 		"monitoring":          {Word: "monitoring", Has: []string{`^pcrfclient01:.*#evenkeel#SESSION-SET1`}},
 		"monitoring rollback": {Word: "monitoring", Back: clitest.AtEnd, Has: []string{`^pcrfclient01:.*"SESSION-SET1`}},
-	})
+	}
 }

@@ -25,3 +25,14 @@ func TestSignals(t *testing.T) {
 func TestUnread(t *testing.T) {
 	clitest.Unread(t, app, 10*time.Minute, "switch-over/hand-over", "switch-over/hand-over")
 }
+
+// The title of every step and action of every runbook is an imperative.
+func TestTitles(t *testing.T) {
+	clitest.Titles(t, app, map[string]clitest.Procedure{
+		"offline":         {Job: map[string]any{"offline": true}},
+		"atomic":          {Job: map[string]any{"atomic": true}},
+		"SELinux":         {Job: map[string]any{"selinux": true, "disable_firewall": true, "no_autostart": true, "plain_pcs_constraints": true}},
+		"ldiskfs by hand": {Dir: "testdata/pairs/ldiskfs-by-hand"},
+		"ZFS in groups":   {Dir: "testdata/pairs/zfs-groups"},
+	})
+}

@@ -68,7 +68,7 @@ type site struct {
 // is wrong is said at once.
 func loadSite(file string) (*site, error) {
 	if file == "" {
-		return nil, errors.New("--config is needed")
+		return nil, errors.New("--config is needed: it names the file of the site, which README.md shows")
 	}
 	var c siteConfig
 	if err := cli.ReadYAML(file, &c); err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/words"
 )
 
 // spoken are the packages whose texts operators read, beside the runbooks.
@@ -97,11 +99,14 @@ func TestRendered(t *testing.T) {
 
 // TestCatches: what these tests look for is found where somebody writes it.
 func TestCatches(t *testing.T) {
-	for _, title := range []string{"The cluster is up", "Releases", "and each of them is up", "lb02 is gone", "%s: %s", ""} {
-		require.False(t, imperative(title), title)
+	for _, title := range []string{"The cluster is up", "Releases", "and each of them is up", "lb02 is gone", "%s: %s", "",
+		"Set 1 takes traffic", "Set %d carries every set", "End of the change freeze", "Change freeze",
+		"Call traffic (by hand; cps:1831)", "Test is over"} {
+		require.False(t, words.Imperative(title), title)
 	}
-	for _, title := range []string{"Verify that lb02 is gone", "Undo: Disable set 1"} {
-		require.True(t, imperative(title), title)
+	for _, title := range []string{"Verify that lb02 is gone", "Undo: Disable set 1", "Set property no-quorum-policy",
+		"Change the keys", "Change ownership of a file", "Set up a pair"} {
+		require.True(t, words.Imperative(title), title)
 	}
 	for _, text := range []string{
 		"it prints %!d(string=x)", "the answer is %#v", "it is a %T", "the host is nil", "a struct of two", "see evenkeel.Options",

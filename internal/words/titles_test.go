@@ -1,4 +1,3 @@
-// Package words_test reads what operators read: every title, every message and every rendered runbook.
 package words_test
 
 import (
@@ -16,28 +15,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/evenkeel-ha/evenkeel/internal/words"
 )
-
-// verbs may begin the title of a step or of an action. What only looks begins with Verify, Wait, Note, Check or Watch.
-var verbs = strings.Fields(`
-	Add Apply Assign Authorise Back Block Boot Bring Build Bump Call Change Check Clear Close Comment Compare Configure Confirm
-	Copy Count Create Delete Deploy Describe Destroy Disable Divide Do Empty Enable End Erase Estimate Exchange Exclude
-	Export Extract Fence Fetch Find Follow Free Freeze Give Have Hold Import Install Join Judge Keep Label Leave Let
-	Lift List Load Log Look Lower Make Mark Merge Migrate Mirror Mount Move Name Note Offer Open Pack Point Prepare
-	Probe Promote Prove Provision Put Raise Read Reboot Rebuild Reconfigure Redeploy Reload Remove Rename Replace Reset
-	Restart Restore Roll Run Save Send Set Shorten Show Shut Silence Start State Stop Sum Swap Switch Take Tell Test
-	Type Undo Unmount Unpack Unset Update Upgrade Upload Verify Wait Watch Write`)
-
-// imperative tells whether a title begins with a verb of the list.
-func imperative(title string) bool {
-	first, _, _ := strings.Cut(strings.Replace(title, ":", "", 1), " ") // "Undo: …"
-	for _, verb := range verbs {
-		if first == verb {
-			return true
-		}
-	}
-	return false
-}
 
 // runbooks are the packages that make steps and actions.
 var runbooks = []string{
@@ -88,7 +68,7 @@ func TestTitles(t *testing.T) {
 				for _, title := range titles(n, takes) {
 					if text, ok := head(title); ok {
 						seen++
-						if !imperative(text) {
+						if !words.Imperative(text) {
 							t.Errorf("%s: no verb begins the title %q", fset.Position(title.Pos()), text)
 						}
 					}
@@ -244,7 +224,7 @@ func TestShownTitles(t *testing.T) {
 	for path, text := range golden(t) {
 		for _, m := range shownTitle.FindAllStringSubmatch(text, -1) {
 			seen++
-			if !imperative(m[1]) {
+			if !words.Imperative(m[1]) {
 				t.Errorf("%s: no verb begins the title %q", path, m[1])
 			}
 		}

@@ -51,6 +51,13 @@ func titleOf(o pcs.Operation) string {
 		return "Add " + o.Name
 	case "maintenance-mode":
 		return "Switch " + kind + " " + rest
+	case "no":
+		return "Remove " + rest
+	case "the":
+		return "Write " + o.Name
+	}
+	if target, node, ok := strings.Cut(o.Name, " prefers "); ok {
+		return "Have " + target + " prefer " + node
 	}
 	return strings.ToUpper(o.Name[:1]) + o.Name[1:]
 }

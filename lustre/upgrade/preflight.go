@@ -146,7 +146,7 @@ func (p *Pair) healthy(st *pacemaker.Status) error {
 func (p *Pair) audit(i int) evenkeel.Action {
 	title := "Verify that what is mounted is what the target store and the cluster say (H24)"
 	if p.byHand {
-		title = "What is mounted is what the cluster says (H24)"
+		title = "Verify that what is mounted is what the cluster says (H24)"
 	}
 	resources := map[string]string{}
 	for _, t := range p.Targets {

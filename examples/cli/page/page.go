@@ -44,7 +44,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"join":    strings.Join,
 	"groups":  groups,
 	"checks":  checks,
-	"last":    func(i, n int) bool { return i == n-1 },
+	"lasts":   printable.Duration,
 	"stamp":   func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
 	"machine": func(t time.Time) string { return t.Format(time.RFC3339) },
 	"title":   func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },

@@ -270,6 +270,8 @@ func TestChangesAreSeen(t *testing.T) {
 	text, _ := written(t, book("word"), options("word"))
 	require.Contains(t, text, "<summary>Checks 2 conditions, 1 immediately before what follows</summary>")
 	require.Contains(t, text, `<span class="tag">as word</span>`)
+	require.Contains(t, text, "“word[redacted]” is suspended for at most 1 m: word", "a window, in the words of people")
+	require.NotContains(t, text, "1m0s", "a duration as Go prints it")
 }
 
 // The picture shows where each target is served, gaps, windows, work by hand and points of no return, and says it in words.
@@ -289,7 +291,7 @@ func TestPicture(t *testing.T) {
 	require.Contains(t, titles, "point of no return: step 1", "its undo does not take all back")
 	require.Contains(t, titles, "point of no return: step 2")
 	require.Contains(t, titles, "step 2 by hand: word")
-	require.Contains(t, titles, "outage window wword, steps 1 to 1: served is suspended for at most 1 m: word")
+	require.Contains(t, titles, "outage window wword, in step 1: “word[redacted]” is suspended for at most 1 m: word")
 	require.Equal(t, 1, count["rect.down"])
 	require.Equal(t, 3+2+3, count["rect.bar"]+count["rect.bar place0"], "3 bars, a sign for each place, and one with a gap: %v", count)
 	_, root = written(t, book("word"), page.Options{Why: "the world is flat"})

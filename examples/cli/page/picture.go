@@ -196,7 +196,11 @@ func (p *picture) span(s stretch) string {
 	if float64(end) == s.to { //nolint:gocritic // it ends with a column
 		end--
 	}
-	last := p.sheet.Drawn[min(end, len(p.sheet.Drawn)-1)].Last
+	return steps(first, p.sheet.Drawn[min(end, len(p.sheet.Drawn)-1)].Last)
+}
+
+// steps are one step, or several.
+func steps(first, last int) string {
 	if first == last {
 		return fmt.Sprintf("in step %d", first)
 	}
@@ -221,7 +225,7 @@ func (p *picture) windows() {
 			p.name("window: " + w.ID)
 			from, to := p.x[p.column(i+1)], p.x[p.column(last+1)+1]
 			p.put(`<rect class="window" fill="url(#%s)" x="%.1f" y="%d" width="%.1f" height="%d"><title>%s</title></rect>`, fill, from, p.y+5,
-				to-from, rowHeight-10, text(fmt.Sprintf("%s %s, steps %d to %d: %s is suspended for at most %s: %s", kind, w.ID, i+1, last+1,
+				to-from, rowHeight-10, text(fmt.Sprintf("%s %s, %s: %s is suspended for at most %s: %s", kind, w.ID, steps(i+1, last+1),
 					w.Invariant, printable.Duration(w.Limit), w.Reason)))
 			p.y += rowHeight
 		}

@@ -41,7 +41,7 @@ func Configured[J any](app *cli.App) ConfiguredJob {
 func Configuration(t *testing.T, binary string, jobs ...ConfiguredJob) {
 	page := "# Configuration of " + binary + "\n\nMade from the source: `go test ./examples/" + binary + " -run TestConfiguration -update`. " +
 		"Paths are relative to the file. A key that is not here is refused, with its line and the nearest one that is.\n\n" +
-		"## Of every job\n\n" + cli.ReferenceOfFile(comments(t))
+		"## Of every job\n\n" + cli.Reference[cli.Config](comments(t))
 	for _, job := range jobs {
 		t.Run(job.app.Name, func(t *testing.T) { job.check(t) })
 		page += "\n## `job` of " + job.app.Name + "\n\n" + job.reference(comments(t))

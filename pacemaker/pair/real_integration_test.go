@@ -37,7 +37,7 @@ type realPair struct {
 }
 
 // newRealPair boots a pair of EL8, makes its cluster, and backs it up.
-func newRealPair(t *testing.T) *realPair {
+func newRealPair(t *testing.T, outage time.Duration) *realPair {
 	t.Helper()
 	r := &realPair{t: t, dir: t.TempDir()}
 	lab, err := pairlab.Start(t.Context(), pairlab.Options{Dir: r.dir, Targets: pairlab.ServicesDisks(), Services: true,
@@ -57,7 +57,7 @@ func newRealPair(t *testing.T) *realPair {
 	}
 
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "archives"), 0o700))
-	r.job = job{Key: lab.Key(), KnownHosts: lab.KnownHosts()}
+	r.job = job{Key: lab.Key(), KnownHosts: lab.KnownHosts(), Outage: outage}
 	for i, n := range lab.Nodes() {
 		r.job.Nodes[i], r.job.Addrs[i] = n.Name(), n.Addr()
 	}
@@ -254,7 +254,7 @@ func (r *realPair) began(step, action string) bool {
 // EL8 to EL9, with real commands over real SSH. Its users use both all along.
 func TestRealPairOfServices(t *testing.T) {
 	t.Parallel()
-	r := newRealPair(t)
+	r := newRealPair(t, 2*time.Minute)
 	defer r.told()
 	before := r.cib(0)
 	r.upgrade("run")

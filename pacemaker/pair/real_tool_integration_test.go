@@ -35,6 +35,7 @@ const (
 type job struct {
 	Nodes, Addrs, Backups [2]string
 	Key, KnownHosts       string
+	Outage                time.Duration // how long each wait for services may last
 }
 
 func TestMain(m *testing.M) {
@@ -52,7 +53,7 @@ func TestMain(m *testing.M) {
 func (j job) config(dir string) pair.Config {
 	return pair.Config{Node1: pair.Server{Name: j.Nodes[0], Backup: j.Backups[0]}, Node2: pair.Server{Name: j.Nodes[1], Backup: j.Backups[1]},
 		From: "el8", To: "el9", Password: realPassword, ArchiveDir: filepath.Join(dir, "archives"), Restore: []string{"/etc/nginx"},
-		Packages: []string{"nginx", "postgresql-server"}, Outage: 2 * time.Minute}
+		Packages: []string{"nginx", "postgresql-server"}, Outage: j.Outage}
 }
 
 // clients are ways to both nodes.
@@ -60,7 +61,7 @@ func (j job) clients() (evenkeel.HostMap, error) {
 	hosts := evenkeel.HostMap{}
 	for i, name := range j.Nodes {
 		c, err := sshexec.NewClient(sshexec.Config{Host: name, Addr: j.Addrs[i], User: "root", KnownHosts: []string{j.KnownHosts},
-			Auth: sshexec.Auth{KeyFiles: []string{j.Key}}})
+			Auth: sshexec.Auth{KeyFiles: []string{j.Key}}, KeepAlive: 5 * time.Second}) // a node that goes down may say nothing
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ import (
 // tool that is killed on that way, too; then it goes forward again, to the end that every way comes to.
 func TestRealPairOfServicesIsKilledAndLedBack(t *testing.T) {
 	t.Parallel()
-	r := newRealPair(t)
+	r := newRealPair(t, 2*time.Minute)
 	defer r.told()
 	before := r.cib(0)
 	const seed, kills, records = 20261130, 5, 320
@@ -64,7 +64,7 @@ func TestRealPairOfServicesIsKilledAndLedBack(t *testing.T) {
 // node 2: the run stops, and says so. When node 2 has power again, and somebody has looked into that, the run goes on.
 func TestRealPairOfServicesWithoutPower(t *testing.T) {
 	t.Parallel()
-	r := newRealPair(t)
+	r := newRealPair(t, time.Minute)
 	defer r.told()
 	before := r.cib(0)
 	node2 := r.lab.Nodes()[1]

@@ -81,7 +81,8 @@ func TestRealPairOfServicesWithoutPower(t *testing.T) {
 		require.True(t, lost || exit == toolHeld && r.person(out), "exit status %d: %s", exit, tail(out))
 	}
 	require.Contains(t, []int{toolFailed, toolHeld}, exit, "%s", tail(out))
-	require.Contains(t, out, node2.Name())
+	require.Contains(t, out, node2.Name()+" does not answer")
+	require.Contains(t, out, "switch it on")
 	t.Logf("it stopped with:\n%s", tail(out))
 	truth := r.sound()
 	require.Empty(t, truth.Serving("web"), "nobody can look at node 2")

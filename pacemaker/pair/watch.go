@@ -18,7 +18,7 @@ type sighting map[string][]string
 func (p *Pair) sight(ctx context.Context, at evenkeel.Site) (seen sighting, unseen error) {
 	seen = sighting{}
 	for _, s := range p.servers() {
-		asked := answers{at, s.Name, map[string]sshexec.Result{}}
+		asked := answers{at: at, host: s.Name, got: map[string]sshexec.Result{}}
 		for _, u := range p.moved() {
 			for _, m := range u.Members {
 				found, _, err := asked.of(ctx, m)

@@ -67,6 +67,8 @@ type Options struct {
 	Targets []Target
 	// ByHand is a pair that people made: on the old system is Lustre with its own agents, and nothing of IML.
 	ByHand bool
+	// Services is a pair of EL8 that serves a web site and a database on file systems of [ServicesDisks], and that EL9 is installed on.
+	Services bool
 	// Post is how long a fenced node takes from power to its first instruction. 0 is 10 s: less than corosync's token and
 	// consensus time-outs together (6.6 s) would bring a node back before its own fencing is announced, and Pacemaker
 	// would stay down on it. Negative is none.

@@ -34,21 +34,13 @@ func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 	if len(o.Targets) == 0 {
 		o.Targets = GuideTargets(3)
 	}
-	s := site{nodes: lab.Nodes(), targets: o.Targets}
+	s := site{lab.Nodes(), o.Targets, (*Node).Short}
 	configure := s.configure
 	if o.ByHand {
 		configure = s.configureByHand
 	}
-	for _, step := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
-		{"authenticate the nodes", s.auth}, {"set the cluster up", s.setup}, {"start the cluster", s.start},
-		{"configure the cluster", configure},
-	} {
-		if err := step.do(ctx); err != nil {
-			return fmt.Errorf("cannot %s: %w", step.what, err)
-		}
+	if err := s.build(ctx, configure); err != nil {
+		return err
 	}
 	belongs := Placed(o.Targets, func(t Target) string { return s.nodes[t.Preferred].Short() })
 	if _, err := WaitStatus(ctx, s.nodes[0], belongs); err != nil {
@@ -60,13 +52,30 @@ func BuildOldCluster(ctx context.Context, lab *Lab, o SiteOptions) error {
 type site struct {
 	nodes   [2]*Node
 	targets []Target
+	name    func(*Node) string // what the cluster calls a node
+}
+
+// build makes a cluster of both nodes, and configures it.
+func (s site) build(ctx context.Context, configure func(context.Context) error) error {
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"authenticate the nodes", s.auth}, {"set the cluster up", s.setup}, {"start the cluster", s.start},
+		{"configure the cluster", configure},
+	} {
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("cannot %s: %w", step.what, err)
+		}
+	}
+	return nil
 }
 
 // auth asks more than once: on a busy machine a pcsd that says it is ready may not answer yet.
 func (s site) auth(ctx context.Context) (err error) {
 	for range 5 {
-		err = run(ctx, s.nodes[0], standin.HaclusterPassword+"\n", "pcs", "host", "auth", s.nodes[0].Short(),
-			s.nodes[1].Short(), "-u", "hacluster")
+		err = run(ctx, s.nodes[0], standin.HaclusterPassword+"\n", "pcs", "host", "auth", s.name(s.nodes[0]),
+			s.name(s.nodes[1]), "-u", "hacluster")
 		if err == nil {
 			return nil
 		}
@@ -82,7 +91,7 @@ func (s site) auth(ctx context.Context) (err error) {
 func (s site) setup(ctx context.Context) error {
 	argv := []string{"pcs", "cluster", "setup", ClusterName}
 	for _, n := range s.nodes {
-		argv = append(argv, n.Short(), "addr="+n.Short(), "addr="+n.Short()+"-ring1")
+		argv = append(argv, s.name(n), "addr="+n.Short(), "addr="+n.Short()+"-ring1")
 	}
 	return run(ctx, s.nodes[0], "", argv...)
 }
@@ -119,7 +128,7 @@ func (s site) startNode(ctx context.Context, n *Node) error {
 }
 
 // names are those by which the old cluster knows the nodes.
-func (s site) names() [2]string { return [2]string{s.nodes[0].Short(), s.nodes[1].Short()} }
+func (s site) names() [2]string { return [2]string{s.name(s.nodes[0]), s.name(s.nodes[1])} }
 
 func (s site) configure(ctx context.Context) error {
 	return run(ctx, s.nodes[0], oldCIB(s.names(), s.targets), "cibadmin", "--replace", "--xml-pipe")

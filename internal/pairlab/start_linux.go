@@ -263,7 +263,7 @@ func (s *starter) ip(ctx context.Context, args ...string) error {
 // hello gives the supervisor its orders and waits until it listens.
 func (s *starter) hello(context.Context) error {
 	cfg := wire.Config{
-		Dir: s.o.Dir, Image: s.image.Root, Nodes: s.nodes, Outside: s.outside, Targets: s.o.Targets, ByHand: s.o.ByHand,
+		Dir: s.o.Dir, Image: s.image.Root, Nodes: s.nodes, Outside: s.outside, Targets: s.o.Targets, ByHand: s.o.ByHand, Services: s.o.Services,
 		Post:      s.o.Post,
 		Behaviour: Behaviour{StartDelay: s.o.StartDelay, StopDelay: s.o.StopDelay}, Authorized: s.key.public, RootKey: s.key.private,
 	}

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +44,7 @@ type answers struct {
 	at   evenkeel.Site
 	host string
 	got  map[string]sshexec.Result
+	away error // why the host cannot be reached: each more question would wait as long
 }
 
 // ask looks on the host; what was asked already is not asked again.
@@ -50,8 +52,14 @@ func (a *answers) ask(ctx context.Context, l Look) (Found, string, error) {
 	key := strings.Join(l.Argv, "\x00")
 	res, have := a.got[key]
 	if !have {
+		if a.away != nil {
+			return 0, "", a.away
+		}
 		var err error
 		res, err = a.at.Run(ctx, a.host, Brief(l.Argv...))
+		if errors.Is(err, sshexec.ErrUnreachable) {
+			a.away = err
+		}
 		if err != nil && res.Outcome != evenkeel.Exited {
 			return 0, "", err
 		}
@@ -77,7 +85,7 @@ func Holding(ctx context.Context, at evenkeel.Site, host string, units []Unit) (
 
 // seen is what the looks that there are see of units on a host. Of what has none, they see nothing.
 func seen(ctx context.Context, at evenkeel.Site, host string, units []Unit) (Held, error) {
-	held, asked := Held{}, answers{at, host, map[string]sshexec.Result{}}
+	held, asked := Held{}, answers{at: at, host: host, got: map[string]sshexec.Result{}}
 	for _, u := range units {
 		for _, m := range u.Members {
 			switch found, what, err := asked.of(ctx, m); {
@@ -108,7 +116,7 @@ func (a *answers) of(ctx context.Context, m Member) (Found, string, error) {
 
 // Lacking looks on a host for all that the units need to start, and says what is missing.
 func Lacking(ctx context.Context, at evenkeel.Site, host string, units []Unit) (missing []string, _ error) {
-	asked := answers{at, host, map[string]sshexec.Result{}}
+	asked := answers{at: at, host: host, got: map[string]sshexec.Result{}}
 	for _, u := range units {
 		for _, m := range u.Members {
 			for _, l := range m.Needs {

@@ -46,6 +46,8 @@ var answers = []struct {
 	{disk, 0, 0, mounts + "directory /srv/nfs\ndevice 0:0\n", "", 0}, // of a file
 	{disk, 0, 0, mounts + "40 22 8:17 / /srv\n" + sdb1, "", 0},
 	{disk, 0, 1, mounts + nodev, "cat: read error", 0},
+	{bound, 0, 0, mounts + "40 22 8:17 /www /var/www rw - xfs /dev/sdb1 rw\ndirectory /var/www\ndevice -\n", "", pair.Present},
+	{bound, 0, 0, mounts + "40 22 8:17 / /srv/nfs rw - xfs /dev/sdb1 rw\ndirectory /var/www\ndevice -\n", "", pair.Absent},
 	{disk, 1, 0, table, "", pair.Absent},
 	{disk, 1, 0, "D    umount /srv/nfs\n" + table, "", pair.Perhaps},
 	{disk, 1, 0, "D    umount -l /dev/sdb1\n" + table, "", pair.Perhaps},
@@ -134,7 +136,11 @@ func TestDevicesByTheirTags(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, units[0].Unproven, "disk: ")
 	}
-	units, err := pair.Units(cibOf(t, strings.Replace(disk, "xfs", "btrfs", 1), ""), pair.Builtin())
+	require.Empty(t, lookOf(t, bound, 0).Argv[5], "a directory has no number")
+	units, err := pair.Units(cibOf(t, strings.Replace(disk, "/dev/sdb1", "/srv/image", 1), ""), pair.Builtin())
+	require.NoError(t, err)
+	require.Contains(t, units[0].Unproven, "/srv/image is no block device")
+	units, err = pair.Units(cibOf(t, strings.Replace(disk, "xfs", "btrfs", 1), ""), pair.Builtin())
 	require.NoError(t, err)
 	require.Contains(t, units[0].Unproven, "another number than its device")
 }

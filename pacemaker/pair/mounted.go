@@ -19,21 +19,24 @@ import (
 var MountScript string
 
 // Mounted is Present where a directory is a mount point, or a device is mounted, wherever that is and by whatever name: it is told by
-// its number. What is no path is compared by its name, such as a share of another host.
+// its number. What is no path is compared by its name, such as a share of another host. Without a device only the directory counts.
 func Mounted(dir, device string) Look {
-	local := ""
+	local, text := "", path.Clean(dir)+" or "+device+" is mounted"
 	if strings.HasPrefix(device, "/") {
 		local = device
 	}
+	if device == "" {
+		text = path.Clean(dir) + " is a mount point"
+	}
 	return Look{Argv: []string{"/bin/sh", "-c", MountScript, "sh", path.Clean(dir), local},
-		Text: path.Clean(dir) + " or " + device + " is mounted",
+		Text: text,
 		Read: func(res sshexec.Result) (Found, string, error) {
 			m, err := readMounts(res)
 			if err != nil {
 				return 0, "", err
 			}
 			for _, at := range m.list {
-				if at.dir == path.Clean(dir) || at.dir == m.directory || at.source == device || m.device != "" && at.device == m.device {
+				if at.dir == path.Clean(dir) || at.dir == m.directory || device != "" && at.source == device || m.device != "" && at.device == m.device {
 					return Present, fmt.Sprintf("%s is mounted on %s", at.source, at.dir), nil
 				}
 			}

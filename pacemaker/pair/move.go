@@ -169,9 +169,13 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 func lost(ctx context.Context, err error, host string) error {
 	var failed *sshexec.CommandError
 	if o := sshexec.OutcomeOf(err); errors.As(err, &failed) && (o == evenkeel.NotStarted || o == evenkeel.Unknown) && ctx.Err() == nil {
+		cause := err
+		if failed.Err != nil {
+			cause = failed.Err
+		}
 		return &evenkeel.Retry{After: tick, Key: "lost",
-			Reason: fmt.Sprintf("%v. Until it can be seen on %s that the unit is gone, it is enabled nowhere; "+
-				"enable nothing by hand", err, host)}
+			Reason: fmt.Sprintf("%s does not answer (%v). Until it can be seen on %s that the unit is gone, it is enabled nowhere; "+
+				"enable nothing by hand. If it has lost its power, switch it on", failed.Host, cause, host)}
 	}
 	return err
 }

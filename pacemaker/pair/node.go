@@ -220,7 +220,7 @@ func (p *Pair) serves(id, host string) evenkeel.Action {
 		Title: "Verify that " + host + " serves every unit", Host: host, Limit: p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On " + host + ", all of this is so: " + proofs(p.moved()) + ".",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				asked := answers{at, host, map[string]sshexec.Result{}}
+				asked := answers{at: at, host: host, got: map[string]sshexec.Result{}}
 				for _, u := range p.moved() {
 					for _, m := range u.Members {
 						found, _, err := asked.of(ctx, m)

@@ -272,6 +272,10 @@ func TestRollback(t *testing.T) {
 				require.Equal(t, strings.ReplaceAll(before, "on "+pairtest.Node1, "on "+pairtest.Node2), s.world.Hash())
 				return
 			}
+			// Where the new cluster differs from the old one nobody is to make it alike: what is disabled there runs here.
+			require.Contains(t, report.Differs[0], "nfs1.example.com runs RHEL 9 and its rebuilds already")
+			require.Contains(t, report.Differs[0], "Enable nothing in a cluster there: the units are those of nfs2.example.com")
+			require.NotContains(t, strings.Join(report.Differs, "\n"), "target-role")
 			for _, id := range []string{"nfs-ip", "db-server"} {
 				require.Contains(t, s.world.EndState(), id+" on nfs2.example.com")
 			}

@@ -31,10 +31,22 @@ func filesystem(r pacemaker.Resource) (Traits, error) {
 		return Traits{}, err
 	}
 	t := Traits{Serves: dir, Gone: []Look{Mounted(dir, file), mountingOf(dir, device)}, Needs: []Look{Path(dir)}}
-	if strings.HasPrefix(file, "/dev/") {
+	switch bound := isBound(r); {
+	case bound: // it holds nothing of its own: what lies there is held by the file system that the directory is of
+		t.Gone[0] = Mounted(dir, "")
+		fallthrough
+	case strings.HasPrefix(file, "/dev/"):
 		t.Needs = append(t.Needs, Path(file))
+	case strings.HasPrefix(file, "/"):
+		return Traits{}, fmt.Errorf("its device %s is no block device: where it is mounted cannot be told by a number", file)
 	}
 	return t, nil
+}
+
+// isBound tells a directory that is shown at another place.
+func isBound(r pacemaker.Resource) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(optional(r, "options", ""), func(c rune) bool { return c == ',' || c == ' ' }),
+		func(o string) bool { return o == "bind" || o == "rbind" })
 }
 
 // unnumbered are the file systems that the kernel shows with a number of their own.

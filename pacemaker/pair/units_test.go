@@ -43,6 +43,7 @@ func meta(id, name, value string) string {
 var (
 	vip      = primitive("vip", "ocf:heartbeat:IPaddr2", "ip=10.0.0.10")
 	disk     = primitive("disk", "ocf:heartbeat:Filesystem", "device=/dev/sdb1", "directory=/srv/nfs", "fstype=xfs")
+	bound    = primitive("www", "ocf:heartbeat:Filesystem", "device=/srv/nfs/www", "directory=/var/www", "fstype=none", "options=ro,bind")
 	database = primitive("db", "ocf:heartbeat:pgsql", "pgdata=/srv/pg/data")
 )
 

@@ -18,7 +18,7 @@ type sighting map[string][]string
 func (p *Pair) sight(ctx context.Context, at evenkeel.Site) (seen sighting, unseen error) {
 	seen = sighting{}
 	for _, s := range p.servers() {
-		asked := answers{at, s.Name, map[string]sshexec.Result{}}
+		asked := answers{at: at, host: s.Name, got: map[string]sshexec.Result{}}
 		for _, u := range p.moved() {
 			for _, m := range u.Members {
 				found, _, err := asked.of(ctx, m)
@@ -107,6 +107,14 @@ func (p *Pair) served() evenkeel.Invariant {
 // compare says, at the end of a rollback, what differs from the state before the run.
 func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string, _ error) {
 	for i, s := range p.servers() {
+		if p.rebuilt(ctx, at, s.Name) {
+			text := fmt.Sprintf("%s runs %s already: what it was before is not there to be compared", s.Name, p.to.Title)
+			if other := p.servers()[1-i].Name; !p.rebuilt(ctx, at, other) {
+				text += ". Enable nothing in a cluster there: the units are those of " + other
+			}
+			differs = append(differs, text)
+			continue
+		}
 		was := p.oldCluster(s.Name)
 		proofs := []evenkeel.Proof{was.Online(p.old(p.Config.Node1.Name), p.old(p.Config.Node2.Name))}
 		if verb, err := p.node(i).autostart.Get(at.Facts); err == nil {
@@ -145,6 +153,14 @@ func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string,
 	return differs, nil
 }
 
+// rebuilt tells whether a host is seen to run the new system. What its cluster says differs from the old one's everywhere, and to make
+// it alike would be to start what the other node has.
+func (p *Pair) rebuilt(ctx context.Context, at evenkeel.Site, host string) bool {
+	look := p.to.runs("", "", host)
+	res, err := at.Run(ctx, host, Brief(look.Cmd.Argv...))
+	return err == nil && p.from.Name != p.to.Name && look.Expect.Check(evenkeel.Observed{Result: res, Host: host}) == nil
+}
+
 // advices are what to do about a setting that the upgrade changed, by what a difference names.
 var advices = map[string]string{
 	"stonith-enabled":  "the cluster fences nobody. Set it as it was, when both nodes are online",
@@ -154,7 +170,7 @@ var advices = map[string]string{
 
 // differences are all that the cluster is configured otherwise than before, with what to do.
 func (p *Pair) differences(host string, cib *pacemaker.CIB) (list []string) {
-	for _, d := range pacemaker.Diff(p.CIB, cib) {
+	for _, d := range pacemaker.Diff(p.CIB, cib, pacemaker.Expect(pacemaker.ExpectRole("Started", p.switches()...))) {
 		text := fmt.Sprintf("%s: %s", host, d)
 		for name, advice := range advices {
 			if strings.Contains(d.String(), name) {

@@ -58,13 +58,21 @@ func unmount(dir string) error {
 }
 
 // systems are what the releases differ in besides the stand-ins' furniture.
-var systems = map[wire.Release]struct {
+var systems = map[wire.Release]system{
+	wire.OldRelease: {"CentOS release 6.8 (Final)", true, []string{"rsyslog", "ssh", "pcsd", "ntpd", "chroma-agent"}},
+	wire.NewRelease: {"CentOS Linux release 7.3.1611 (Core)", false, []string{"rsyslog", "ssh", "firewalld"}},
+}
+
+// servicesSystems are those of a pair that serves no Lustre.
+var servicesSystems = map[wire.Release]system{
+	wire.OldRelease: {"AlmaLinux release 8.10 (Cerulean Leopard)", false, []string{"rsyslog", "ssh", "pcsd", "firewalld"}},
+	wire.NewRelease: {"AlmaLinux release 9.4 (Seafoam Ocelot)", false, []string{"rsyslog", "ssh", "firewalld"}},
+}
+
+type system struct {
 	banner  string
 	short   bool     // host name
 	enabled []string // services
-}{
-	wire.OldRelease: {"CentOS release 6.8 (Final)", true, []string{"rsyslog", "ssh", "pcsd", "ntpd", "chroma-agent"}},
-	wire.NewRelease: {"CentOS Linux release 7.3.1611 (Core)", false, []string{"rsyslog", "ssh", "firewalld"}},
 }
 
 // The services that CentOS has and Debian's packages of the image do not.
@@ -82,7 +90,11 @@ func idle(description string) string {
 }
 
 func (n *node) furnish(root string, release wire.Release) error {
-	system, known := systems[release]
+	all := systems
+	if n.m.cfg.Services {
+		all = servicesSystems
+	}
+	system, known := all[release]
 	if !known {
 		return fmt.Errorf("nothing is known about %s", release)
 	}
@@ -101,8 +113,11 @@ func (n *node) furnish(root string, release wire.Release) error {
 	for unit, text := range extraUnits {
 		d.write("usr/lib/systemd/system/"+unit+".service", 0o644, text)
 	}
+	if n.m.cfg.Services {
+		d.write("usr/lib/systemd/system/nginx.service", 0o644, standin.NginxUnit)
+	}
 	d.write(Program, 0o755, "") // the program itself is mounted here
-	links := append([]string{"/usr/bin/systemctl", "/usr/sbin/" + InitName}, standin.Names()...)
+	links := append([]string{"/usr/bin/systemctl", "/usr/sbin/" + InitName}, standin.Names(n.m.cfg)...)
 	if !hasModules() {
 		links = append(links, catLink)
 	}

@@ -183,6 +183,9 @@ func (n *node) orders() orders {
 		if strings.HasPrefix(t.Device, "/dev/") {
 			o.Devices = append(o.Devices, t.Device)
 		}
+		if t.Ordinary() {
+			o.Disks = n.m.disks()
+		}
 	}
 	return o
 }

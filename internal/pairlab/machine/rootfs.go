@@ -37,6 +37,7 @@ type orders struct {
 	Work    string
 	Root    string // where the root is put together
 	Board   string // what is /run/lab in the node
+	Disks   string // what is on the shared disks with ordinary file systems, where there are any
 	Program string
 	BootID  string
 	Devices []string
@@ -145,7 +146,14 @@ func mountRun(o orders) error {
 			return err
 		}
 	}
-	return mount(o.Board, filepath.Join(run, "lab"), "", syscall.MS_BIND, "")
+	if err := mount(o.Board, filepath.Join(run, "lab"), "", syscall.MS_BIND, ""); err != nil || o.Disks == "" {
+		return err
+	}
+	disks := filepath.Join(o.Root, standin.DisksDir)
+	if err := os.Mkdir(disks, 0o700); err != nil {
+		return err
+	}
+	return mount(o.Disks, disks, "", syscall.MS_BIND|syscall.MS_REC, "")
 }
 
 // enterRoot makes the new root the only one.

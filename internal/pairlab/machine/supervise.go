@@ -93,6 +93,11 @@ func newMachine(cfg wire.Config) (*machine, error) {
 	if err := mount("tmpfs", disks, "tmpfs", 0, "mode=755"); err != nil {
 		return nil, err
 	}
+	for _, t := range cfg.Targets {
+		if err := m.makeDisk(t); err != nil {
+			return nil, err
+		}
+	}
 	for i, n := range cfg.Nodes {
 		console, err := os.OpenFile(filepath.Join(cfg.Dir, n.Short()+".console"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
@@ -101,6 +106,21 @@ func newMachine(cfg wire.Config) (*machine, error) {
 		m.nodes[i] = &node{Node: n, index: i, m: m, dir: filepath.Join(disks, n.Short()), out: console}
 	}
 	return m, makeBridges()
+}
+
+// disks is where the shared disks with ordinary file systems lie.
+func (m *machine) disks() string { return filepath.Join(m.cfg.Dir, "machine", "disks") }
+
+// makeDisk makes a shared disk with an ordinary file system. It is a file system of its own, so that the nodes can tell who uses it.
+func (m *machine) makeDisk(t wire.Target) error {
+	if !t.Ordinary() {
+		return nil
+	}
+	dir := filepath.Join(m.disks(), t.UUID)
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as any mount point
+		return err
+	}
+	return mount("disk-"+t.UUID, dir, "tmpfs", 0, "mode=755")
 }
 
 // node finds a node by its full or short name.

@@ -17,6 +17,9 @@
 //     service.
 //   - dkms, modprobe, rmmod, lsmod: modules of the kernel that a package would bring, built for the kernel that a node
 //     was booted with ([Boot]), which "uname -r" names too. lctl and lnetctl know the node's NID.
+//   - mount, umount, dnf, pcs, ocf:heartbeat:pgsql, pg_ctl, postgres and an init script nginx, for a pair that serves no Lustre: mount
+//     and umount tell the hardware of the shared disks; dnf is yum with another catalogue; pcs is the real one, but on the old release
+//     calls itself 0.10; the database answers "ready" to who connects. Filesystem, IPaddr2, ping and Delay are Debian's own.
 //   - firewall-cmd keeps rules and filters nothing. ntpd sets no clock.
 //   - service and chkconfig go through systemctl. shutdown, reboot, poweroff and halt signal the node's init. df shows
 //     mounted targets, lctl their devices and how far their recovery is. zpool imports and exports pools, of which it tells

@@ -41,13 +41,23 @@ func Furnish(root string, release wire.Release, lab wire.Config, index int) erro
 	hash := "!!"
 	switch release {
 	case wire.OldRelease:
-		if hash = haclusterHash; lab.ByHand {
+		hash = haclusterHash
+		switch {
+		case lab.Services:
+			f.oldServices()
+		case lab.ByHand:
 			f.handMade()
-		} else if err := f.old(); err != nil {
-			return err
+		default:
+			if err := f.old(); err != nil {
+				return err
+			}
 		}
 	case wire.NewRelease:
-		f.fresh()
+		if lab.Services {
+			f.freshServices()
+		} else {
+			f.fresh()
+		}
 	default:
 		return fmt.Errorf("nothing is known about the furniture of %s", release)
 	}

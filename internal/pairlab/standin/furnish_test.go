@@ -128,7 +128,7 @@ func TestFurnishRefuses(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	names := Names()
+	names := Names(labConfig())
 	require.Contains(t, names, "/usr/lib/ocf/resource.d/chroma/Target")
 	require.Contains(t, names, "/usr/sbin/fence_chroma")
 	bases := map[string]bool{}

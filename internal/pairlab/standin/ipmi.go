@@ -21,14 +21,20 @@ func runFenceIPMI(c *call) int {
 	if len(c.args) == 2 && c.args[0] == "-o" {
 		option["action"] = c.args[1]
 	}
-	node, known := strings.CutSuffix(option["ipaddr"], bmcSuffix)
+	either := func(old, now string) string { // EL8 has new names for them, and takes the old ones
+		if v, given := option[now]; given {
+			return v
+		}
+		return option[old]
+	}
+	node, known := strings.CutSuffix(either("ipaddr", "ip"), bmcSuffix)
 	switch action := option["action"]; {
 	case action == "metadata":
 		c.printf("%s", ipmiMetadata)
 		return 0
 	case !known:
-		return c.fail(1, "fence_ipmilan: unable to connect to %q", option["ipaddr"])
-	case option["login"] != FenceLogin, option["passwd"] != FencePassword:
+		return c.fail(1, "fence_ipmilan: unable to connect to %q", either("ipaddr", "ip"))
+	case either("login", "username") != FenceLogin, either("passwd", "password") != FencePassword:
 		return c.fail(1, "fence_ipmilan: Unable to obtain correct plug status or plug is not available")
 	default:
 		if action == "monitor" {
@@ -54,6 +60,9 @@ const ipmiMetadata = `<?xml version="1.0" ?>
 <parameter name="ipaddr" required="1"><content type="string"/><shortdesc lang="en">Address</shortdesc></parameter>
 <parameter name="login"><content type="string"/><shortdesc lang="en">Login</shortdesc></parameter>
 <parameter name="passwd"><content type="string"/><shortdesc lang="en">Password</shortdesc></parameter>
+<parameter name="ip"><content type="string"/><shortdesc lang="en">Address</shortdesc></parameter>
+<parameter name="username"><content type="string"/><shortdesc lang="en">Login</shortdesc></parameter>
+<parameter name="password"><content type="string"/><shortdesc lang="en">Password</shortdesc></parameter>
 <parameter name="port"><content type="string"/><shortdesc lang="en">Which node</shortdesc></parameter>
 </parameters>
 <actions>

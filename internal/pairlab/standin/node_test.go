@@ -25,6 +25,7 @@ type node struct {
 	root   string
 	env    map[string]string
 	progs  map[string]func(stdin string, args []string) (string, int) // what it has beside the stand-ins
+	disks  []wire.Target
 	signal []syscall.Signal
 
 	mu      sync.Mutex
@@ -57,7 +58,7 @@ func newNode(t testing.TB, release wire.Release) *node {
 
 func nodeOf(t testing.TB, release wire.Release, cfg wire.Config) *node {
 	t.Helper()
-	n := &node{t: t, root: t.TempDir(), env: map[string]string{}}
+	n := &node{t: t, root: t.TempDir(), env: map[string]string{}, disks: cfg.Targets}
 	n.write("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nhacluster:x:102:104::/var/lib/pacemaker:/usr/sbin/nologin\n")
 	n.write("/etc/shadow", "root:*:19000:0:99999:7:::\nhacluster:!:19000::::::\n")
 	n.write("/etc/redhat-release",
@@ -115,7 +116,7 @@ func (n *node) answer(req wire.HardwareRequest) wire.HardwareAnswer {
 	case "stop":
 		n.mounted = slices.DeleteFunc(n.mounted, func(s string) bool { return s == req.Target })
 	case "disks":
-		return wire.HardwareAnswer{OK: true, Disks: labConfig().Targets}
+		return wire.HardwareAnswer{OK: true, Disks: n.disks}
 	case "mounted":
 		return wire.HardwareAnswer{OK: true, Mounted: slices.Clone(n.mounted)}
 	case "power":

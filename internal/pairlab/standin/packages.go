@@ -47,10 +47,15 @@ type yum struct {
 }
 
 func runYum(c *call) int {
-	y := &yum{call: c, repos: c.repos()}
-	if c.major() > 6 {
-		y.all = catalogue() // the repositories of the old release are gone
+	if c.major() == 6 {
+		return c.packages(nil) // the repositories of the old release are gone
 	}
+	return c.packages(catalogue())
+}
+
+// packages is what yum does, and dnf, with what the repositories hold.
+func (c *call) packages(all []rpm) int {
+	y := &yum{call: c, repos: c.repos(), all: all}
 	yes := false
 	var words []string
 	for _, a := range c.args {

@@ -9,8 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 )
 
 // program is a stand-in: where it is found, the package without which it is not, and what it does.
@@ -58,9 +61,13 @@ func programs() []program {
 }
 
 // Names are the paths in a node at which a link to the program that calls [Main] has to lie.
-func Names() []string {
+func Names(lab wire.Config) []string {
+	all := programs()
+	if lab.Services {
+		all = append(all, pairPrograms()...)
+	}
 	var names []string
-	for _, p := range programs() {
+	for _, p := range all {
 		names = append(names, p.path)
 	}
 	return names
@@ -88,7 +95,11 @@ type call struct {
 }
 
 func (c *call) main(name string) (exit int, known bool) {
-	for _, p := range programs() {
+	all := programs()
+	if c.major() > 7 {
+		all = slices.Concat(pairPrograms(), all)
+	}
+	for _, p := range all {
 		if filepath.Base(p.path) != name {
 			continue
 		}
@@ -105,7 +116,7 @@ func (c *call) main(name string) (exit int, known bool) {
 // Pacemaker says OCF_ERR_INSTALLED.
 func notInstalled(name string) int {
 	switch name {
-	case "Target", "Lustre", "healthLNET", "healthLUSTRE":
+	case "Target", "Lustre", "healthLNET", "healthLUSTRE", "pgsql":
 		return ocfNotInstalled
 	}
 	return 127
@@ -176,10 +187,13 @@ func writeFile(path, text string, mode os.FileMode) error {
 	return os.Rename(part, path)
 }
 
-// major is the node's release: 6 for the old system, 7 for the new one.
+// major is the node's release: 6 for the old system and 7 for the new one, or 8 and 9 where the pair serves no Lustre.
 func (c *call) major() int {
-	if strings.Contains(c.read("/etc/redhat-release"), "release 6") {
-		return 6
+	text := c.read("/etc/redhat-release")
+	for _, major := range []int{6, 8, 9} {
+		if strings.Contains(text, fmt.Sprintf("release %d", major)) {
+			return major
+		}
 	}
 	return 7
 }

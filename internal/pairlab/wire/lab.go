@@ -55,9 +55,12 @@ type Target struct {
 	Mount string `json:"mount"` // mount point, such as "/mnt/testfs-MDT0000"
 	// a path below /dev appears in both nodes as a block special file; anything else (a zfs dataset) does not
 	Device    string `json:"device"`
-	Backfs    string `json:"backfs"`    // "ldiskfs" or "zfs"
+	Backfs    string `json:"backfs"`    // "ldiskfs" or "zfs"; of a disk with an ordinary file system its type, such as "ext4"
 	Preferred int    `json:"preferred"` // which node it belongs on: 0 or 1
 }
+
+// Ordinary tells a disk with an ordinary file system from a Lustre target.
+func (t Target) Ordinary() bool { return t.Backfs != "" && t.Backfs != "ldiskfs" && t.Backfs != "zfs" }
 
 // PoolPrefix begins the name that a ZFS pool has on the storage, such as "zpool:ost0pool": it is imported as a target is
 // mounted, and by two nodes at once is as much an accident.
@@ -100,6 +103,7 @@ type Config struct {
 	Outside    string        `json:"outside"` // the machine's own address on ring 0
 	Targets    []Target      `json:"targets"`
 	ByHand     bool          `json:"by_hand"`   // the old system is one that people made, without IML
+	Services   bool          `json:"services"`  // the nodes are EL8 and EL9, and serve a web site and a database: no Lustre
 	Behaviour  Behaviour     `json:"behaviour"` // of every target, until changed
 	Post       time.Duration `json:"post"`      // from power back to the first instruction, after a fencing
 	Authorized string        `json:"authorized"`

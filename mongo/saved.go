@@ -35,10 +35,7 @@ func ParseConfig(r io.Reader) (Config, error) {
 	if field := doubled(doc); field != "" {
 		return Config{}, srcerr.Errorf(name, 0, 0, field, "the field is there twice")
 	}
-	raw, err := bson.Marshal(doc)
-	if err == nil {
-		err = bson.Unmarshal(raw, &c)
-	}
+	err = bson.UnmarshalExtJSON(data, false, &c)
 	if err == nil {
 		err = Validate(c)
 	}

@@ -100,8 +100,8 @@ func (s Status) Lags() []MemberLag {
 			continue
 		}
 		l := MemberLag{Host: m.Name, State: m.State, Known: m.Healthy() && m.Optime.TS.T > 0}
-		if l.Known && m.Optime.TS.T < head {
-			l.Lag = time.Duration(head-m.Optime.TS.T) * time.Second
+		if l.Known {
+			l.Lag = time.Duration(max(0, int64(head)-int64(m.Optime.TS.T))) * time.Second
 		}
 		lags = append(lags, l)
 	}

@@ -29,18 +29,12 @@ func Ready(from, to Config, s Status) (why string, takeover time.Duration) {
 	if ok, why := Quorum(to, s); !ok {
 		return why, 0
 	}
-	after := to
-	primary, _ := s.Primary()
-	m, stays := to.Member(primary.Name)
-	leaves := !stays || !m.Electable()
-	if leaves { // a server refuses that on its primary: another one must have taken over
-		after = from
-	}
-	why, takeover = settled(from, after, s, func(m Member) bool {
+	why, takeover = settled(from, to, s, func(m Member) bool {
 		next, _ := to.Member(m.Host)
 		return m.Votes == 0 && next.Votes > 0
 	})
-	if leaves {
+	primary, _ := s.Primary()
+	if m, _ := to.Member(primary.Name); !m.Electable() { // a server refuses that on its primary: another one must have taken over
 		takeover = 0
 	}
 	return why, takeover

@@ -36,7 +36,7 @@ func TestLinesOfReplicationInfo(t *testing.T) {
 		{"600secs", fmt.Sprint(century-1, "secs"), ""},
 		{"5120MB\n", "5120MB\n'1MB'\n", `unknown line, expected "name: value"`},
 		{"22:14:25 GMT+0530 (IST)\n", "22:14:25 GMT+0530 (IST)\nno more", `unknown line, expected "name: value"`},
-		{"now:", "x: ''\nnow:", ""}, {"now:", "x:\nnow:", ""}, {"now:", "x: '\nnow:", ""},
+		{"now:", "now :", ""}, {"now:", "x: ''\nnow:", ""}, {"now:", "x:\nnow:", ""}, {"now:", "x: '\nnow:", ""},
 		{goodInfo, "uncaught exception: x", "printed an error"},
 		{goodInfo, "MongoServerError: x", "printed an error"},
 		{goodInfo, "exception: connect failed", "printed an error"},
@@ -50,7 +50,7 @@ func TestLinesOfReplicationInfo(t *testing.T) {
 			require.ErrorContains(t, err, tc.want, tc.new)
 		}
 	}
-	for value, want := range map[string]string{`''`: "", `""`: "", `'`: "'", ``: "", `'a'`: "a", `"a"`: "a", `'a"`: `'a"`, `a'`: "a'", `'a',`: "a"} {
+	for value, want := range map[string]string{`''`: "", `""`: "", `'`: "'", ``: "", `'a'`: "a", `"a"`: "a", `aba`: "aba", `'a"`: `'a"`, `a'`: "a'", `'a',`: "a"} {
 		info, err := mongo.ParseReplicationInfo(strings.NewReader(goodInfo + "x: " + value + "\n"))
 		require.NoError(t, err, value)
 		require.Equal(t, []mongo.Field{{Name: "x", Value: want}}, info.Unknown, value)
@@ -60,7 +60,7 @@ func TestLinesOfReplicationInfo(t *testing.T) {
 func TestLinesOfSlaveReplicationInfo(t *testing.T) {
 	for text, want := range map[string]string{
 		"source: a:1\nsource: b:1\n\t0 secs (0 hrs) behind the primary": "1:1: this member has no line that says how far",
-		"source: a:1\n\tsyncedTo": "unknown line", "source: a:1\n\treplLag": "unknown line", "source: a:1\n\treplLag: soon": "unknown line",
+		"\x00": "not a text file", "source: a:1\n\tsyncedTo": "unknown line", "source: a:1\n\treplLag": "unknown line", "source: a:1\n\treplLag: soon": "unknown line",
 		"source: a:1\n\tnonsense": "unknown line", "source: a:1\n\tno line: x": "unknown line",
 		"source: a:1\n\t" + endless + " secs (0 hrs) behind the primary":                "cannot read lag",
 		"source: a:1\n\t0 secs (" + endless + " hrs) behind the primary":                "cannot read lag",
@@ -182,7 +182,9 @@ func TestWhatMayHaveHappenedToSharding(t *testing.T) {
 		require.Equal(t, tc.done, done, "%v", tc)
 		require.ErrorIs(t, err, tc.err)
 	}
-	_, err := mongo.ShardingStep{Op: 9}.Probe(mongo.ShardingState{})
+	_, err := mongo.ShardingStep{Op: mongo.BumpConfigVersion}.Probe(has(1))
+	require.ErrorContains(t, err, "config was missing before the step and is at version 1")
+	_, err = mongo.ShardingStep{Op: 9}.Probe(mongo.ShardingState{})
 	require.EqualError(t, err, "unknown step ShardingOp(9)")
 
 	for _, s := range []mongo.ShardingState{
@@ -198,6 +200,7 @@ func TestWhatASetSaysOfItsSharding(t *testing.T) {
 	for _, tc := range []struct{ old, new, want string }{
 		{`"migratingShards":1`, `"migratingShards":2`, ""},
 		{`"migratingShards":1`, `"migratingShards":-1`, "-1 of 2 documents"},
+		{stateLine, "\x00", "not a text file"},
 		{`evenkeel-sharding`, `  evenkeel-sharding`, ""},
 		{`evenkeel-sharding`, `x evenkeel-sharding`, "did not print the state"},
 		{`"configVersion":4`, `"configVersion":"4"`, "1:143: cannot read state"},
@@ -236,4 +239,23 @@ func TestShardingCommands(t *testing.T) {
 	fix.Majority = 5 * time.Second
 	require.Equal(t, []string{unset + majority, removal + majority, insert + majority}, lines(fix, mongo.ShardingState{}), "nothing to count up")
 	require.Empty(t, fix.Commands(mongo.ShardingStep{Op: 9}))
+}
+
+// Where the text stands that was not understood, no password stands either.
+func TestTheTextOfAnErrorHoldsNoPassword(t *testing.T) {
+	for line, want := range map[string]string{
+		"Error: cannot reach mongodb://admin:canary@a:1/": "Error: cannot reach mongodb://[redacted]@a:1/", "db.auth('admin', 'canary')": "[redacted]",
+		"password canary": "[redacted]", "run mongo -u admin -p canary": "[redacted]",
+	} {
+		_, err := mongo.ParseReplicationInfo(strings.NewReader(goodInfo + "what\n" + line))
+		var all interface{ Unwrap() []error }
+		require.ErrorAs(t, err, &all)
+		var near []string
+		for _, e := range all.Unwrap() {
+			var at *mongo.ParseError
+			require.ErrorAs(t, e, &at)
+			near = append(near, at.Near)
+		}
+		require.Equal(t, []string{"what", want}, near, line)
+	}
 }

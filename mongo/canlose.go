@@ -201,9 +201,6 @@ func (v SetView) lag(m Member) time.Duration {
 			own = at
 		}
 	}
-	if head.IsZero() {
-		return delay
-	}
 	return max(head.Sub(own), delay) // of one without data as long as there is: a difference of more than 292 years is cut off
 }
 

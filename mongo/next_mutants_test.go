@@ -73,6 +73,12 @@ func TestTheOrderOfSteps(t *testing.T) {
 			[]string{"remove a:1"},
 		},
 		{
+			"an arbiter's priority of 1 is none, and is not lowered",
+			[]mongo.Member{{ID: 0, Host: "arb:1", ArbiterOnly: true, Priority: 1, Votes: 1}, data(1, "a:1", 3), data(2, "b:1", 1)},
+			[]mongo.Member{mongo.ArbiterMember(0, "arb:1"), data(1, "a:1", 2), data(2, "b:1", 1)},
+			[]string{"lower the priority of a:1 from 3 to 2"},
+		},
+		{
 			"one without a vote",
 			[]mongo.Member{data(1, "a:1", 1)}, []mongo.Member{data(1, "a:1", 1), quiet(2, "b:1")},
 			[]string{"add b:1, which has no vote"},
@@ -103,7 +109,13 @@ func TestTheOrderOfSteps(t *testing.T) {
 			[]string{"change the horizons of all members at once", "remove b:1"},
 		},
 	} {
-		t.Run(tc.name, func(t *testing.T) { require.Equal(t, tc.want, walk(t, config(tc.from...), config(tc.to...))) })
+		t.Run(tc.name, func(t *testing.T) {
+			from, to := config(tc.from...), config(tc.to...)
+			was, wish := from.Clone(), to.Clone()
+			require.Equal(t, tc.want, walk(t, from, to))
+			require.Equal(t, was, from, "what is given is not touched")
+			require.Equal(t, wish, to)
+		})
 	}
 }
 
@@ -115,6 +127,18 @@ func TestHorizonsOfOneThatLeaves(t *testing.T) {
 	require.Equal(t, "y:1", next.Members[0].Extra["horizons"].Document().Lookup("out").StringValue())
 	require.Equal(t, from.Members[1], next.Members[1])
 	require.Equal(t, "x:1", from.Members[0].Extra["horizons"].Document().Lookup("out").StringValue(), "the current one is not touched")
+}
+
+// The first horizons of a member leave its other fields as they are.
+func TestTheFirstHorizons(t *testing.T) {
+	tagged, plain := data(1, "a:1", 1), data(2, "b:1", 0)
+	tagged.Extra = mongo.Fields{"x": raw(t, 1)}
+	next, why, _, err := mongo.Next(config(tagged, plain), config(reachedAt(t, tagged, "out", "x:1"), reachedAt(t, plain, "out", "x:2")))
+	require.NoError(t, err)
+	require.Equal(t, "change the horizons of all members at once", why)
+	require.Len(t, next.Members[0].Extra, 2)
+	require.Equal(t, raw(t, 1), next.Members[0].Extra["x"])
+	require.Equal(t, reachedAt(t, plain, "out", "x:2"), next.Members[1])
 }
 
 // A vote is lent by a member with data that has one and cannot be elected, and by no other.

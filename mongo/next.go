@@ -60,7 +60,6 @@ type planner struct{ cur, des Config }
 
 // merge fills in what the wish does not mention.
 func merge(cur, des Config) Config {
-	des.Version = cur.Version
 	des.Extra = overlay(cur.Extra, des.Extra)
 	if t, ok := cur.Extra["term"]; ok {
 		des.Extra["term"] = t // the server's, not a wish

@@ -79,6 +79,11 @@ func TestTheOrderOfSteps(t *testing.T) {
 			[]string{"lower the priority of a:1 from 3 to 2"},
 		},
 		{
+			"a host is named as the configuration does it",
+			[]mongo.Member{data(1, "a:27017", 1), data(2, "b", 2)}, []mongo.Member{data(1, "a", 1.5), data(2, "b:27017", 2)},
+			[]string{"raise the priority of a:27017 from 1 to 1.5"},
+		},
+		{
 			"one without a vote",
 			[]mongo.Member{data(1, "a:1", 1)}, []mongo.Member{data(1, "a:1", 1), quiet(2, "b:1")},
 			[]string{"add b:1, which has no vote"},

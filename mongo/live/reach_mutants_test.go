@@ -14,6 +14,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
 	"github.com/evenkeel-ha/evenkeel/mongo/live"
+	"github.com/evenkeel-ha/evenkeel/mongo/mongotest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
@@ -59,6 +60,41 @@ func TestTheMachineOfAMember(t *testing.T) {
 	_, err := live.Over(site, func(address string) string { return "m of " + address })(t.Context(), "a:1")
 	require.ErrorIs(t, err, why)
 	require.Equal(t, []string{"a for a:1", "a for a", "[::1] for [::1]:1", "[::1] for [::1]", "m of a:1 for a:1"}, asked)
+}
+
+// A document is sent where the other end is reached, and with JSON inside that is a command; what cannot be is told as such.
+func TestDocumentsThatCannotBeSent(t *testing.T) {
+	why := errors.New("far")
+	_, err := live.Documents(func(context.Context, string) (live.Conn, error) { return nil, why }).Dial(t.Context(), "h", "a:1")
+	require.ErrorIs(t, err, why)
+	require.Equal(t, op.NotStarted, sshexec.OutcomeOf(err))
+	send := func(reply bson.Raw, fails error, text string) error {
+		conn, err := live.Documents(func(context.Context, string) (live.Conn, error) {
+			return answerConn(func(string, bson.D) (bson.Raw, error) { return reply, fails }), nil
+		}).Dial(t.Context(), "h", "a:1")
+		require.NoError(t, err)
+		_, err = conn.Send(t.Context(), change.Doc{Effect: op.Mutating, Text: text})
+		return err
+	}
+	good, err := bson.Marshal(bson.D{{Key: "ok", Value: 1}})
+	require.NoError(t, err)
+	require.NoError(t, send(good, nil, `{"x":1,"$db":"admin"}`))
+	require.ErrorContains(t, send(good, nil, `[1]`), "the document is no Extended JSON")
+	require.ErrorIs(t, send(good, why, `{"x":1,"$db":"admin"}`), why)
+	err = send(bson.Raw{1, 2}, nil, `{"x":1,"$db":"admin"}`)
+	require.ErrorContains(t, err, "cannot read the answer")
+	require.Equal(t, op.Unknown, sshexec.OutcomeOf(err))
+}
+
+// A configuration of another set is not forced upon this one.
+func TestAForcedConfigurationOfAnotherSet(t *testing.T) {
+	_, rs := running(t, balance(), mongotest.Options{}, nil)
+	other := balance()
+	other.ID = "set09"
+	require.ErrorContains(t, rs.ForceReconfigMayLoseWrites(t.Context(), sm1, other, "a reason"), `the configuration is of the set "set09"`)
+	illegal := balance()
+	illegal.Members = nil
+	require.ErrorContains(t, rs.ForceReconfigMayLoseWrites(t.Context(), sm1, illegal, "a reason"), "a set has 1 to 50 members")
 }
 
 // answering1 is a connection that gives one answer to every document.

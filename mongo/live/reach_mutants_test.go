@@ -120,3 +120,26 @@ func TestCommandsAndAnswersThatAreNoDocuments(t *testing.T) {
 	require.ErrorContains(t, err, "cannot read the answer")
 	require.Equal(t, op.Unknown, sshexec.OutcomeOf(err))
 }
+
+// failing is a connection over which nothing can be sent.
+type failing struct{ why error }
+
+func (failing) Close(context.Context) error                        { return nil }
+func (f failing) Send(context.Context, change.Doc) (string, error) { return "", f.why }
+
+// Why a document could not be sent is told as it was told, and what is known of it stays known.
+func TestWhyADocumentCouldNotBeSent(t *testing.T) {
+	run := func(why error) error {
+		site := change.Site{Connect: func(context.Context, string, string) (change.Conn, error) { return failing{why}, nil }}
+		conn, err := live.Over(site, nil)(t.Context(), "a:1")
+		require.NoError(t, err)
+		_, err = conn.RunCommand(t.Context(), "admin", bson.D{{Key: "x", Value: 1}})
+		return err
+	}
+	why := &live.CommandError{Host: "a:1", Command: "x", Outcome: op.NotStarted, Message: "kept back"}
+	require.Same(t, why, run(why))
+	err := run(&sshexec.CommandError{Host: "a", Outcome: op.NotStarted})
+	require.True(t, sshexec.KnowsOutcome(err))
+	require.Equal(t, op.NotStarted, sshexec.OutcomeOf(err))
+	require.Equal(t, op.Unknown, sshexec.OutcomeOf(run(errors.New("far"))))
+}

@@ -113,8 +113,9 @@ func (v SetView) lose(hosts []string) []Loss {
 	votes, copies, electable, copiesNow := 0, 0, 0, 0
 	for _, m := range c.Members {
 		state, up := v.stateOf(m)
-		holds := up && !m.ArbiterOnly && state.HoldsData() && v.lag(m) <= v.maxLag()
-		if holds {
+		holds := !m.ArbiterOnly && state.HoldsData()
+		current := holds && v.lag(m) <= v.maxLag()
+		if current {
 			copiesNow++
 		}
 		switch {
@@ -129,10 +130,10 @@ func (v SetView) lose(hosts []string) []Loss {
 		if state.Votes() {
 			votes += m.Votes
 		}
-		if holds {
+		if current {
 			copies++
 		}
-		if up && !m.ArbiterOnly && state.HoldsData() && m.Electable() { // also one that lags: it would be elected, and be rolled back to
+		if holds && m.Electable() { // also one that lags: it would be elected, and be rolled back to
 			electable++
 		}
 	}
@@ -200,23 +201,17 @@ func (v SetView) lag(m Member) time.Duration {
 			own = at
 		}
 	}
-	switch {
-	case head.IsZero():
-		return delay
-	case own.IsZero():
-		return math.MaxInt64
-	}
-	return max(head.Sub(own), delay)
+	return max(head.Sub(own), delay) // of one without data as long as there is: a difference of more than 292 years is cut off
 }
 
-// stale names the copies that are left and are not current, and how far they are behind.
+// stale names the copies that are left where none of them is current, and how far they are behind.
 func (v SetView) stale(hosts []string) string {
 	var old []string
 	for _, m := range v.Config.normal().Members {
-		if state, up := v.stateOf(m); up && !m.ArbiterOnly && state.HoldsData() && !named(hosts, m.Host) {
+		if state, _ := v.stateOf(m); !m.ArbiterOnly && state.HoldsData() && !named(hosts, m.Host) {
 			if lag := v.lag(m); lag == math.MaxInt64 {
 				old = append(old, m.Host+" has no data yet")
-			} else if lag > v.maxLag() {
+			} else {
 				old = append(old, fmt.Sprintf("%s is %s behind", m.Host, printable.Duration(lag)))
 			}
 		}
@@ -227,16 +222,13 @@ func (v SetView) stale(hosts []string) string {
 	return " (" + strings.Join(old, ", ") + ")"
 }
 
-// stateOf is the state of a member, as the status has it, or as a member that is well would be.
+// stateOf is the state of a member, as the status has it, or as a member that is well would be; an arbiter votes like any other.
 func (v SetView) stateOf(m Member) (state MemberState, up bool) {
 	if v.Status == nil {
-		if m.ArbiterOnly {
-			return StateArbiter, true
-		}
 		return StateSecondary, true
 	}
-	st, ok := v.Status.Member(m.Host)
-	if !ok || !st.Healthy() {
+	st, _ := v.Status.Member(m.Host) // one that the status does not have is not healthy
+	if !st.Healthy() {
 		return StateDown, false
 	}
 	return st.State, true

@@ -66,11 +66,7 @@ func (m Member) DelaySecs() int64 {
 
 // buildsIndexes is true unless buildIndexes says otherwise.
 func (m Member) buildsIndexes() bool {
-	v, ok := m.Extra["buildIndexes"]
-	if !ok {
-		return true
-	}
-	b, isBool := v.BooleanOK()
+	b, isBool := m.Extra["buildIndexes"].BooleanOK()
 	return !isBool || b
 }
 
@@ -130,18 +126,14 @@ func (c Config) Majority() int { return c.Voters()/2 + 1 }
 
 // Term is the term of the primary that wrote the configuration; servers before 4.4 have none.
 func (c Config) Term() (int64, bool) {
-	v, ok := c.Extra["term"]
-	if !ok {
-		return 0, false
-	}
-	n, ok := document.Number(v)
+	n, ok := document.Number(c.Extra["term"])
 	return int64(n), ok
 }
 
 // electionTimeout is that of the settings, or the servers' default.
 func (c Config) electionTimeout() time.Duration {
 	settings, _ := c.Extra["settings"].DocumentOK()
-	if ms, ok := document.Number(settings.Lookup("electionTimeoutMillis")); ok && ms > 0 {
+	if ms, _ := document.Number(settings.Lookup("electionTimeoutMillis")); ms > 0 {
 		return time.Duration(ms) * time.Millisecond
 	}
 	return 10 * time.Second
@@ -167,10 +159,10 @@ func (c Config) Includes(d Config) bool {
 	return true
 }
 
-// sameAs compares the named fields.
+// sameAs compares the named fields of two with the same host.
 func (m Member) sameAs(b Member) bool {
 	a, b := m.normal(), b.normal()
-	return a.ID == b.ID && HostKey(a.Host) == HostKey(b.Host) && a.ArbiterOnly == b.ArbiterOnly && a.Hidden == b.Hidden &&
+	return a.ID == b.ID && a.ArbiterOnly == b.ArbiterOnly && a.Hidden == b.Hidden &&
 		a.Priority == b.Priority && a.Votes == b.Votes
 }
 
@@ -213,7 +205,7 @@ func (f Fields) equal(g Fields, except ...string) bool {
 // include tells whether f has every field of g, with the same value.
 func (f Fields) include(g Fields, except ...string) bool {
 	for k, v := range g {
-		if w, ok := f[k]; !slices.Contains(except, k) && (!ok || !sameValue(v, w)) {
+		if !slices.Contains(except, k) && !sameValue(v, f[k]) {
 			return false
 		}
 	}

@@ -50,8 +50,8 @@ func (k Kind) Example() (set string, port int, ok bool) {
 // Huge tells whether the guide counts the kind among the huge databases whose members may come back RECOVERING when an
 // upgrade is made under live traffic (cps:1386).
 func (k Kind) Huge() bool {
-	i := k.index()
-	return i >= 0 && kinds[i].big
+	_, _, known := k.Example()
+	return known && kinds[k.index()].big
 }
 
 func (k Kind) index() int {

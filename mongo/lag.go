@@ -106,7 +106,7 @@ func (s *SecondaryInfo) line(text string) (told bool, err error) {
 		return false, err
 	}
 	lag := unquote(text)
-	if named && name == "replLag" {
+	if name == "replLag" {
 		lag = unquote(value)
 	}
 	m := lagText.FindStringSubmatch(lag)

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -59,7 +60,6 @@ type planner struct{ cur, des Config }
 
 // merge fills in what the wish does not mention.
 func merge(cur, des Config) Config {
-	des.Version = cur.Version
 	des.Extra = overlay(cur.Extra, des.Extra)
 	if t, ok := cur.Extra["term"]; ok {
 		des.Extra["term"] = t // the server's, not a wish
@@ -90,30 +90,15 @@ func overlay(under, over Fields) Fields {
 
 // mergeDocuments is over with the fields of under that it lacks: settings hold the replicaSetId, which may not change.
 func mergeDocuments(under, over bson.RawValue) bson.RawValue {
-	a, aok := under.DocumentOK()
-	b, bok := over.DocumentOK()
-	if !aok || !bok {
+	var merged, wished bson.D
+	if under.Unmarshal(&merged) != nil || over.Unmarshal(&wished) != nil {
 		return over
 	}
-	old, err := a.Elements()
-	if err != nil {
-		return over
-	}
-	var merged bson.D
-	for _, e := range old {
-		v := e.Value()
-		if w, err := b.LookupErr(e.Key()); err == nil {
-			v = w
-		}
-		merged = append(merged, bson.E{Key: e.Key(), Value: v})
-	}
-	fresh, err := b.Elements()
-	if err != nil {
-		return over
-	}
-	for _, e := range fresh {
-		if _, err := a.LookupErr(e.Key()); err != nil {
-			merged = append(merged, bson.E{Key: e.Key(), Value: e.Value()})
+	for _, e := range wished {
+		if i := slices.IndexFunc(merged, func(had bson.E) bool { return had.Key == e.Key }); i >= 0 {
+			merged[i] = e
+		} else {
+			merged = append(merged, e)
 		}
 	}
 	data, err := bson.Marshal(merged)
@@ -189,36 +174,13 @@ func (p *planner) wished() []Member {
 		return c.Priority
 	}
 	slices.SortStableFunc(ms, func(a, b Member) int {
-		switch {
-		case a.Priority != b.Priority:
-			return compare(b.Priority, a.Priority)
-		case now(a) != now(b):
-			return compare(now(b), now(a))
-		}
-		return a.ID - b.ID
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(now(b), now(a)), a.ID-b.ID)
 	})
 	return ms
 }
 
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func (p *planner) idTaken(id int) bool {
-	return slices.ContainsFunc(p.cur.Members, func(m Member) bool { return m.ID == id })
-}
-
-// add is the current configuration with one member more, if there is room.
+// add is the current configuration with one member more, if there is room and its _id is free.
 func (p *planner) add(m Member) (Config, bool) {
-	if len(p.cur.Members) >= MaxMembers || p.idTaken(m.ID) || p.cur.Voters()+m.Votes > MaxVoters {
-		return Config{}, false
-	}
 	next := p.cur.Clone()
 	next.Members = append(next.Members, m)
 	return next, Validate(next) == nil
@@ -290,7 +252,7 @@ func (p *planner) giveVote() (Config, string, bool) {
 func (p *planner) raise() (Config, string, bool) {
 	for i, m := range p.wished() {
 		c, ok := p.cur.Member(m.Host)
-		if !ok || c.Priority >= m.Priority || c.Votes == 0 {
+		if !ok || c.Priority >= m.Priority {
 			continue
 		}
 		next := p.with(m.Host, func(n *Member) { n.Priority = m.Priority })
@@ -310,10 +272,7 @@ func (p *planner) raise() (Config, string, bool) {
 func (p *planner) retire() (Config, string, bool) {
 	ms := slices.Clone(p.cur.Members)
 	slices.SortStableFunc(ms, func(a, b Member) int {
-		if a.Priority != b.Priority {
-			return compare(a.Priority, b.Priority)
-		}
-		return a.ID - b.ID
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), a.ID-b.ID)
 	})
 	for _, c := range ms {
 		m, stays := p.des.Member(c.Host)
@@ -330,7 +289,7 @@ func (p *planner) retire() (Config, string, bool) {
 			}, fmt.Sprintf("lower the priority of %s from %v to %v", c.Host, c.Priority, m.Priority)); ok {
 				return next, why, true
 			}
-		case m.Votes < c.Votes && c.Priority == 0:
+		case m.Votes < c.Votes: // neither end has a priority
 			why := fmt.Sprintf("take the vote of %s", c.Host)
 			return p.with(c.Host, func(n *Member) { n.Votes = 0 }), why, true
 		}
@@ -372,18 +331,15 @@ func (p *planner) changeSet() (Config, string, bool) {
 	return next, "change the settings of the set", true
 }
 
-// freeSeat takes the vote of a member that cannot be elected, for a while, when all seven seats are taken and the
-// wished primary has none.
+// freeSeat takes the vote of a member that cannot be elected, for a while, when the wished primary has none: all seven seats are taken,
+// or giveVote had given it one. Members that leave and cannot be elected have left then (retire).
 func (p *planner) freeSeat() (Config, string, bool) {
-	if p.cur.Voters() < MaxVoters {
-		return Config{}, "", false
-	}
 	for _, w := range p.wished() {
 		if c, ok := p.cur.Member(w.Host); !ok || c.Votes > 0 || w.Priority == 0 {
 			continue
 		}
 		for _, c := range p.cur.Members {
-			if _, stays := p.des.Member(c.Host); stays && c.Votes > 0 && c.Priority == 0 && !c.ArbiterOnly {
+			if c.Votes > 0 && c.Priority == 0 && !c.ArbiterOnly {
 				why := fmt.Sprintf("take the vote of %s for a while: all %d are in use and %s needs one", c.Host, MaxVoters, w.Host)
 				return p.with(c.Host, func(n *Member) { n.Votes = 0 }), why, true
 			}

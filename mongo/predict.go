@@ -22,10 +22,7 @@ type Oplog struct {
 
 // Window is the time from the first event to the last, in whole seconds.
 func (o Oplog) Window() time.Duration {
-	if o.Last.T <= o.First.T {
-		return 0
-	}
-	return time.Duration(o.Last.T-o.First.T) * time.Second
+	return time.Duration(max(0, int64(o.Last.T)-int64(o.First.T))) * time.Second
 }
 
 // Rate is how many bytes a second were written over the whole window; 0 when that cannot be told.

@@ -84,15 +84,12 @@ func RollingOver(samples []LagSample, window time.Duration) Rollover {
 	return Rollover{Trend: Lagging, Why: fmt.Sprintf("its lag stays at %s", printable.Duration(last.Lag))}
 }
 
-// slope fits a line through the samples and gives seconds of lag for each second.
+// slope fits a line through samples of at least two times, and gives seconds of lag for each second.
 func slope(ss []LagSample) float64 {
 	var n, sx, sy, sxx, sxy float64
 	for _, s := range ss {
 		x, y := s.At.Sub(ss[0].At).Seconds(), s.Lag.Seconds()
 		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
 	}
-	if d := n*sxx - sx*sx; d > 0 {
-		return (n*sxy - sx*sy) / d
-	}
-	return 0
+	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
 }

@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -35,10 +34,7 @@ func ParseConfig(r io.Reader) (Config, error) {
 	if field := doubled(doc); field != "" {
 		return Config{}, srcerr.Errorf(name, 0, 0, field, "the field is there twice")
 	}
-	raw, err := bson.Marshal(doc)
-	if err == nil {
-		err = bson.Unmarshal(raw, &c)
-	}
+	err = bson.UnmarshalExtJSON(data, false, &c)
 	if err == nil {
 		err = Validate(c)
 	}
@@ -75,14 +71,10 @@ func doubled(value any) string {
 // WriteTo writes the configuration as [ParseConfig] reads it: canonical Extended JSON, which keeps the type of each
 // number.
 func (c Config) WriteTo(w io.Writer) (int64, error) {
-	text, err := bson.MarshalExtJSON(c, true, false)
+	text, err := bson.MarshalExtJSONIndent(c, true, false, "", "  ")
 	if err != nil {
 		return 0, err
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, text, "", "  "); err != nil {
-		return 0, err
-	}
-	out.WriteByte('\n')
-	return out.WriteTo(w)
+	n, err := w.Write(append(text, '\n'))
+	return int64(n), err
 }

@@ -35,6 +35,7 @@ func TestASavedConfiguration(t *testing.T) {
 	_, err = back.WriteTo(&again)
 	require.NoError(t, err)
 	require.Equal(t, text.String(), again.String())
+	require.True(t, strings.HasSuffix(text.String(), "\n}\n"))
 	require.Contains(t, text.String(), `"catchUpTimeoutMillis": {`+"\n"+`      "$numberLong": "-1"`)
 }
 
@@ -54,6 +55,7 @@ func TestNoSavedConfiguration(t *testing.T) {
 		`{"_id":"s","version":1,"members":[{"_id":1,"host":"a:1","host":"b:1"}]}`: `the field is there twice: near "host"`,
 		"\x00":  "not a text file",
 		"\xff{": "not a text file",
+		`{"_id":"s","version":1,"members":[` + member + `,{"_id":2,"host":"b:1","host":"b:1"}]}`: `the field is there twice: near "host"`,
 	} {
 		_, err := mongo.ParseConfig(srcerr.Named("f.json", strings.NewReader(text)))
 		require.ErrorContains(t, err, want, text)

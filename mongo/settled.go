@@ -29,18 +29,12 @@ func Ready(from, to Config, s Status) (why string, takeover time.Duration) {
 	if ok, why := Quorum(to, s); !ok {
 		return why, 0
 	}
-	after := to
-	primary, _ := s.Primary()
-	m, stays := to.Member(primary.Name)
-	leaves := !stays || !m.Electable()
-	if leaves { // a server refuses that on its primary: another one must have taken over
-		after = from
-	}
-	why, takeover = settled(from, after, s, func(m Member) bool {
-		next, stays := to.Member(m.Host)
-		return stays && m.Votes == 0 && next.Votes > 0
+	why, takeover = settled(from, to, s, func(m Member) bool {
+		next, _ := to.Member(m.Host)
+		return m.Votes == 0 && next.Votes > 0
 	})
-	if leaves {
+	primary, _ := s.Primary()
+	if m, _ := to.Member(primary.Name); !m.Electable() { // a server refuses that on its primary: another one must have taken over
 		takeover = 0
 	}
 	return why, takeover
@@ -65,15 +59,15 @@ func settled(c, after Config, s Status, copied func(Member) bool) (why string, t
 	lead, _ := after.Member(primary.Name)
 	priority := lead.Priority
 	for _, m := range c.Members {
-		st, known := s.Member(m.Host)
-		if known && st.Healthy() && st.ConfigVersion >= c.Version {
+		st, _ := s.Member(m.Host) // one that the status does not have is not healthy
+		if st.Healthy() && st.ConfigVersion >= c.Version {
 			have += m.Votes
 		}
-		if copied(m) && !m.ArbiterOnly && (!known || !st.Healthy() || !st.State.HoldsData()) {
+		if copied(m) && !m.ArbiterOnly && (!st.Healthy() || !st.State.HoldsData()) {
 			return fmt.Sprintf("%s is not SECONDARY yet", m.Host), 0
 		}
 		n, _ := after.Member(m.Host)
-		if known && st.Healthy() && st.State == StateSecondary && m.Priority > now.Priority && n.Priority > priority {
+		if st.Healthy() && st.State == StateSecondary && m.Priority > now.Priority && n.Priority > priority {
 			top, priority = st, n.Priority
 		}
 	}

@@ -101,12 +101,11 @@ func (s ShardingStep) Probe(now ShardingState) (done bool, err error) {
 		return now.MigratingShards == 0, nil
 	case BumpConfigVersion:
 		switch {
-		case !s.Before.HasConfig && !now.HasConfig:
-			return true, nil // the guide's update matches nothing either
-		case s.Before.HasConfig && now.HasConfig && now.ConfigVersion == s.Before.ConfigVersion:
-			return false, nil
-		case s.Before.HasConfig && now.HasConfig && now.ConfigVersion == s.Before.ConfigVersion+1:
+		case s.Before.HasConfig != now.HasConfig:
+		case !now.HasConfig, now.ConfigVersion == s.Before.ConfigVersion+1: // the guide's update matches nothing either
 			return true, nil
+		case now.ConfigVersion == s.Before.ConfigVersion:
+			return false, nil
 		}
 		return false, fmt.Errorf("%w: config was %s before the step and is %s", ErrShardingChanged, s.Before.configText(), now.configText())
 	case ReplaceVersions:

@@ -103,7 +103,7 @@ func decodeState(text []byte) (s *ShardingState, off int, err error) {
 		}
 		delete(raw, name)
 	}
-	if s.CacheConfigs < 0 || s.MigratingShards < 0 || s.MigratingShards > s.CacheConfigs {
+	if s.MigratingShards < 0 || s.MigratingShards > s.CacheConfigs {
 		return nil, 0, fmt.Errorf("cannot read state: %d of %d documents with migratingShards", s.MigratingShards, s.CacheConfigs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(raw)) {

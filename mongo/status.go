@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -15,13 +16,11 @@ type OpTime struct {
 
 // Before orders places in the oplog: by term where both have one, then by time.
 func (o OpTime) Before(p OpTime) bool {
-	if o.Term != p.Term && o.Term >= 0 && p.Term >= 0 {
-		return o.Term < p.Term
+	term := 0
+	if o.Term >= 0 && p.Term >= 0 {
+		term = cmp.Compare(o.Term, p.Term)
 	}
-	if o.TS.T != p.TS.T {
-		return o.TS.T < p.TS.T
-	}
-	return o.TS.I < p.TS.I
+	return cmp.Or(term, cmp.Compare(o.TS.T, p.TS.T), cmp.Compare(o.TS.I, p.TS.I)) < 0
 }
 
 // Status is the answer of replSetGetStatus (https://www.mongodb.com/docs/manual/reference/command/replSetGetStatus/).
@@ -100,8 +99,8 @@ func (s Status) Lags() []MemberLag {
 			continue
 		}
 		l := MemberLag{Host: m.Name, State: m.State, Known: m.Healthy() && m.Optime.TS.T > 0}
-		if l.Known && m.Optime.TS.T < head {
-			l.Lag = time.Duration(head-m.Optime.TS.T) * time.Second
+		if l.Known {
+			l.Lag = time.Duration(max(0, int64(head)-int64(m.Optime.TS.T))) * time.Second
 		}
 		lags = append(lags, l)
 	}

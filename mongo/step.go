@@ -28,7 +28,7 @@ func CheckStep(from, to Config) error {
 	var changed []string
 	for _, m := range from.Members {
 		n, stays := to.Member(m.Host)
-		if stays && n.Votes != m.Votes || !stays && m.Votes > 0 {
+		if n.Votes != m.Votes { // one that leaves has none
 			changed = append(changed, m.Host)
 		}
 		if stays && n.ID != m.ID {

@@ -11,14 +11,16 @@ import (
 // equivalent is a mutant that no test can find, because it does the same or what it does is harmless, and why. In the file:
 //
 //	mutant FILE:FUNCTION:OPERATOR:ORDINAL
+//	of DIGEST
 //	- the line as it is
 //	+ the line with the mistake
 //	because a sentence
 //
-// More lines have each their minus or plus. Lines that begin with # are comments.
+// More lines have each their minus or plus. Lines that begin with # are comments. The digest is that of the function as it was when the
+// reason was given: in a function that has changed, the reason has to be thought about anew, and the mutant may be another one.
 type equivalent struct {
-	at, id, because string
-	old, new        []string
+	at, id, digest, because string
+	old, new                []string
 }
 
 // readEquivalents reads the list. No file is an empty list.
@@ -46,6 +48,8 @@ func readEquivalents(name string) (map[string]*equivalent, error) {
 			all[rest] = e
 		case e == nil:
 			return nil, fmt.Errorf("%s: before the first mutant", at)
+		case word == "of":
+			e.digest = rest
 		case word == "-":
 			e.old = append(e.old, rest)
 		case word == "+":
@@ -78,6 +82,8 @@ func stale(list map[string]*equivalent, pkgs []string, mutants []*mutant) (fault
 			faults = append(faults, fmt.Sprintf("%s: stale: there is no mutant %s any more", e.at, id))
 		case !slices.Equal(e.old, m.Old) || !slices.Equal(e.new, m.New):
 			faults = append(faults, fmt.Sprintf("%s: stale: %s is another change now:\n%s", e.at, id, m.entry()))
+		case e.digest != m.in.digest():
+			faults = append(faults, fmt.Sprintf("%s: stale: the function of %s has changed; where the reason still holds:\n%s", e.at, id, m.entry()))
 		}
 	}
 	return faults
@@ -95,7 +101,7 @@ func packageOf(id string) string {
 // entry is the mutant as it would stand in the list.
 func (m *mutant) entry() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "mutant %s\n", m.ID)
+	fmt.Fprintf(&b, "mutant %s\nof %s\n", m.ID, m.in.digest())
 	for _, l := range m.Old {
 		fmt.Fprintf(&b, "- %s\n", l)
 	}

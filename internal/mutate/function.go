@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -43,6 +45,12 @@ type mutant struct {
 	in      *function
 	changed string // the function's text with the mistake
 	number  int    // in the program that has them all
+}
+
+// digest tells a function from one that has changed since.
+func (f *function) digest() string {
+	sum := sha256.Sum256([]byte(f.of(f.decl)))
+	return hex.EncodeToString(sum[:6])
 }
 
 func (f *function) offset(p token.Pos) int { return f.house.fset.PositionFor(p, false).Offset }

@@ -61,7 +61,7 @@ func main() {
 	flag.BoolVar(&o.list, "list", false, "print the mutants, and try none")
 	flag.BoolVar(&o.diff, "diff", false, "with --list: what each changes, as it would stand in the list of equivalents")
 	flag.BoolVar(&o.held, "held", false, "only files of which no mutant survives: see targets.go")
-	flag.BoolVar(&o.one, "one", false, "of the packages one, chosen by the seed")
+	flag.BoolVar(&o.one, "one", false, "of the packages one, chosen by the seed: the more mutants it has, the likelier")
 	flag.IntVar(&o.sample, "sample", 0, "try so many, chosen by the seed; all of them when 0")
 	flag.StringVar(&o.seed, "seed", time.Now().Format(time.DateOnly), "chooses the sample: the hash of a commit, or the day")
 	flag.StringVar(&o.json, "json", "", "write the report into this file")
@@ -106,9 +106,6 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 	if len(o.targets) == 0 {
 		return nil, errors.New("no target is left: see targets.go")
 	}
-	if o.one {
-		o.targets = []target{slices.MinFunc(o.targets, func(a, b target) int { return cmp.Compare(o.lot(a.pkg), o.lot(b.pkg)) })}
-	}
 	pkgs := make([]string, len(o.targets))
 	for i, t := range o.targets {
 		pkgs[i] = t.pkg
@@ -131,12 +128,23 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 		all = append(all, t.mutants(sources[t.pkg])...)
 	}
 	r.Made, r.Faults = len(all), stale(list, pkgs, all)
-	all = o.choose(slices.DeleteFunc(all, func(m *mutant) bool { return o.held && !m.in.target.holds(m.in.file) }))
+	all = o.chosen(slices.DeleteFunc(all, func(m *mutant) bool { return o.held && !m.in.target.holds(m.in.file) }))
 	if len(all) == 0 {
 		return nil, errors.New("there is no such mutant: see --list")
 	}
+	if o.one {
+		first := o.drawn(all)[0].Package
+		all = slices.DeleteFunc(all, func(m *mutant) bool { return m.Package != first })
+	}
+	if o.sample > 0 && o.sample < len(all) {
+		drawn := o.drawn(all)[:o.sample]
+		all = slices.DeleteFunc(all, func(m *mutant) bool { return !slices.Contains(drawn, m) })
+	}
 	for _, t := range o.targets {
 		chosen := slices.DeleteFunc(slices.Clone(all), func(m *mutant) bool { return m.Package != t.pkg })
+		if len(chosen) == 0 {
+			continue
+		}
 		good, err := compiling(sources[t.pkg], chosen)
 		if err != nil {
 			return nil, err
@@ -191,21 +199,21 @@ func (o options) lot(id string) string {
 	return string(sum[:])
 }
 
-// choose are the mutants that are tried, in the order of the source.
-func (o options) choose(all []*mutant) []*mutant {
+// drawn are mutants in the order that the seed makes.
+func (o options) drawn(all []*mutant) []*mutant {
+	return slices.SortedFunc(slices.Values(all), func(a, b *mutant) int { return cmp.Compare(o.lot(a.ID), o.lot(b.ID)) })
+}
+
+// chosen are the mutants that are asked for, in the order of the source.
+func (o options) chosen(all []*mutant) []*mutant {
 	begins := func(words, id string, whole bool) bool {
 		return words == "" || slices.ContainsFunc(strings.Split(words, ","), func(word string) bool {
 			return id == word || !whole && strings.HasPrefix(id, word)
 		})
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(m *mutant) bool {
+	return slices.DeleteFunc(slices.Clone(all), func(m *mutant) bool {
 		return !begins(o.only, m.ID, false) || !begins(o.operator, m.Operator, true)
 	})
-	if o.sample == 0 || o.sample >= len(all) {
-		return all
-	}
-	drawn := slices.SortedFunc(slices.Values(all), func(a, b *mutant) int { return cmp.Compare(o.lot(a.ID), o.lot(b.ID)) })[:o.sample]
-	return slices.DeleteFunc(all, func(m *mutant) bool { return !slices.Contains(drawn, m) })
 }
 
 // try tries mutants of one package.
@@ -248,7 +256,7 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 	}
 	var others []*suite // made when they are needed
 	if o.budget > 0 {   // what is not tried must not be the same each time
-		slices.SortFunc(chosen, func(a, b *mutant) int { return cmp.Compare(o.lot(a.ID), o.lot(b.ID)) })
+		chosen = o.drawn(chosen)
 	}
 	for _, m := range chosen {
 		if o.budget > 0 && r.spent > o.budget {
@@ -258,7 +266,7 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 		start := time.Now()
 		out := outcome{mutant: m}
 		out.Verdict, out.By = try(ctx, own, slices.Index(functions, m.in), m, o.slack)
-		if !out.found() && len(t.further) > 0 {
+		if !out.found() && len(t.further) > 0 && (o.budget == 0 || list[m.ID] == nil) { // further tests take long to make
 			if others == nil {
 				if others, err = made(t.further...); err != nil {
 					return err

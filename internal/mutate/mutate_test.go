@@ -8,7 +8,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -92,7 +94,9 @@ func TestEveryMutantIsTried(t *testing.T) {
 	slices.Sort(left)
 	require.Equal(t, []string{"Pair.Light:error-ignored:1", "Probe:operand-dropped:2", "Probe:probe-done:3", "Watts:statement-dropped:1"}, left)
 	require.Len(t, left, r.Survived)
-	require.Contains(t, out, "mutant "+lamp+"Probe:operand-dropped:2\n- case answer == \"\" || answer == \"?\":\n+ case answer == \"\" || (false && (answer == \"?\")):\n")
+	entry := strings.TrimSuffix(entryOf(t, "Probe:operand-dropped:2"), "because I say so\n")
+	require.Contains(t, entry, "\n- case answer == \"\" || answer == \"?\":\n+ case answer == \"\" || (false && (answer == \"?\")):\n")
+	require.Contains(t, out, entry)
 
 	data, err := os.ReadFile(o.json)
 	require.NoError(t, err)
@@ -192,19 +196,56 @@ func TestEndlessIsNoFaultOfTheList(t *testing.T) {
 	}
 }
 
+// made are all mutants of a run, whether they compile or not.
+func made(t *testing.T, o options) (all []*mutant) {
+	t.Helper()
+	var pkgs []string
+	for _, target := range o.targets {
+		pkgs = append(pkgs, target.pkg)
+	}
+	h, err := openHouse(o.dir, pkgs)
+	require.NoError(t, err)
+	for _, target := range o.targets {
+		s, err := h.read(target.pkg)
+		require.NoError(t, err)
+		all = append(all, target.mutants(s)...)
+	}
+	return all
+}
+
+// entryOf is what the list says of a mutant of the lamp, with a reason.
+func entryOf(t *testing.T, id string) string {
+	t.Helper()
+	all := made(t, ofLamp())
+	i := slices.IndexFunc(all, func(m *mutant) bool { return m.ID == lamp+id })
+	require.GreaterOrEqual(t, i, 0, id)
+	return all[i].entry() + "because I say so\n"
+}
+
+// withList are the options with another list of equivalents.
+func withList(t *testing.T, text string) options {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "equivalent.txt")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	here, err := filepath.Abs(root)
+	require.NoError(t, err)
+	o := ofLamp()
+	o.equivalents, err = filepath.Rel(here, name)
+	require.NoError(t, err)
+	return o
+}
+
 func TestStaleEquivalentsAreFaults(t *testing.T) {
+	brighter, note := entryOf(t, "Brighter:comparison:1"), entryOf(t, "Pair.note:guard-dropped:1")
+	digest := regexp.MustCompile(`(?m)^of .*$`)
 	for text, want := range map[string]string{
-		"mutant " + lamp + "Gone:comparison:1\nbecause it was so\n":                                                             "there is no mutant",
-		"mutant " + lamp + "Brighter:comparison:1\n- if a > c {\n+ if a >= b {\nbecause it was so\n":                            "is another change now",
-		"mutant " + lamp + "Pair.note:guard-dropped:1\n- if text == \"\" {\n+ if false && (text == \"\") {\nbecause I say so\n": "take it out",
+		strings.Replace(brighter, "Brighter", "Gone", 1):     "there is no mutant",
+		strings.Replace(brighter, "a > b", "a > c", 1):       "is another change now",
+		digest.ReplaceAllString(brighter, "of 0123456789ab"): "Brighter:comparison:1 has changed; where the reason still holds",
+		digest.ReplaceAllString(brighter, ""):                "Brighter:comparison:1 has changed; where the reason still holds",
+		note:                                                 "take it out",
 	} {
-		name := filepath.Join(t.TempDir(), "equivalent.txt")
-		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
-		o := ofLamp()
-		here, err := filepath.Abs(root)
-		require.NoError(t, err)
-		o.equivalents, err = filepath.Rel(here, name)
-		require.NoError(t, err)
+		o := withList(t, text)
 		o.only = lamp + "Pair.note:guard-dropped"
 		_, r, _ := played(t, o)
 		require.Len(t, r.Faults, 1)
@@ -220,6 +261,36 @@ func TestStaleEquivalentsAreFaults(t *testing.T) {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 		_, err := readEquivalents(name)
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// With a budget, what stands in the list is not taken to the further tests, which take long to make; without, it is.
+func TestABudgetIsNotSpentOnEquivalents(t *testing.T) {
+	text := entryOf(t, "Watts:statement-dropped:1")
+	for budget, faults := range map[time.Duration]int{time.Hour: 0, 0: 1} {
+		o := withList(t, text)
+		o.targets[0].further = []tests{{pkg: "./internal/mutate/testdata/shop", slow: "Slow"}}
+		o.only, o.budget = lamp+"Watts", budget
+		_, r, out := played(t, o)
+		require.Len(t, r.Faults, faults)
+		require.Zero(t, r.Survived)
+		require.Equal(t, faults > 0, strings.Contains(out, "shop: 1 tests"))
+	}
+}
+
+// Of several packages one is drawn, by its mutants: the sample is of that one alone, and either has its turn.
+func TestOneOfSeveral(t *testing.T) {
+	o := ofLamp()
+	o.targets = append(o.targets, target{tests: tests{pkg: "./internal/mutate/testdata/crossed"}})
+	all := made(t, o)
+	o.list, o.one, o.sample = true, true, 2
+	for _, target := range o.targets {
+		for n := 0; o.drawn(all)[0].Package != target.pkg; n++ {
+			o.seed = strconv.Itoa(n)
+		}
+		_, _, out := played(t, o)
+		require.Equal(t, 2, strings.Count(out, "\t"+strings.TrimPrefix(target.pkg, "./")+"/"), out)
+		require.Contains(t, out, "\n2 mutants; 0 more do not compile\n")
 	}
 }
 
@@ -239,17 +310,10 @@ func TestEquivalentsStand(t *testing.T) {
 	if len(named) == 0 {
 		return
 	}
+	o := options{dir: root, targets: named}
 	var pkgs []string
 	for _, n := range named {
 		pkgs = append(pkgs, n.pkg)
 	}
-	h, err := openHouse(root, pkgs)
-	require.NoError(t, err)
-	var all []*mutant
-	for _, n := range named {
-		s, err := h.read(n.pkg)
-		require.NoError(t, err)
-		all = append(all, n.mutants(s)...)
-	}
-	require.Empty(t, stale(list, pkgs, all))
+	require.Empty(t, stale(list, pkgs, made(t, o)))
 }

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/evenkeel-ha/evenkeel/internal/op"
+	"github.com/evenkeel-ha/evenkeel/mongo"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
@@ -31,10 +32,8 @@ func machine(on func(string) string, address string) string {
 	if on != nil {
 		return on(address)
 	}
-	if i := strings.LastIndexByte(address, ':'); i >= 0 {
-		return address[:i]
-	}
-	return address
+	key := mongo.HostKey(address) // which has a port
+	return key[:strings.LastIndexByte(key, ':')]
 }
 
 // siteConn sends each command as a document.

@@ -240,8 +240,8 @@ func (r *ReplicaSet) votesAt(ctx context.Context, goal *mongo.OpTime) (votes, ne
 		*goal = p.Optime
 	}
 	for _, m := range c.Members {
-		st, ok := s.Member(m.Host)
-		if ok && st.Healthy() && st.State.HoldsData() && st.Optime.Term == goal.Term && !st.Optime.Before(*goal) {
+		st, _ := s.Member(m.Host) // one that the status does not have is not healthy
+		if st.Healthy() && st.State.HoldsData() && st.Optime.Term == goal.Term && !st.Optime.Before(*goal) {
 			votes += m.Votes
 		}
 	}

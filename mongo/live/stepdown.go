@@ -87,8 +87,8 @@ func (r *ReplicaSet) successor(ctx context.Context, host string) error {
 		return err
 	}
 	for _, m := range c.Members {
-		st, ok := s.Member(m.Host)
-		if ok && mongo.HostKey(m.Host) != mongo.HostKey(host) && m.Electable() && st.Healthy() && st.State == mongo.StateSecondary {
+		st, _ := s.Member(m.Host) // one that the status does not have is not healthy
+		if mongo.HostKey(m.Host) != mongo.HostKey(host) && m.Electable() && st.Healthy() && st.State == mongo.StateSecondary {
 			return nil
 		}
 	}

@@ -51,8 +51,6 @@ func (p *placing) findLoop(arrows map[*placeRes][]arrow, f string) {
 		state[r] = done
 	}
 	for _, r := range p.tops {
-		if state[r] == 0 {
-			visit(r)
-		}
+		visit(r)
 	}
 }

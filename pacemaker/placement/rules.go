@@ -2,6 +2,7 @@ package placement
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,9 @@ func (p *placing) holds(constraint string, rule pacemaker.Rule, n *placeNode) bo
 	}
 	if len(rule.Resources) > 0 || len(rule.Operations) > 0 {
 		p.refuse(featureRule, constraint, "on resources or operations")
+	}
+	if !slices.Contains([]string{"", "false", "0"}, rule.Negate) { // from Pacemaker 3 on
+		p.refuse(featureRule, constraint, "negate=%s", rule.Negate)
 	}
 	var results []bool
 	for _, x := range rule.Nodes {

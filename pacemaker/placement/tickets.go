@@ -24,10 +24,7 @@ func (p *placing) readTicket(e *etree.Element) {
 			return
 		}
 		p.ticketRole(id, s.SelectAttrValue("role", ""))
-		set, ok := p.setMembers(id, s)
-		if !ok {
-			return
-		}
+		set, _ := p.setMembers(id, s) // it is refused where it cannot be read
 		members = append(members, set...)
 	}
 	if len(sets) == 0 {

@@ -13,7 +13,7 @@ import (
 
 // spoken are the packages whose texts operators read, beside the runbooks.
 var spoken = []string{"cps", "lustre", "pacemaker/corosync", "pacemaker/placement", "examples/cli", "examples/cps-issm",
-	"examples/lustre-hapair"}
+	"examples/lustre-hapair", "examples/pacemaker-pair", "examples/internal/pairfiles"}
 
 // foreign are words that only who writes Go knows.
 var foreign = []struct {

@@ -250,7 +250,7 @@ var inDocs = []struct{ line, prints *regexp.Regexp }{
 	{regexp.MustCompile(`^\./pacemaker-pair inspect `), regexp.MustCompile(`(?m)^  unit nfs +serves `)},
 	{regexp.MustCompile(`^\./pacemaker-pair ways `), regexp.MustCompile(`(?m)^two clusters: possible$`)},
 	{regexp.MustCompile(`^\./pacemaker-pair preflight --target el9 `), regexp.MustCompile(`(?m)^ready as far as it was checked for el9 .*: 0 blockers`)},
-	{regexp.MustCompile(`^\./pacemaker-pair backup `), regexp.MustCompile(`(?m)^nfs2\.example\.com: .*archives/bck-nfs2-`)},
+	{regexp.MustCompile(`^\./pacemaker-pair backup `), regexp.MustCompile(`(?m)^nfs2\.example\.com: .*archives/bck-nfs2`)},
 	{regexp.MustCompile(`^\./pacemaker-pair config init `), regexp.MustCompile(`^pair/mine\.yaml is written`)},
 	{regexp.MustCompile(`^\./pacemaker-pair config check `), regexp.MustCompile(`nothing is missing`)},
 	{regexp.MustCompile(`^\./pacemaker-pair plan `), regexp.MustCompile(`(?m)^ 1  \S+ +[A-Z]`)},

@@ -106,9 +106,6 @@ func (c *Config) defaults() error {
 		if !hostName.MatchString(s.Name) || !strings.Contains(s.Name, ".") {
 			errs = append(errs, fmt.Errorf("node%d: %q is not a fully qualified name, such as nfs1.example.com", i+1, s.Name))
 		}
-		if s.Backup == "" {
-			errs = append(errs, fmt.Errorf("node%d: there is no backup of it to plan from", i+1))
-		}
 	}
 	if c.Node1.Name == c.Node2.Name {
 		errs = append(errs, errors.New("node 1 and node 2 are the same machine"))
@@ -181,6 +178,9 @@ func (p *Pair) servers() []Server { return []Server{p.Config.Node1, p.Config.Nod
 
 // open reads the backup of a node.
 func (p *Pair) open(i int, s Server) (*pacemaker.CIB, error) {
+	if s.Backup == "" {
+		return nil, fmt.Errorf("node%d: there is no backup of it to plan from", i+1)
+	}
 	a, err := backup.OpenFile(s.Backup)
 	if err != nil {
 		return nil, err

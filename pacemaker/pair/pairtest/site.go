@@ -32,6 +32,7 @@ type Site struct {
 	alone      map[string]bool // of the primitives those that are in no clone, by id
 	disks      []disk
 	faces      []face
+	lacks      []error // what is not simulated
 }
 
 // builtin is the package's own site.
@@ -61,7 +62,7 @@ type face struct {
 var unsimulated = []string{"ocf:heartbeat:LVM-activate", "ocf:heartbeat:LVM", "ocf:heartbeat:ZFS", "ocf:linbit:drbd", "ocf:heartbeat:pgsqlms",
 	"lsb:", "service:"}
 
-// understand reads the files of a site. What is not simulated is an error.
+// understand reads the files of a site, and notes what is not simulated.
 func (p *Site) understand() error {
 	cib, err := pacemaker.ParseCIB(strings.NewReader(p.CIB))
 	if err != nil {
@@ -74,17 +75,17 @@ func (p *Site) understand() error {
 	if err1 == nil && p.From == p.To {
 		errs = append(errs, fmt.Errorf("from %s to %s is not simulated: a node's release tells whether it is rebuilt", p.From, p.To))
 	}
-	p.primitives, p.alone, p.disks, p.faces = nil, map[string]bool{}, nil, nil
+	p.primitives, p.alone, p.disks, p.faces, p.lacks = nil, map[string]bool{}, nil, nil, nil
 	for _, top := range cib.Resources() {
 		if top.Kind == pacemaker.Template {
-			errs = append(errs, fmt.Errorf("%s: templates are not simulated", top.ID))
+			p.lacks = append(p.lacks, fmt.Errorf("%s: templates are not simulated", top.ID))
 			continue
 		}
 		cloned := top.Kind != pacemaker.Primitive && top.Kind != pacemaker.Group
 		for r := range pacemaker.Walk([]pacemaker.Resource{top}) {
 			if r.Kind == pacemaker.Primitive && r.Class != "stonith" {
 				p.alone[r.ID] = !cloned
-				errs = append(errs, p.add(r))
+				p.lacks = append(p.lacks, p.add(r))
 			}
 		}
 	}

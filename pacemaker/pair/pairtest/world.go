@@ -81,7 +81,7 @@ func New(o Options) *World {
 // what it should.
 func NewSite(site *Site) (*World, error) {
 	s, err := start(Options{Site: site})
-	if err != nil {
+	if err := errors.Join(append(site.lacks, err)...); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{site.Node1, site.Node2} {

@@ -100,3 +100,22 @@ func TestCanaries(t *testing.T) {
 		},
 	}.Run(t)
 }
+
+// What the new release does not take stops the plan, until somebody says that it is gone on with; the plan says so, too.
+func TestInSpite(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "web"))))
+	cib, err := os.ReadFile(filepath.Join(dir, "cib.xml"))
+	require.NoError(t, err)
+	old := strings.ReplaceAll(string(cib), `type="fence_ipmilan"`, `type="external/ipmi"`)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "cib.xml"), []byte(old), 0o600))
+	config := clitest.Example(t, app, dir)
+	code, out := clitest.Here(app, "plan", "--config", config)
+	require.Equal(t, cli.ExitInput, code, "%s", out)
+	require.Contains(t, out, "external/ipmi")
+	require.Contains(t, out, "or go on in spite of it")
+	clitest.EditJob(t, config, func(job map[string]any) { job["in_spite"] = true })
+	code, out = clitest.Here(app, "plan", "--config", config, "-o", "markdown")
+	require.Zero(t, code, "%s", out)
+	require.Contains(t, out, "BLOCKER, OVERRIDDEN: ")
+}

@@ -42,20 +42,25 @@ func app() *cli.App {
 
 // pairConfig is the job of this binary in the configuration file.
 type pairConfig struct {
-	Node1        serverConfig        `yaml:"node1"`                    // the node that is rebuilt first
-	Node2        serverConfig        `yaml:"node2"`                    // the other node
-	From         string              `yaml:"from" oneof:"el7,el8,el9"` // the release that the pair runs on: RHEL 7, 8 or 9, or a rebuild of it
-	To           string              `yaml:"to" oneof:"el8,el9,el10"`  // the release that it is to run on
-	PasswordFile string              `yaml:"password_file"`            // a file of mode 0600 that holds the password for hacluster
-	Archives     string              `yaml:"archives"`                 // the directory for fresh backups
-	Restore      []string            `yaml:"restore,omitempty"`        // files and directories that the services need, beside the host table and the SSH keys: /etc/exports
-	Packages     []string            `yaml:"packages,omitempty"`       // what the services need, by the names that dnf has for it, beside the cluster's own software
-	Repositories []string            `yaml:"repositories,omitempty"`   // those with the cluster's software, by the names that dnf has for them; those of the release's add-on when empty
-	Addresses    map[string][]string `yaml:"addresses,omitempty"`      // of each node in the new cluster, by its full name, one for each link; those of corosync.conf when empty
-	Provision    provisionConfig     `yaml:"provision,omitempty"`      // how your own provisioning installs a node; you do when empty
-	InSpite      bool                `yaml:"in_spite,omitempty"`       // go on although the new release does not take the pair as it is (preflight --target); the plan says so, and who signs it
-	Outage       time.Duration       `yaml:"outage,omitempty"`         // how long each wait for services that move may last; 5m when empty
-	Install      time.Duration       `yaml:"install,omitempty"`        // how long the wait for a machine may last; 30m when empty
+	Node1        serverConfig `yaml:"node1"`                    // the node that is rebuilt first
+	Node2        serverConfig `yaml:"node2"`                    // the other node
+	From         string       `yaml:"from" oneof:"el7,el8,el9"` // the release that the pair runs on: RHEL 7, 8 or 9, or a rebuild of it
+	To           string       `yaml:"to" oneof:"el8,el9,el10"`  // the release that it is to run on
+	PasswordFile string       `yaml:"password_file"`            // a file of mode 0600 that holds the password for hacluster
+	Archives     string       `yaml:"archives"`                 // the directory for fresh backups
+	// files and directories that the services need, beside the host table and the SSH keys: /etc/exports
+	Restore []string `yaml:"restore,omitempty"`
+	// what the services need, by the names that dnf has for it, beside the cluster's own software
+	Packages []string `yaml:"packages,omitempty"`
+	// those with the cluster's software, by the names that dnf has for them; those of the release's add-on when empty
+	Repositories []string `yaml:"repositories,omitempty"`
+	// of each node in the new cluster, by its full name, one for each link; those of corosync.conf when empty
+	Addresses map[string][]string `yaml:"addresses,omitempty"`
+	Provision provisionConfig     `yaml:"provision,omitempty"` // how your own provisioning installs a node; you do when empty
+	// go on although the new release does not take the pair as it is (preflight --target); the plan says so, and who signs it
+	InSpite bool          `yaml:"in_spite,omitempty"`
+	Outage  time.Duration `yaml:"outage,omitempty"`  // how long each wait for services that move may last; 5m when empty
+	Install time.Duration `yaml:"install,omitempty"` // how long the wait for a machine may last; 30m when empty
 }
 
 // serverConfig is one node of the pair.

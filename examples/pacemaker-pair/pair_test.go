@@ -22,7 +22,13 @@ func TestWays(t *testing.T) {
 		require.Zero(t, code, "%s", out)
 		golden.Check(t, name, out)
 	}
-	for bad, want := range map[string]string{"move": "write it as WHAT=DURATION", "walk=1h": `"walk" is neither move`, "move=-1s": "write it as"} {
+	config := clitest.Example(t, app, "")
+	clitest.EditJob(t, config, func(job map[string]any) { job["from"], job["to"] = "el9", "el10" })
+	code, out := clitest.Here(app, "ways", "--config", config)
+	require.Equal(t, cli.ExitInput, code, "%s", out)
+	require.Contains(t, out, "the pair is said to be on el8 and el9", "by its backups and by its configuration")
+	for bad, want := range map[string]string{"move": "write it as WHAT=DURATION", "walk=1h": `"walk" is neither move`,
+		"move=-1s": "write it as"} {
 		code, out := clitest.Here(app, "ways", "--target", "el9", "--takes", bad)
 		require.Equal(t, cli.ExitInput, code, "%s", out)
 		require.Contains(t, out, want)

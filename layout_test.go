@@ -82,19 +82,22 @@ var arrows = map[string][]string{
 	"examples/cli/view":               {".", "sshexec/..."},
 	"examples/internal/clitest":       {"examples/cli/...", "internal/golden", "internal/words", ".", "sshexec/..."},
 	"examples/internal/readme":        {}, // tests only
+	"examples/internal/pairfiles":     {".", "backup", "examples/cli/...", "pacemaker/...", "sshexec/..."},
 	"examples/lustre-hapair":          {"..."},
+	"examples/pacemaker-pair":         {"..."},
 	"examples/cps-issm":               {"..."},
 	"examples/pgpair":                 {".", "sshexec/...", "internal/op", "internal/printable", "internal/srcerr"},
 }
 
 // noDriver are the packages that must not pull the MongoDB driver into their users' binaries.
-var noDriver = []string{".", "sshexec", "backup", "pacemaker", "lustre", "examples/lustre-hapair"}
+var noDriver = []string{".", "sshexec", "backup", "pacemaker", "lustre", "examples/lustre-hapair", "examples/pacemaker-pair"}
 
 // noSSH are the packages that read files alone: who imports them links no SSH.
 var noSSH = []string{"mongo", "pacemaker", "pacemaker/corosync", "pacemaker/placement", "pacemaker/readiness"}
 
 // commandLines are the packages that may know of cobra: who parses, plans and runs takes no flags.
-var commandLines = []string{"examples/cli", "examples/cps-issm", "examples/internal/clitest", "examples/lustre-hapair"}
+var commandLines = []string{"examples/cli", "examples/cps-issm", "examples/internal/clitest", "examples/internal/pairfiles", "examples/lustre-hapair",
+	"examples/pacemaker-pair"}
 
 type listed struct {
 	ImportPath string

@@ -1,5 +1,5 @@
-// Package cli is what the two example binaries share: flags, the configuration file, progress, exit codes, and the
-// simulated world as a process of its own. What they do is in packages lustre and cps; how it is run is in the root
+// Package cli is what the example binaries share: flags, the configuration file, progress, exit codes, and the
+// simulated world as a process of its own. What they do is in packages lustre, pacemaker and cps; how it is run is in the root
 // package.
 package cli
 

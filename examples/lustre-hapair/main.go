@@ -16,6 +16,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -31,8 +32,8 @@ func app() *cli.App {
 	return &cli.App{
 		Name: "lustre-hapair", Title: "upgrade of a Lustre server pair, one node serving while the other is rebuilt", Version: version,
 		Read: cli.ReadConfig[pairConfig], Schema: schemaOf("lustre-hapair"), Begin: begin, Load: load, Example: example,
-		Private: private, World: world, Inspect: inspect, Kinds: kinds, Backup: takeNow, Person: person,
-		Verbs: []func(*cli.App) *cobra.Command{siteCommand, waysCommand, diffCommand},
+		Private: private, World: world, Inspect: files.Inspect, Kinds: kinds, Backup: takeNow, Person: pairfiles.Technician,
+		Verbs: []func(*cli.App) *cobra.Command{siteCommand, waysCommand, pairfiles.DiffCommand},
 		Jobs:  map[string]func() *cli.App{"manager": managerApp, "preflight": preflightApp},
 	}
 }

@@ -4,13 +4,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 )
 
 func TestMain(m *testing.M) { clitest.Main(m, app) }
 
 // WF-006, SSH-010: kill -9 at any point, then resume, ends like an uninterrupted run.
-func TestKill(t *testing.T) { clitest.Kill(t, app) }
+func TestKill(t *testing.T) {
+	require.Positive(t, clitest.Kill(t, app), "there is no command that must never be repeated")
+}
 
 // The same at every record and around every command, one after the other in one world.
 func TestMarch(t *testing.T) { clitest.March(t, app) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
@@ -16,7 +17,7 @@ import (
 func TestTheOperatorSwitchesOn(t *testing.T) {
 	host := lustretest.Node1
 	asked := func(w simulated, action string) {
-		require.NoError(t, person(t.Context(), w, evenkeel.Prompt{Step: &evenkeel.Step{Host: host}, Action: &evenkeel.Action{ID: action}}))
+		require.NoError(t, pairfiles.Technician(t.Context(), w, evenkeel.Prompt{Step: &evenkeel.Step{Host: host}, Action: &evenkeel.Action{ID: action}}))
 		w.Advance(2 * simhost.BootTime)
 	}
 	off := func() simulated {

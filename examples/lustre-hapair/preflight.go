@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 )
 
 // preflightApp is "lustre-hapair preflight": the checks of the upgrade alone, and readiness for a release by files alone.
@@ -15,6 +16,9 @@ func preflightApp() *cli.App {
 			}
 			return pair.Preflight()
 		})
-	a.Bare = readinessOf
+	a.Bare = pairfiles.Readiness(func(cfg *cli.Config) pairfiles.Pair {
+		job := jobOf(cfg)
+		return pairfiles.Pair{Backups: []string{job.Node1.Backup, job.Node2.Backup}, Addresses: job.Addresses}
+	})
 	return a
 }

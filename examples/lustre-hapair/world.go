@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
 	"github.com/evenkeel-ha/evenkeel/internal/srcerr"
 	"github.com/evenkeel-ha/evenkeel/lustre"
@@ -64,7 +65,7 @@ func example(into, dir string) (*cli.Config, error) {
 	}
 	for _, made := range []string{pair.Node1.Backup, pair.Node2.Backup} {
 		for _, inside := range [][2]string{
-			{"!cluster-cfg-" + hostIn(made) + ".xml", "cib.xml"}, {"!" + corosyncConf, "corosync.conf"},
+			{"!cluster-cfg-" + hostIn(made) + ".xml", "cib.xml"}, {"!" + pairfiles.CorosyncConf, "corosync.conf"},
 			{"!" + lustre.TargetStoreDir, "targets"}, {"", "cib.xml"},
 		} {
 			cfg.Sources = append(cfg.Sources, made+inside[0], inside[1])
@@ -149,7 +150,7 @@ func given(pair *pairConfig, found []string) error {
 			return err
 		}
 		server.Backup, server.Name = path, fullName(a.Host())
-		raw, err := a.ReadFile(corosyncConf)
+		raw, err := a.ReadFile(pairfiles.CorosyncConf)
 		if err != nil {
 			return err
 		}
@@ -268,7 +269,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 		return nil, err
 	}
 	site.CIB = string(raw)
-	if raw, err = a.ReadFile(corosyncConf); err != nil {
+	if raw, err = a.ReadFile(pairfiles.CorosyncConf); err != nil {
 		return nil, err
 	}
 	site.Corosync = string(raw)
@@ -314,14 +315,6 @@ type simulated struct{ *lustretest.Pair }
 func (s simulated) Clock() evenkeel.Clock { return s.World }
 func (s simulated) Clone() evenkeel.World { return simulated{s.Pair.Clone()} }
 func (s simulated) Hash() string          { return s.Rehearsal().Hash() }
-
-// person plays the operator in the machine room: a rollback has a server switched on again. The deed is the action, and the host behind it.
-func person(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
-	if id := ask.Action.ID; id == "install" || id == "switch-on" {
-		return cli.HaveDone(ctx, hosts, id+" "+ask.Step.Host)
-	}
-	return nil
-}
 
 // Do does what the operator is prompted for.
 func (s simulated) Do(_ context.Context, deed string) error {

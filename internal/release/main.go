@@ -30,8 +30,9 @@ const (
 
 // summaries are the binaries, and what their packages say of them.
 var summaries = map[string]string{
-	"cps-issm":      "In-service migration of a Cisco Policy Suite cluster, one half while the other serves",
-	"lustre-hapair": "In-service upgrade of a Lustre server pair under Pacemaker, one node while the other serves",
+	"cps-issm":       "In-service migration of a Cisco Policy Suite cluster, one half while the other serves",
+	"lustre-hapair":  "In-service upgrade of a Lustre server pair under Pacemaker, one node while the other serves",
+	"pacemaker-pair": "In-service upgrade of a two-node Pacemaker pair (NFS, PostgreSQL, addresses), one node while the other serves",
 }
 
 var architectures = []string{"amd64", "arm64"}

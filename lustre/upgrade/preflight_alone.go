@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/internal/steps"
 )
 
 // Preflight is what the upgrade looks at before it changes anything, as a runbook of its own that the operator can run any
@@ -19,15 +20,7 @@ func (p *Pair) Preflight() (*evenkeel.Runbook, error) {
 		Title: fmt.Sprintf("Look at the pair %s and %s before its upgrade", p.node(0).Name, p.node(1).Name),
 		Intro: "It changes nothing. Run it days before the upgrade, mend what it finds, and run it again: the upgrade begins with the " +
 			"same checks. Every check is carried out, whatever the others find.",
-		Inputs: p.inputs(), Secrets: p.secrets(), Functions: paperFunctions,
-	}
-	for i := range all.Actions {
-		a := &all.Actions[i]
-		step := evenkeel.Step{ID: a.ID, Title: a.Title, Host: all.Host, Ref: all.Ref, Parallel: "checks", Actions: []evenkeel.Action{*a}}
-		for _, made := range a.Makes {
-			step.Makes = append(step.Makes, made.Key)
-		}
-		rb.Steps = append(rb.Steps, step)
+		Inputs: p.inputs(), Secrets: p.secrets(), Functions: paperFunctions, Steps: steps.Apart(all),
 	}
 	return rb, rb.Validate()
 }

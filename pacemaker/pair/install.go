@@ -66,7 +66,7 @@ func (n *node) restoreStep() evenkeel.Step {
 		steps.Rename("rename", "backup", target, n.archiveSum.Ref()),
 	}, steps.Restore([]backup.Operation{backup.Extract(target, "/root")}, all)...)
 	actions = append(actions, steps.Restore(backup.RestoreServer(n.tree(), backup.RestoreOptions{
-		Skip: []backup.Group{backup.GroupUsers, backup.GroupNTP, backup.GroupLNet, backup.GroupAgent}, Has: n.archives[n.index].Has,
+		Skip: notRestored, Has: n.archives[n.index].Has,
 	}), all)...)
 	for i, file := range n.Config.Restore {
 		id, from := fmt.Sprintf("restore-%d", i+1), n.tree()+file

@@ -178,6 +178,9 @@ func (p *Pair) servers() []Server { return []Server{p.Config.Node1, p.Config.Nod
 
 // open reads the backup of a node.
 func (p *Pair) open(i int, s Server) (*pacemaker.CIB, error) {
+	if s.Backup == "" {
+		return nil, fmt.Errorf("node%d: there is no backup of it to plan from", i+1)
+	}
 	a, err := backup.OpenFile(s.Backup)
 	if err != nil {
 		return nil, err

@@ -110,8 +110,8 @@ func unescaped(word string) string {
 // tag is a device that is named by what is on it, as mount and the agent take it: UUID=x, -U x, LABEL=x, -L x.
 var tag = regexp.MustCompile(`^(?:(UUID|LABEL|PARTUUID|PARTLABEL)=|-([UL]) +)"?([^"]*)"?$`)
 
-// deviceFile is the file of a device; what has none stays as it is, such as a share of another host.
-func deviceFile(device string) (string, error) {
+// DeviceFile is the file of a device; what has none stays as it is, such as a share of another host.
+func DeviceFile(device string) (string, error) {
 	m := tag.FindStringSubmatch(device)
 	if m == nil {
 		if strings.HasPrefix(device, "-") {

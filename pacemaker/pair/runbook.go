@@ -55,16 +55,7 @@ func (p *Pair) intro() string {
 		"alone, so have it restored, or installed, with what clients need. HN is a hazard of docs/references.md." +
 		"\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
 	for _, u := range p.Units {
-		how := "by itself, when it is proven gone"
-		switch {
-		case u.PerNode:
-			how = "not at all: each node has its own"
-		case u.Disabled != "":
-			how = "not at all: it is stopped, and stays so (" + u.Disabled + ")"
-		case u.Unproven != "":
-			how = "when the whole old cluster has stopped: " + u.Unproven
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(u.Tops, ", "), strings.Join(u.Serves(), ", "), p.home(u), how)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(u.Tops, ", "), strings.Join(u.Serves(), ", "), p.home(u), u.How())
 	}
 	fmt.Fprintf(&b, "\nOutage: %s.\n", p.Way.Outage)
 	for _, c := range p.Way.Costs {

@@ -26,7 +26,7 @@ func filesystem(r pacemaker.Resource) (Traits, error) {
 	if slices.Contains(unnumbered, optional(r, "fstype", "")) {
 		return Traits{}, errors.New("its file system has another number than its device: where it is mounted cannot be told by that")
 	}
-	file, err := deviceFile(device)
+	file, err := DeviceFile(device)
 	if err != nil {
 		return Traits{}, err
 	}

@@ -14,8 +14,8 @@ import (
 // Way is a way from one release to another for a pair, as far as its releases and what it runs decide it.
 type Way struct {
 	readiness.Way
-	Outage string   // what the users of each unit feel of it, in words
-	Costs  []string // the price of what cannot be proven, a sentence each
+	Outage string   `json:"outage,omitempty"` // what the users of each unit feel of it, in words
+	Costs  []string `json:"costs,omitempty"`  // the price of what cannot be proven, a sentence each
 }
 
 // Durations are what an outage is reckoned with. A zero means that it is not known.

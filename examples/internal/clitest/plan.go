@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	digest    = regexp.MustCompile(`\b[0-9a-f]{64}\b`)                      // a SHA-256
-	temporary = regexp.MustCompile(`/(lustre-hapair|cps-issm)-[a-z]*-?\d+`) // what os.MkdirTemp makes of a binary's name
+	digest    = regexp.MustCompile(`\b[0-9a-f]{64}\b`)                                     // a SHA-256
+	temporary = regexp.MustCompile(`/(lustre-hapair|cps-issm|pacemaker-pair)-[a-z]*-?\d+`) // what os.MkdirTemp makes of a binary's name
 )
 
 // Plan holds the whole runbook of the built-in example, as plan prints it, against testdata/plan.txt and

@@ -39,9 +39,13 @@ var elsewhere = map[string]string{
 
 // promises are those of all other commands, as they stand in README.md.
 var promises = map[string]promise{
-	"go run ./examples/lustre-hapair demo": {after: wholeJob},
-	"go run ./examples/cps-issm demo":      {after: wholeJob},
-	"go build ./examples/lustre-hapair":    {after: built("lustre-hapair")},
+	"go run ./examples/lustre-hapair demo":                                                   {after: wholeJob},
+	"go run ./examples/cps-issm demo":                                                        {after: wholeJob},
+	"go build ./examples/lustre-hapair":                                                      {after: built("lustre-hapair")},
+	"go run ./examples/pacemaker-pair demo":                                                  {after: wholeJob},
+	"go build ./examples/pacemaker-pair":                                                     {after: built("pacemaker-pair")},
+	"./pacemaker-pair ways --target el9 --from el8 pacemaker/pair/pairtest/testdata/cib.xml": {after: prints("two clusters: possible")},
+	"./pacemaker-pair demo --dir examples/pacemaker-pair/testdata/web":                       {after: wholeJob},
 	"./lustre-hapair backup --config pair.yaml --copy-to vault:/srv/backups": {
 		before: func(t *testing.T, c *site) { t.Helper(); c.pair(t); c.vault(t) },
 		after: func(t *testing.T, c *site, out string) {
@@ -291,8 +295,19 @@ func (c *site) pair(t *testing.T) {
 	require.NotEqual(t, cib, finding)
 	require.NoError(t, os.WriteFile(filepath.Join(files, "with-a-finding.xml"), []byte(finding), 0o600))
 
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "./lustre-hapair", "simulate", "--into", ".", "--dir", "pair")
-	cmd.Dir = c.dir
+	simulated(t, c.dir, "./lustre-hapair", "--into", ".", "--dir", "pair")
+	raw, err = os.ReadFile(filepath.Join(c.dir, "config.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "pair.yaml"), raw, 0o600))
+	c.world = c.client(t, "world")
+	c.served = c.report(t).Serving
+}
+
+// simulated serves a world until the test ends.
+func simulated(t *testing.T, dir, binary string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, append([]string{"simulate"}, args...)...)
+	cmd.Dir = dir
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -315,11 +330,6 @@ func (c *site) pair(t *testing.T) {
 		close(ready)
 	}()
 	require.True(t, <-ready, "the world is not served")
-	raw, err = os.ReadFile(filepath.Join(c.dir, "config.yaml"))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(c.dir, "pair.yaml"), raw, 0o600))
-	c.world = c.client(t, "world")
-	c.served = c.report(t).Serving
 }
 
 // cluster makes cluster.yaml for the guide's cluster, lab.jsonl, the journal of its migration in a simulated world, and

@@ -242,11 +242,23 @@ func facts(t *testing.T, runbook string) string {
 
 // inDocs are the commands of docs, and what each must print; all exit with 0.
 var inDocs = []struct{ line, prints *regexp.Regexp }{
-	{regexp.MustCompile(`^go build \./examples/(lustre-hapair|cps-issm)$`), regexp.MustCompile(`^$`)},
+	{regexp.MustCompile(`^go build \./examples/(lustre-hapair|cps-issm|pacemaker-pair)$`), regexp.MustCompile(`^$`)},
 	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm)( [a-z]+)? plan$`), regexp.MustCompile(`(?m)^ 1  \S+ +[A-Z]`)},
 	{regexp.MustCompile(`^\./lustre-hapair fleet demo$`), regexp.MustCompile(`(?m)^simulated fleet: finished, 4 pairs: 4 finished$`)},
-	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm)( [a-z]+)? demo$`), regexp.MustCompile(`(\d+) of (\d+) steps done`)},
+	{regexp.MustCompile(`^\./(lustre-hapair|cps-issm|pacemaker-pair)( [a-z]+)? demo$`), regexp.MustCompile(`(\d+) of (\d+) steps done`)},
 	{regexp.MustCompile(`^\./lustre-hapair preflight --target el8 `), regexp.MustCompile(`(?m)^ready as far as it was checked for el8 .*: 0 blockers`)},
+	{regexp.MustCompile(`^\./pacemaker-pair inspect `), regexp.MustCompile(`(?m)^  unit nfs +serves `)},
+	{regexp.MustCompile(`^\./pacemaker-pair ways `), regexp.MustCompile(`(?m)^two clusters: possible$`)},
+	{regexp.MustCompile(`^\./pacemaker-pair preflight --target el9 `), regexp.MustCompile(`(?m)^ready as far as it was checked for el9 .*: 0 blockers`)},
+	{regexp.MustCompile(`^\./pacemaker-pair backup `), regexp.MustCompile(`(?m)^nfs2\.example\.com: .*archives/bck-nfs2`)},
+	{regexp.MustCompile(`^\./pacemaker-pair config init `), regexp.MustCompile(`^pair/mine\.yaml is written`)},
+	{regexp.MustCompile(`^\./pacemaker-pair config check `), regexp.MustCompile(`nothing is missing`)},
+	{regexp.MustCompile(`^\./pacemaker-pair plan `), regexp.MustCompile(`(?m)^ 1  \S+ +[A-Z]`)},
+	{regexp.MustCompile(`^\./pacemaker-pair rehearse `), regexp.MustCompile(`of which broke something: 0`)},
+	{regexp.MustCompile(`^\./pacemaker-pair preflight run `), regexp.MustCompile(`(\d+) of (\d+) steps done`)},
+	{regexp.MustCompile(`^\./pacemaker-pair run `), regexp.MustCompile(`(?s)(\d+) of (\d+) steps done.*invariants violated: none`)},
+	{regexp.MustCompile(`^\./pacemaker-pair status `), regexp.MustCompile(`journal\.jsonl: finished`)},
+	{regexp.MustCompile(`^\./pacemaker-pair report `), regexp.MustCompile(`finished: every step is done and verified`)},
 }
 
 // TestDocsCommands runs every command of docs, as it is printed.
@@ -255,7 +267,7 @@ func TestDocsCommands(t *testing.T) {
 		t.Skip("it builds everything anew: not with -short")
 	}
 	dir := clone(t)
-	ran := map[string]bool{}
+	ran, served := map[string]bool{}, false
 	all := pages(t)
 	for _, page := range slices.Sorted(maps.Keys(all)) {
 		if !strings.HasPrefix(page, "docs/") {
@@ -266,6 +278,10 @@ func TestDocsCommands(t *testing.T) {
 				line = strings.TrimSpace(comment.ReplaceAllString(line, ""))
 				if ran[line] || line == "" {
 					continue
+				}
+				if strings.Contains(line, "pair/config.yaml") && !served { // what the page has the reader begin with
+					served = true
+					simulated(t, dir, "./pacemaker-pair", "--into", "pair")
 				}
 				ran[line] = true
 				t.Run(line, func(t *testing.T) {

@@ -1,12 +1,15 @@
 package pairtest
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/backup"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
@@ -17,37 +20,43 @@ const (
 )
 
 // hostTable is what the nodes know of each other.
-const hostTable = "127.0.0.1 localhost\n192.168.7.1 nfs1.example.com nfs1\n192.168.7.2 nfs2.example.com nfs2\n192.168.7.9 " +
-	"provision.example.com\n"
+func (p *Site) hostTable() string {
+	text := "127.0.0.1 localhost\n"
+	for i, name := range []string{p.Node1, p.Node2} {
+		short, _, _ := strings.Cut(name, ".")
+		text += fmt.Sprintf("192.168.7.%d %s %s\n", i+1, name, short)
+	}
+	if p.Provisioning != "" {
+		text += "192.168.7.9 " + p.Provisioning + "\n"
+	}
+	return text
+}
 
-// system is a host of EL with a release.
-func system(release string) simhost.OS {
+// base is a host of a release.
+func base(release system) simhost.OS {
 	os := simhost.EL7()
-	os.Release = release
+	os.Release = release.title
 	return os
 }
 
 // oldSystem is a node of the old cluster.
-func oldSystem(cib string) simhost.OS {
-	os := system("AlmaLinux release 8.10 (Cerulean Leopard)")
-	maps.Copy(os.Packages, map[string]string{"corosync": "3.1.8-1.el8", "pacemaker": "2.1.7-5.el8", "pcs": "0.10.18-2.el8",
-		"resource-agents": "4.9.0-54.el8", "fence-agents-all": "4.2.1-129.el8", "nfs-utils": "2.3.3-59.el8", "postgresql-server": "10.23-4.el8"})
+func (p *Site) oldSystem(node string) simhost.OS {
+	os := base(p.from)
+	maps.Copy(os.Packages, p.from.versions)
 	maps.Copy(os.Services, map[string]simhost.Unit{"corosync": {Enabled: true}, "pacemaker": {Enabled: true}, "pcsd": {Enabled: true},
 		"firewalld": {}})
 	maps.Copy(os.Files, map[string]string{
-		"/etc/hosts": hostTable, "/etc/resolv.conf": "nameserver 192.168.7.9\n",
-		"/etc/corosync/corosync.conf": File("corosync.conf"), "/etc/corosync/authkey": "simulated key of the old cluster\n",
-		"/etc/pacemaker/authkey": "simulated key of the old cluster\n", "/var/lib/pacemaker/cib/cib.xml": cib,
+		"/etc/hosts": p.hostTable(), "/etc/resolv.conf": "nameserver 192.168.7.9\n",
+		"/etc/corosync/corosync.conf": p.Corosync, "/etc/corosync/authkey": "simulated key of the old cluster\n",
+		"/etc/pacemaker/authkey": "simulated key of the old cluster\n", "/var/lib/pacemaker/cib/cib.xml": p.CIB,
 		"/var/lib/pcsd/known-hosts": `{"format_version": 1, "data_version": 1, ` +
-			`"known_hosts": {"` + Node1 + `": {"dest_list": [], "token": "old"}, "` +
-			Node2 + `": {"dest_list": [], "token": "old"}}}`,
+			`"known_hosts": {"` + p.Node1 + `": {"dest_list": [], "token": "old"}, "` +
+			p.Node2 + `": {"dest_list": [], "token": "old"}}}`,
 		"/root/.ssh/authorized_keys": "ssh-rsa AAAAsimulated admin@provision.example.com\n",
-		"/etc/exports":               "# kept by the cluster\n", "/etc/fence/nfs1": "#!/bin/sh\necho simulated\n",
-		"/etc/fence/nfs2":                    "#!/bin/sh\necho simulated\n",
-		"/etc/systemd/system/backup.service": "[Service]\nExecStart=/usr/bin/true\n",
-		"/usr/sbin/exportfs":                 "#!/bin/sh\n", "/usr/bin/pg_ctl": "#!/bin/sh\n",
-		"/srv/nfs/.keep": "", "/srv/db/.keep": "", "/var/lib/nfs/etab": "",
+		"/usr/sbin/exportfs":         "#!/bin/sh\n", "/usr/bin/pg_ctl": "#!/bin/sh\n", "/var/lib/nfs/etab": "",
 	})
+	maps.Copy(os.Files, p.Files[node])
+	p.prepare(&os)
 	os.Files["/etc/passwd"] += passwd
 	os.Files["/etc/group"] += group
 	os.Files["/etc/shadow"] += "postgres:!!:19000::::::\nhacluster:!!:19000::::::\n"
@@ -56,81 +65,124 @@ func oldSystem(cib string) simhost.OS {
 }
 
 // freshSystem is what the technician leaves: the system, the network, the mount points and the names of the node.
-func freshSystem(name string) simhost.OS {
-	os := system("AlmaLinux release 9.4 (Seafoam Ocelot)")
+func (p *Site) freshSystem(name string) simhost.OS {
+	os := base(p.to)
 	os.Files["/etc/hostname"] = name + "\n"
-	os.Files["/srv/nfs/.keep"], os.Files["/srv/db/.keep"] = "", ""
-	os.Files["/etc/yum.repos.d/ha.repo"] = "[highavailability]\nname=High Availability\nenabled=0\n"
+	p.prepare(&os)
+	for _, repo := range p.repositories() {
+		os.Files[repositoryFile(repo)] = repositoryText(repo, 0)
+	}
 	return os
 }
 
+// prepare gives a system what the resources find on it: mount points, units of systemd, programs in places of the site's own.
+func (p *Site) prepare(os *simhost.OS) {
+	for _, r := range p.primitives {
+		switch r.Agent() {
+		case "ocf:heartbeat:Filesystem":
+			os.Files[path.Join(value(r, "directory"), ".keep")] = ""
+		case "ocf:heartbeat:pgsql":
+			if program := value(r, "pgctl"); path.IsAbs(program) && program != "/usr/bin/pg_ctl" {
+				os.Files[program] = "#!/bin/sh\n"
+			}
+		}
+		if r.Class == "systemd" {
+			os.Services[unitOf(r)] = simhost.Unit{}
+		}
+	}
+}
+
+// unitOf is the unit of systemd that a resource is.
+func unitOf(r pacemaker.Resource) string { return strings.TrimSuffix(r.Type, ".service") }
+
+// repositories are those that have the cluster's software.
+func (p *Site) repositories() []string {
+	if len(p.Repositories) > 0 {
+		return p.Repositories
+	}
+	return []string{p.to.repository}
+}
+
+func repositoryFile(name string) string { return "/etc/yum.repos.d/" + name + ".repo" }
+
+func repositoryText(name string, enabled int) string {
+	return fmt.Sprintf("[%s]\nname=High Availability\nenabled=%d\n", name, enabled)
+}
+
 // attach shows a node the shared disks.
-func attach(s *simhost.State, h *simhost.Host) {
-	h.MustWrite(s, "/dev/shared/.keep", "", 0o644)
-	for _, disk := range disks {
-		h.MustWrite(s, mapper+disk, "", 0o660)
-		if err := h.Put(s, "/dev/shared/"+disk, simhost.File{Kind: simhost.Symlink, Mode: 0o777, Target: mapper + disk}); err != nil {
+func (p *Site) attach(s *simhost.State, h *simhost.Host) {
+	for _, d := range p.disks {
+		h.MustWrite(s, d.kernel, "", 0o660)
+		if d.file == d.kernel {
+			continue
+		}
+		h.MakeDirs(s, path.Dir(d.file))
+		if err := h.Put(s, d.file, simhost.File{Kind: simhost.Symlink, Mode: 0o777, Target: d.kernel}); err != nil {
 			panic("pairtest: " + err.Error())
 		}
 	}
 }
 
-// disks are what the nodes share. The cluster has other names for them than the kernel.
-var disks = []string{"nfs", "db"}
-
 const mapper = "/dev/mapper/"
-
-// kernelName is what the kernel calls a disk.
-func kernelName(device string) string { return mapper + path.Base(device) }
-
-// number is the minor number of a disk.
-func number(device string) int { return 16 + slices.Index(disks, path.Base(device)) }
 
 // runMounts is what pair.MountScript does.
 func runMounts(c *simhost.Call) int {
+	site := of(c.State).site
 	c.Printf("22 1 253:0 / / rw,relatime shared:1 - xfs /dev/mapper/root rw\n")
 	for i, m := range c.Host.Mounts() {
-		c.Printf("%d 22 253:%d / %s %s shared:%d - %s %s rw\n", 40+i, number(m.Device), m.Dir, m.Options, 2+i, m.Type, m.Device)
+		c.Printf("%d 22 253:%d / %s %s shared:%d - %s %s rw\n", 40+i, site.number(m.Device), m.Dir, m.Options, 2+i, m.Type, m.Device)
 	}
 	c.Printf("directory %s\n", c.Args[1])
 	if device := c.Args[2]; device == "" || !c.Host.Exists(device) {
 		c.Printf("device -\n")
 	} else {
-		c.Printf("device fd:%x\n", number(device))
+		c.Printf("device fd:%x\n", site.number(device))
 	}
 	return 0
 }
 
-// registry is the software of the site.
-func registry() *simhost.Registry {
-	r := simhost.NewRegistry()
+// packages are what the repositories hold.
+func (p *Site) packages() []simhost.Package {
 	hacluster := []simhost.User{{Name: "hacluster", Group: "haclient", ID: 189, Home: "/var/lib/pacemaker", Shell: "/sbin/nologin"}}
-	r.Packages = []simhost.Package{
-		{Name: "pacemaker", Version: "2.1.7-5.el9", Repo: "highavailability", Needs: []string{"corosync", "resource-agents"},
+	its, version := p.repositories()[0], p.to.versions
+	list := []simhost.Package{
+		{Name: "pacemaker", Version: version["pacemaker"], Repo: its, Needs: []string{"corosync", "resource-agents"},
 			Services: []string{"pacemaker"},
 			Users:    hacluster, Files: map[string]string{"/var/lib/pacemaker/cib/.keep": ""},
 			Programs: []string{"cibadmin", "crm_mon", "crm_node", "crm_attribute", "crm_standby", "crm_resource", "stonith_admin"}},
-		{Name: "corosync", Version: "3.1.8-1.el9", Repo: "highavailability", Services: []string{"corosync"},
+		{Name: "corosync", Version: version["corosync"], Repo: its, Services: []string{"corosync"},
 			Programs: []string{"corosync-cfgtool"}},
-		{Name: "pcs", Version: "0.11.7-2.el9", Repo: "highavailability", Needs: []string{"pacemaker"}, Services: []string{"pcsd"},
+		{Name: "pcs", Version: version["pcs"], Repo: its, Needs: []string{"pacemaker"}, Services: []string{"pcsd"},
 			Programs: []string{"pcs"}},
-		{Name: "resource-agents", Version: "4.10.0-52.el9", Repo: "highavailability"},
-		{Name: "fence-agents-all", Version: "4.10.0-62.el9", Repo: "highavailability"},
-		{Name: "nfs-utils", Version: "2.5.4-25.el9", Repo: "base", Files: map[string]string{"/usr/sbin/exportfs": "#!/bin/sh\n",
+		{Name: "resource-agents", Version: version["resource-agents"], Repo: its},
+		{Name: "fence-agents-all", Version: version["fence-agents-all"], Repo: its},
+		{Name: "nfs-utils", Version: version["nfs-utils"], Repo: "base", Files: map[string]string{"/usr/sbin/exportfs": "#!/bin/sh\n",
 			"/var/lib/nfs/etab": ""}},
-		{Name: "postgresql-server", Version: "13.14-1.el9", Repo: "base", Files: map[string]string{"/usr/bin/pg_ctl": "#!/bin/sh\n"},
+		{Name: "postgresql-server", Version: version["postgresql-server"], Repo: "base",
+			Files: map[string]string{"/usr/bin/pg_ctl": "#!/bin/sh\n"},
 			Users: []simhost.User{{Name: "postgres", ID: 26, Home: "/var/lib/pgsql", Shell: "/bin/bash"}}},
 	}
+	for _, name := range p.Packages {
+		if !slices.ContainsFunc(list, func(have simhost.Package) bool { return have.Name == name }) {
+			list = append(list, simhost.Package{Name: name, Version: "1.0-1." + p.to.name, Repo: "base"})
+		}
+	}
+	return list
+}
+
+// registry is the software of the site.
+func (p *Site) registry() *simhost.Registry {
+	r := simhost.NewRegistry()
+	r.Packages = p.packages()
 	yum := r.Program("yum")
 	r.Command("dnf", 0, func(c *simhost.Call) int {
 		if len(c.Args) != 3 || c.Args[0] != "config-manager" || c.Args[1] != "--set-enabled" {
 			return yum(c)
 		}
-		const file = "/etc/yum.repos.d/ha.repo"
-		if text, err := c.Host.ReadFile(file); err != nil || !strings.Contains(text, "["+c.Args[2]+"]") {
+		if !c.Host.Exists(repositoryFile(c.Args[2])) {
 			return c.Fail(1, "Error: No matching repo to modify: %s.", c.Args[2])
 		}
-		c.Host.MustWrite(c.State, file, "["+c.Args[2]+"]\nname=High Availability\nenabled=1\n", 0o644)
+		c.Host.MustWrite(c.State, repositoryFile(c.Args[2]), repositoryText(c.Args[2], 1), 0o644)
 		return 0
 	})
 	ps := r.Program("ps")
@@ -147,7 +199,7 @@ func registry() *simhost.Registry {
 	})
 	r.Command("ip", 0, runIP)
 	r.Command("grep", 0, runGrep)
-	r.Command("reinstall", 0, runReinstall)
+	r.Command(path.Base(cmp.Or(p.Reinstall, "reinstall")), 0, runReinstall)
 	r.Mounted = func(s *simhost.State, _ *simhost.Host) {
 		if f := of(s); f != nil {
 			f.check(s)
@@ -160,9 +212,9 @@ func registry() *simhost.Registry {
 
 // runReinstall is the site's own provisioning: it erases a host and gives it the new system.
 func runReinstall(c *simhost.Call) int {
-	h := c.State.Host(c.Args[0])
+	h := c.State.Host(c.Args[len(c.Args)-1])
 	if h == nil || h.Power != simhost.Off {
-		return c.Fail(1, "reinstall: %s is not there, or not off", c.Args[0])
+		return c.Fail(1, "reinstall: %s is not there, or not off", c.Args[len(c.Args)-1])
 	}
 	of(c.State).erase(c.State, h)
 	return 0

@@ -10,16 +10,20 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // shared is the layer of what both nodes reach, and of the technician.
 type shared struct {
+	site       *Site
+	agents     map[string]pacemakertest.Agent
 	install    time.Duration
 	addresses  []address // that nodes have for services
 	visits     []visit
 	rebuilding []string // hosts that were shut down and are not yet members of the new cluster
 	broken     []string // rules that are broken now: each is told once
+	services   []*service
 }
 
 type address struct{ host, ip string }
@@ -36,10 +40,16 @@ func (*shared) Name() string { return "shared" }
 
 // Clone is a deep copy.
 func (f *shared) Clone() simhost.Layer {
-	return &shared{f.install, slices.Clone(f.addresses), slices.Clone(f.visits), slices.Clone(f.rebuilding), slices.Clone(f.broken)}
+	c := &shared{f.site, f.agents, f.install, slices.Clone(f.addresses), slices.Clone(f.visits), slices.Clone(f.rebuilding),
+		slices.Clone(f.broken), nil}
+	for _, v := range f.services {
+		also := *v
+		c.services = append(c.services, &also)
+	}
+	return c
 }
 
-// Encode writes what decides the future.
+// Encode writes what decides the future: not the outages of the past.
 func (f *shared) Encode(e *simhost.Encoder) {
 	for _, a := range f.addresses {
 		e.Texts([]string{a.host, a.ip})
@@ -77,12 +87,15 @@ func (f *shared) expected(host string) bool {
 // erase puts the new system on a host, and gives power back to one that has it already.
 func (f *shared) erase(s *simhost.State, h *simhost.Host) {
 	f.visits = slices.DeleteFunc(slices.Clone(f.visits), func(v visit) bool { return v.host == h.Name })
-	if h.Major() == 9 {
+	if f.rebuilt(h) {
 		h.PowerOn(s)
 		return
 	}
-	h.Install(s, freshSystem(h.Name))
+	h.Install(s, f.site.freshSystem(h.Name))
 }
+
+// rebuilt tells whether a host has the new system.
+func (f *shared) rebuilt(h *simhost.Host) bool { return h.Major() == f.site.to.major }
 
 // HostEvent follows a host that goes down or is installed. What ran there is gone; a shutdown calls the technician.
 func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
@@ -96,7 +109,7 @@ func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 			h.End(s, p)
 		}
 		f.check(s)
-		if !h.ShutDown || h.Name == Provisioning {
+		if !h.ShutDown || h.Name == f.site.Provisioning {
 			return
 		}
 		if !slices.Contains(f.rebuilding, h.Name) {
@@ -106,15 +119,15 @@ func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 			f.visits = append(slices.Clip(f.visits), visit{h.Name, s.Now().Add(f.install)})
 		}
 	case simhost.Installed:
-		if h.Name != Provisioning {
-			attach(s, h)
+		if h.Name != f.site.Provisioning {
+			f.site.attach(s, h)
 		}
 	case simhost.CameUp:
 	}
 }
 
 func joined(s *simhost.State, h *simhost.Host) {
-	if f := of(s); f != nil && h.Major() == 9 {
+	if f := of(s); f != nil && f.rebuilt(h) {
 		f.rebuilding = slices.DeleteFunc(slices.Clone(f.rebuilding), func(name string) bool { return name == h.Name })
 	}
 }
@@ -127,6 +140,7 @@ func fenced(s *simhost.State, by string, h *simhost.Host) {
 
 // check compares what the hosts have, in truth: nothing twice.
 func (f *shared) check(s *simhost.State) {
+	f.note(s)
 	on := map[string][]string{}
 	for _, h := range s.Hosts() {
 		for _, m := range h.Mounts() {
@@ -136,6 +150,11 @@ func (f *shared) check(s *simhost.State) {
 			if strings.HasPrefix(p, postgres) || strings.HasPrefix(p, "/opt/acme/") {
 				on["a server: "+p] = append(on["a server: "+p], h.Name)
 			}
+		}
+	}
+	for _, v := range f.services {
+		if v.resource.Class == "systemd" {
+			on["the service "+v.what] = v.on
 		}
 	}
 	for _, a := range f.addresses {
@@ -178,8 +197,8 @@ func needed(h *simhost.Host, paths ...string) error {
 	return nil
 }
 
-// agents are the resource agents of the site.
-func agents() map[string]pacemakertest.Agent {
+// runningAgents are the resource agents of the site: those of the services, and of what no profile knows, which is a process.
+func (p *Site) runningAgents() map[string]pacemakertest.Agent {
 	runs := func(what func(r pacemaker.Resource) string) pacemakertest.Agent {
 		running := func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool {
 			return slices.Contains(h.Processes(), what(r))
@@ -190,7 +209,6 @@ func agents() map[string]pacemakertest.Agent {
 				if !running(s, h, r) {
 					h.Spawn(s, what(r))
 				}
-				of(s).check(s)
 				return nil
 			},
 			Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
@@ -210,23 +228,65 @@ func agents() map[string]pacemakertest.Agent {
 		}
 		return begin(s, h, r)
 	}
-	return map[string]pacemakertest.Agent{
-		"ocf:heartbeat:Filesystem": filesystem(), "ocf:heartbeat:IPaddr2": ipaddr(), "ocf:heartbeat:exportfs": export(),
-		"ocf:heartbeat:nfsserver": runs(func(pacemaker.Resource) string { return nfsd }), "ocf:heartbeat:pgsql": database,
-		"ocf:acme:magic": runs(func(r pacemaker.Resource) string { return "/opt/acme/magic " + r.ID }),
+	all := map[string]pacemakertest.Agent{
+		"ocf:heartbeat:Filesystem": filesystem(), "ocf:heartbeat:IPaddr2": ipaddr(), "ocf:heartbeat:IPaddr": ipaddr(),
+		"ocf:heartbeat:exportfs": export(), "ocf:heartbeat:pgsql": database,
+		"ocf:heartbeat:nfsserver": runs(func(pacemaker.Resource) string { return nfsd }),
+	}
+	profiles := pair.Builtin()
+	for _, r := range p.primitives {
+		_, known := profiles.For(r.Agent())
+		switch _, has := all[r.Agent()]; {
+		case has:
+		case r.Class == "systemd":
+			all[r.Agent()] = unit()
+		case !known && p.alone[r.ID]:
+			all[r.Agent()] = runs(func(r pacemaker.Resource) string { return "/opt/acme/" + r.Type + " " + r.ID })
+		}
+	}
+	for name, a := range all {
+		all[name] = noted(a)
+	}
+	return all
+}
+
+// noted has the layer look where everything is after each start and stop.
+func noted(a pacemakertest.Agent) pacemakertest.Agent {
+	after := func(do func(*simhost.State, *simhost.Host, pacemaker.Resource) error) func(*simhost.State, *simhost.Host, pacemaker.Resource) error {
+		return func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			err := do(s, h, r)
+			of(s).check(s)
+			return err
+		}
+	}
+	a.Start, a.Stop = after(a.Start), after(a.Stop)
+	return a
+}
+
+// unit is a unit of systemd.
+func unit() pacemakertest.Agent {
+	return pacemakertest.Agent{
+		Running: func(_ *simhost.State, h *simhost.Host, r pacemaker.Resource) bool { return h.Active(unitOf(r)) },
+		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			return h.StartService(s, unitOf(r))
+		},
+		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
+			return h.StopService(s, unitOf(r))
+		},
 	}
 }
 
 // lying makes the agents of resources say on node 2 of the old cluster that they stopped, and do nothing.
 // Those of the stuck cannot stop them there, and say so.
-func lying(agents map[string]pacemakertest.Agent, liars, stuck []string) map[string]pacemakertest.Agent {
+func (p *Site) lying(liars, stuck []string) map[string]pacemakertest.Agent {
+	agents, old2 := p.runningAgents(), func(h *simhost.Host) bool { return h.Name == p.Node2 && h.Major() == p.from.major }
 	for name, a := range agents {
 		honest := a.Stop
 		a.Stop = func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
-			if h.Name == Node2 && h.Major() == 8 && slices.Contains(liars, r.ID) {
+			if old2(h) && slices.Contains(liars, r.ID) {
 				return nil
 			}
-			if h.Name == Node2 && h.Major() == 8 && slices.Contains(stuck, r.ID) {
+			if old2(h) && slices.Contains(stuck, r.ID) {
 				return errors.New("it does not stop")
 			}
 			return honest(s, h, r)
@@ -243,10 +303,14 @@ func filesystem() pacemakertest.Agent {
 	return pacemakertest.Agent{
 		Running: mounted,
 		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
-			if err := needed(h, value(r, "device"), value(r, "directory")); err != nil || mounted(s, h, r) {
+			wants := []string{value(r, "directory")}
+			if file, err := pair.DeviceFile(value(r, "device")); err == nil && strings.HasPrefix(file, "/") {
+				wants = append(wants, file)
+			}
+			if err := needed(h, wants...); err != nil || mounted(s, h, r) {
 				return err
 			}
-			h.Mount(s, simhost.Mount{Device: kernelName(value(r, "device")), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
+			h.Mount(s, simhost.Mount{Device: of(s).site.kernelName(value(r, "device")), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
 			return nil
 		},
 		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
@@ -264,7 +328,6 @@ func ipaddr() pacemakertest.Agent {
 		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
 			if f, a := of(s), (address{h.Name, value(r, "ip")}); !slices.Contains(f.addresses, a) {
 				f.addresses = append(slices.Clip(f.addresses), a)
-				f.check(s)
 			}
 			return nil
 		},
@@ -308,20 +371,21 @@ func runIP(c *simhost.Call) int {
 		return c.Fail(255, "ip: only -o addr show is simulated")
 	}
 	c.Printf("1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n")
-	own := map[string]string{Node1: "192.168.7.1", Node2: "192.168.7.2"}[c.Host.Name]
-	for _, ip := range append([]string{own}, of(c.State).of(c.Host.Name)...) {
-		c.Printf("2: eth0    inet %s/24 brd 192.168.7.255 scope global eth0\\       valid_lft forever preferred_lft forever\n", ip)
-	}
-	return 0
-}
-
-func (f *shared) of(host string) (ips []string) {
+	f := of(c.State)
+	list := f.site.own(c.Host.Name)
 	for _, a := range f.addresses {
-		if a.host == host {
-			ips = append(ips, a.ip)
+		if a.host == c.Host.Name {
+			list = append(list, f.site.face(a.ip))
 		}
 	}
-	return ips
+	for i, at := range list {
+		kind := "inet"
+		if at.prefix.Addr().Is6() {
+			kind = "inet6"
+		}
+		c.Printf("%d: %s    %s %s scope global %s\\       valid_lft forever preferred_lft forever\n", 2+i, at.nic, kind, at.prefix, at.nic)
+	}
+	return 0
 }
 
 // runGrep is `grep -cE PATTERN FILE`.

@@ -1,6 +1,7 @@
 package pairtest
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ func Packages() []string { return []string{"nfs-utils", "postgresql-server"} }
 
 // Options choose a pair; the zero value is the one of the package's documentation.
 type Options struct {
+	Site        *Site         // another site than the package's own: see NewSite
 	CIB         string        // in the place of the site's own
 	InstallTime time.Duration // how long the technician takes: 30 minutes when zero; nobody comes when negative
 	// Liars are resources whose agents say on node 2 of the old cluster that they stopped, and have done nothing.
@@ -64,29 +66,68 @@ func New(o Options) *World {
 	if o.CIB == "" {
 		o.CIB = File("cib.xml")
 	}
-	if o.InstallTime == 0 {
-		o.InstallTime = 30 * time.Minute
+	if o.Site == nil {
+		o.Site = builtin(o.CIB)
 	}
-	reg := registry()
-	pacemakertest.Install(reg)
-	s := simhost.NewState(reg, time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC).Add(-settleTime))
-	s.AddLayer(pacemakertest.New(pacemakertest.Options{
-		Agents: lying(agents(), o.Liars, o.Stuck), Fenced: fenced, Joined: joined,
-		PCS: func(h *simhost.Host) pcs.Dialect {
-			if h.Major() == 8 {
-				return pcs.V010
-			}
-			return pcs.V011
-		},
-	}))
-	s.AddLayer(&shared{install: o.InstallTime})
-	for _, name := range []string{Node1, Node2} {
-		attach(s, s.AddHost(name, oldSystem(o.CIB)))
+	s, err := start(o)
+	if err != nil {
+		panic("pairtest: " + err.Error())
 	}
-	s.AddHost(Provisioning, simhost.EL7())
-	s.Sleep(settleTime)
 	s.Forget()
 	return &World{simhost.NewWorld(s)}
+}
+
+// NewSite is the pair of a site, running and serving. What is not simulated is an error, and so is a cluster that does not run
+// what it should.
+func NewSite(site *Site) (*World, error) {
+	s, err := start(Options{Site: site})
+	if err := errors.Join(append(site.lacks, err)...); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{site.Node1, site.Node2} {
+		if err := s.Host(name).StartService(s, "pacemaker"); err != nil { // what keeps it from running
+			return nil, fmt.Errorf("the simulated cluster does not start on %s: %w", name, err)
+		}
+	}
+	where := pacemakertest.Of(s).Where()
+	cib := pacemakertest.Of(s).CIB(site.Node1)
+	if cib == nil || !pacemakertest.Of(s).Member(site.Node1) || !pacemakertest.Of(s).Member(site.Node2) {
+		return nil, errors.New("the simulated cluster does not come up with both nodes")
+	}
+	for _, r := range cib.Wanted() {
+		if r.Disabled == "" && len(where[r.ID]) == 0 {
+			return nil, fmt.Errorf("the simulated cluster does not run %s", r.ID)
+		}
+	}
+	s.Forget()
+	return &World{simhost.NewWorld(s)}, nil
+}
+
+// start is a pair that has come up.
+func start(o Options) (*simhost.State, error) {
+	site := o.Site
+	if err := site.understand(); err != nil {
+		return nil, err
+	}
+	reg := site.registry()
+	pacemakertest.Install(reg)
+	s := simhost.NewState(reg, time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC).Add(-settleTime))
+	agents := site.lying(o.Liars, o.Stuck)
+	s.AddLayer(pacemakertest.New(pacemakertest.Options{
+		Agents: agents, Fenced: fenced, Joined: joined,
+		PCS: func(h *simhost.Host) pcs.Dialect {
+			return map[int]pcs.Dialect{7: pcs.V09, 8: pcs.V010, 9: pcs.V011, 10: pcs.V012}[h.Major()]
+		},
+	}))
+	s.AddLayer(&shared{site: site, agents: agents, install: cmp.Or(o.InstallTime, 30*time.Minute), services: served(site)})
+	for _, name := range []string{site.Node1, site.Node2} {
+		site.attach(s, s.AddHost(name, site.oldSystem(name)))
+	}
+	if site.Provisioning != "" {
+		s.AddHost(site.Provisioning, simhost.EL7())
+	}
+	s.Sleep(settleTime)
+	return s, nil
 }
 
 // Clock is the world's own.
@@ -133,7 +174,7 @@ func (w *World) EndState() string {
 				names, _ := h.List(dir)
 				fmt.Fprintf(&b, "  %s: %s\n", dir, strings.Join(names, " "))
 			}
-			for _, name := range append([]string{"/etc/hosts"}, Restore()...) {
+			for _, name := range append([]string{"/etc/hosts"}, of(s).site.Restore...) {
 				text, _ := h.ReadFile(name)
 				fmt.Fprintf(&b, "  %s: %q\n", name, text)
 			}
@@ -162,8 +203,9 @@ func (w *World) Attend(action, host string) {
 		if h == nil {
 			return
 		}
-		fresh := h.Major() == 9 && !h.Exists(pacemakertest.ConfPath)
-		switch f := of(s); {
+		f := of(s)
+		fresh := f.rebuilt(h) && !h.Exists(pacemakertest.ConfPath)
+		switch {
 		case action == "switch-on" || action == "install" && fresh:
 			h.PowerOn(s)
 		case action == "install" && h.Power == simhost.Off && !f.expected(host):
@@ -180,8 +222,9 @@ func (w *World) Mend() {
 		sh := func(h *simhost.Host, argv ...string) {
 			_, _ = s.Run(h.Name, sshexec.Command(sshexec.Mutating, argv...)) // the run sees what came of it
 		}
-		nodes := []*simhost.Host{s.Host(Node1), s.Host(Node2)}
-		member := func(h *simhost.Host) bool { return pacemakertest.Of(s).Member(h.Name) && h.Major() == 9 }
+		f := of(s)
+		nodes := []*simhost.Host{s.Host(f.site.Node1), s.Host(f.site.Node2)}
+		member := func(h *simhost.Host) bool { return pacemakertest.Of(s).Member(h.Name) && f.rebuilt(h) }
 		for _, h := range nodes {
 			if u, _ := h.Service("pacemaker"); u.Enabled && !pacemakertest.Of(s).Member(h.Name) && h.Exists(pacemakertest.ConfPath) {
 				sh(h, "systemctl", "start", "pacemaker")

@@ -1,4 +1,4 @@
-package main
+package pairfiles
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 func inspectCorosync(in *cli.Inspection, name string, raw []byte) error {
-	conf, err := corosync.Parse(reader(name, raw))
+	conf, err := corosync.Parse(Reader(name, raw))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package pairfiles
 
 import (
 	"cmp"
@@ -9,15 +9,14 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
-	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // xml reads a CIB, or else an answer of crm_mon.
-func xml(in *cli.Inspection, name string, raw []byte) error {
-	cib, err := pacemaker.ParseCIB(reader(name, raw))
+func (i Inspector) xml(in *cli.Inspection, name string, raw []byte) error {
+	cib, err := pacemaker.ParseCIB(Reader(name, raw))
 	if err != nil {
-		status, serr := pacemaker.ParseStatus(reader(name, raw))
+		status, serr := pacemaker.ParseStatus(Reader(name, raw))
 		var answer *pacemaker.StatusError
 		switch {
 		case serr == nil:
@@ -29,9 +28,17 @@ func xml(in *cli.Inspection, name string, raw []byte) error {
 		return err
 	}
 	in.Kind = "Pacemaker CIB"
-	cibFacts(in, cib)
-	cibFindings(in, name, cib)
+	i.cib(in, name, cib)
 	return nil
+}
+
+// cib is what a CIB says, and what is wrong with it.
+func (i Inspector) cib(in *cli.Inspection, name string, cib *pacemaker.CIB) {
+	cibFacts(in, cib)
+	if i.CIB != nil {
+		i.CIB(in, cib)
+	}
+	i.findings(in, name, cib)
 }
 
 // cibFacts is what a CIB says, in the order in which one asks: which cluster, which nodes, what runs where, and what else counts.
@@ -150,9 +157,12 @@ func shown(p pacemaker.NVPair) string {
 	return value
 }
 
-// cibFindings is what an upgrade refuses, what else stands in its way, then everything that is wrong with the CIB itself.
-func cibFindings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
-	refused := upgrade.Refusals(cib)
+// findings are what an upgrade refuses, what else stands in its way, then everything that is wrong with the CIB itself.
+func (i Inspector) findings(in *cli.Inspection, name string, cib *pacemaker.CIB) {
+	var refused []error
+	if i.Refusals != nil {
+		refused = i.Refusals(cib)
+	}
 	var at *pacemaker.ParseError
 	for _, err := range refused {
 		if errors.As(err, &at) {

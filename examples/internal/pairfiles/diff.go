@@ -1,4 +1,4 @@
-package main
+package pairfiles
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
-// diffCommand is "lustre-hapair diff A B": what two CIBs, or two backups, mean differently.
-func diffCommand(a *cli.App) *cobra.Command {
+// DiffCommand is "diff A B": what two CIBs, or two backups, mean differently.
+func DiffCommand(a *cli.App) *cobra.Command {
 	format := ""
 	c := a.Command(&cobra.Command{
 		Use: "diff OLD NEW", Short: "Say how two CIBs or two backups differ", GroupID: cli.GroupLook, Args: cobra.ExactArgs(2),
@@ -84,7 +84,7 @@ func cibIn(name string) (*pacemaker.CIB, error) {
 		return nil, infile.Why(name, fmt.Errorf("%s: this is not a CIB: XML is needed, as cibadmin --query prints it. Nothing of it is shown, "+
 			"since it may hold a secret", name))
 	}
-	return pacemaker.ParseCIB(reader(name, raw))
+	return pacemaker.ParseCIB(Reader(name, raw))
 }
 
 func cibsDiffer(was, is *pacemaker.CIB) (list []string) {
@@ -115,7 +115,7 @@ func backupsDiffer(old, new string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		cib, err := pacemaker.ParseCIB(reader(a.Name(), raw))
+		cib, err := pacemaker.ParseCIB(Reader(a.Name(), raw))
 		if err != nil {
 			return nil, err
 		}

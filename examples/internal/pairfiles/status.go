@@ -1,4 +1,4 @@
-package main
+package pairfiles
 
 import (
 	"slices"
@@ -46,7 +46,7 @@ func statusFacts(in *cli.Inspection, name string, s *pacemaker.Status) {
 
 // inspectRows reads the rows of resources that pcs and crm_mon print as text.
 func inspectRows(in *cli.Inspection, name string, raw []byte) error {
-	rows, err := pcs.ParseResourceRows(reader(name, raw))
+	rows, err := pcs.ParseResourceRows(Reader(name, raw))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,127 @@
+// Command pacemaker-pair upgrades a two-node Pacemaker pair to another release of its system: node 1, then node 2, one always serving.
+//
+//	go run ./examples/pacemaker-pair demo
+//
+// See docs/pair.md for the other commands; package pacemaker/pair has the runbook.
+package main
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
+)
+
+// version is part of what binds a journal to the tool that wrote it.
+const version = "0.1.0"
+
+// profiles are what the tool knows of resource agents. An agent of your own gets a profile here:
+//
+//	var profiles = pair.Builtin().With(redis)
+//
+// See the example "profile" of package pacemaker/pair.
+var profiles = pair.Builtin()
+
+func main() { os.Exit(app().Main(os.Args[1:])) }
+
+func app() *cli.App {
+	return &cli.App{
+		Name: "pacemaker-pair", Title: "upgrade of a Pacemaker pair, one node serving while the other is rebuilt", Version: version,
+		Read: cli.ReadConfig[pairConfig], Schema: schemaOf("pacemaker-pair"), Begin: begin, Load: load, Example: example,
+		Private: private, World: world, Inspect: files.Inspect, Kinds: kinds, Backup: takeNow, Person: pairfiles.Technician,
+		Verbs: []func(*cli.App) *cobra.Command{waysCommand, pairfiles.DiffCommand},
+		Jobs:  map[string]func() *cli.App{"preflight": preflightApp},
+	}
+}
+
+// pairConfig is the job of this binary in the configuration file.
+type pairConfig struct {
+	Node1        serverConfig `yaml:"node1"`                    // the node that is rebuilt first
+	Node2        serverConfig `yaml:"node2"`                    // the other node
+	From         string       `yaml:"from" oneof:"el7,el8,el9"` // the release that the pair runs on: RHEL 7, 8 or 9, or a rebuild of it
+	To           string       `yaml:"to" oneof:"el8,el9,el10"`  // the release that it is to run on
+	PasswordFile string       `yaml:"password_file"`            // a file of mode 0600 that holds the password for hacluster
+	Archives     string       `yaml:"archives"`                 // the directory for fresh backups
+	// files and directories that the services need, beside the host table and the SSH keys: /etc/exports
+	Restore []string `yaml:"restore,omitempty"`
+	// what the services need, by the names that dnf has for it, beside the cluster's own software
+	Packages []string `yaml:"packages,omitempty"`
+	// those with the cluster's software, by the names that dnf has for them; those of the release's add-on when empty
+	Repositories []string `yaml:"repositories,omitempty"`
+	// of each node in the new cluster, by its full name, one for each link; those of corosync.conf when empty
+	Addresses map[string][]string `yaml:"addresses,omitempty"`
+	Provision provisionConfig     `yaml:"provision,omitempty"` // how your own provisioning installs a node; you do when empty
+	// go on although the new release does not take the pair as it is (preflight --target); the plan says so, and who signs it
+	InSpite bool          `yaml:"in_spite,omitempty"`
+	Outage  time.Duration `yaml:"outage,omitempty"`  // how long each wait for services that move may last; 5m when empty
+	Install time.Duration `yaml:"install,omitempty"` // how long the wait for a machine may last; 30m when empty
+}
+
+// serverConfig is one node of the pair.
+type serverConfig struct {
+	Name   string `yaml:"name"`   // its full name
+	Backup string `yaml:"backup"` // its backup, a file bck-HOST-YYYYmmdd-HHMMSS.tgz
+}
+
+// provisionConfig is how a site installs a node by itself.
+type provisionConfig struct {
+	Host    string   `yaml:"host"`    // the machine that the command runs on
+	Command []string `yaml:"command"` // the command, a word each, without a secret; the node's full name is added
+}
+
+// jobOf is the job of a configuration.
+func jobOf(cfg *cli.Config) *pairConfig { return cfg.Job.(*pairConfig) } //nolint:forcetypeassert // App.Read and example make no other
+
+// load makes the runbook that a configuration asks for.
+func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
+	p, err := loadPair(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p.Runbook()
+}
+
+func loadPair(cfg *cli.Config) (*pair.Pair, error) {
+	c := jobOf(cfg)
+	password, err1 := cfg.Secret(c.PasswordFile)
+	if err1 != nil {
+		password = "unknown" // so that Load does not say once more that there is none: nothing is planned with it
+	}
+	archives, err2 := cfg.Directory("archives", c.Archives)
+	p, err := pair.Load(pair.Config{
+		Node1: pair.Server{Name: c.Node1.Name, Backup: cfg.Path(c.Node1.Backup)},
+		Node2: pair.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
+		From:  c.From, To: c.To, Password: password, ArchiveDir: archives, Profiles: profiles, Restore: c.Restore, Packages: c.Packages,
+		Repositories: c.Repositories, Addresses: c.Addresses, Provision: c.provision(), InSpite: c.InSpite, Outage: c.Outage, Install: c.Install,
+	})
+	if err := errors.Join(c.releases(), err1, err2, err); err != nil { // all of them: config check promises it
+		return nil, err
+	}
+	return p, nil
+}
+
+// releases wants both releases to be named.
+func (c *pairConfig) releases() error {
+	var errs []error
+	if c.From == "" {
+		errs = append(errs, errors.New("from: name the release that the pair runs on, such as el8"))
+	}
+	if c.To == "" {
+		errs = append(errs, errors.New("to: name the release that it is to run on, such as el9"))
+	}
+	return errors.Join(errs...)
+}
+
+// provision is how the site installs a node; nil where the operator does.
+func (c *pairConfig) provision() *pair.Provision {
+	if c.Provision.Host == "" && len(c.Provision.Command) == 0 {
+		return nil
+	}
+	return &pair.Provision{Host: c.Provision.Host, Argv: c.Provision.Command}
+}

@@ -118,11 +118,14 @@ func statusCommand(to *target) *cobra.Command {
 	return c
 }
 
+// unknown is the state of a pair that nobody tells of.
+const unknown course.State = "unknown"
+
 // standing is where a pair stands; why that is not known, where it is not.
 func standing(ctx context.Context, server client.Client, id string) course.Standing {
 	s := course.Standing{Pair: id}
 	if err := query(ctx, server, id, flow.QueryStanding, &s); err != nil {
-		s.State, s.Why = "unknown", err.Error()
+		s.State, s.Why = unknown, err.Error()
 	}
 	return s
 }

@@ -16,7 +16,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/site"
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/wave"
 )
 
 // The commands of an operator, each against a server: a fleet of one pair is begun, stopped, looked at, rolled back and
@@ -43,12 +45,12 @@ func TestCommands(t *testing.T) {
 	}
 	comesTo := func(state course.State) (s course.Standing) {
 		t.Helper()
-		require.Eventually(t, func() bool {
+		a.comes(t, "pair1 "+string(state), func() bool {
 			var list []course.Standing
 			require.NoError(t, json.Unmarshal([]byte(does("status", "pair1", "-o", "json")), &list))
 			s = list[0]
 			return s.State == state
-		}, 2*time.Minute, 100*time.Millisecond, "the pair does not come to %s", state)
+		})
 		return s
 	}
 
@@ -57,7 +59,14 @@ func TestCommands(t *testing.T) {
 	does("start")
 	_, err = fleet("start")
 	require.ErrorContains(t, err, "cannot begin demo")
-	<-held
+	a.comes(t, "the "+change, func() bool {
+		select {
+		case <-held:
+			return true
+		default:
+			return false
+		}
+	})
 	_, err = fleet("start", "pair1")
 	require.ErrorContains(t, err, "cannot begin demo/pair1")
 	require.Contains(t, does("status"), "fleet demo: wait")
@@ -67,15 +76,16 @@ func TestCommands(t *testing.T) {
 	require.NoFileExists(t, file)
 	does("export", "pair1", file+".now", "--running")
 	does("stop", "pair1", "--by", "anna", "--text", "lunch")
-	require.Eventually(t, func() bool { return len(comesTo(course.Running).Asked) == 1 }, time.Minute, 100*time.Millisecond)
+	a.comes(t, "the stop is heard", func() bool { return len(comesTo(course.Running).Asked) == 1 })
 	time.Sleep(300 * time.Millisecond) // for the word to come to the life
 	a.sims["pair1"].Release()
 	s := comesTo(course.Stopped)
 	require.Contains(t, s.Asked[0], "stop, anna at ")
 	require.Contains(t, s.Asked[0], ": lunch")
-	require.Eventually(t, func() bool { return found(t, a, `EvenkeelPair = "pair1" AND EvenkeelState = "stopped"`) },
-		time.Minute, 200*time.Millisecond, "the search attributes tell it")
-	require.Contains(t, does("status"), "nothing more begins while this is in trouble: pair1")
+	a.comes(t, "the search attributes tell it", func() bool { return found(t, a, `EvenkeelPair = "pair1" AND EvenkeelState = "stopped"`) })
+	a.comes(t, "the fleet hears it", func() bool {
+		return strings.Contains(does("status"), "nothing more begins while this is in trouble: pair1")
+	})
 
 	does("export", "pair1", file)
 	_, err = fleet("export", "pair1", file)
@@ -94,8 +104,17 @@ func TestCommands(t *testing.T) {
 	does("confirm") // the first wave; there is no second
 	does("rollback", "pair1")
 	require.Equal(t, course.RolledBack, comesTo(course.RolledBack).State)
+	// A pair is left out where the fleet knows that it is in trouble. Before it has heard of the rollback's end the word is not taken.
+	var f flow.FleetStanding
+	a.comes(t, "the fleet hears of the rollback", func() bool {
+		err := query(t.Context(), a.client, a.site.Name, flow.QueryStanding, &f)
+		return err == nil && f.Pairs[0].State == course.RolledBack
+	})
 	does("resume", "--without", "pair1")
-	require.NoError(t, server.GetDefaultClient().GetWorkflow(t.Context(), "demo", "").Get(t.Context(), nil))
+	a.comes(t, "the end of the fleet", func() bool {
+		err := query(t.Context(), a.client, a.site.Name, flow.QueryStanding, &f)
+		return err == nil && f.Does == wave.Over
+	})
 	require.NoError(t, a.sims["pair1"].Do(func(w cli.SimWorld) error {
 		require.Empty(t, w.(site.Pair).Report().Violations)
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,7 +110,7 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	powerless, stuck := false, error(nil)
-	err = until(ctx, "the fleet is through", 30*time.Minute, func() bool {
+	err = until(ctx, "the fleet is through", time.Duration(len(names))*15*time.Minute, func() bool {
 		select {
 		case <-held:
 			held = nil
@@ -142,17 +143,33 @@ func (d *demo) run(ctx context.Context) error {
 	return d.account(ctx, alone, time.Since(began))
 }
 
-// killInChange kills the worker of a pair when its change has taken effect and the worker has not heard of it.
+// killInChange kills the worker of a pair when its change has taken effect and the worker has not heard of it. Where that
+// worker was given up meanwhile (the machine is busy) nobody can tell which it was: both are killed.
 func (d *demo) killInChange(ctx context.Context, pair string) error {
-	s := standing(ctx, d.client, d.id(pair))
-	name, ok := strings.CutPrefix(s.Worker, d.site.Queue+"@")
-	if !ok {
-		return fmt.Errorf("%s runs on no worker that can be killed (%q, %s)", pair, s.Worker, s.Why)
+	s, err := d.stands(ctx, pair)
+	if err != nil {
+		return err
 	}
-	d.kill(name)
+	names := slices.Sorted(maps.Keys(d.workers))
+	if name, ok := strings.CutPrefix(s.Worker, d.site.Queue+"@"); ok {
+		names = []string{name}
+	}
+	for _, name := range names {
+		d.kill(name)
+	}
 	d.sims[pair].Release()
-	d.say("kill -9 of %s: a %s on %s had just taken effect, and the worker had not heard of it. worker3 takes its place.", name, change, pair)
+	d.say("kill -9 of %s: a %s on %s had just taken effect, and the worker had not heard of it. worker3 takes its place.",
+		strings.Join(names, ", "), change, pair)
 	return d.work("worker3")
+}
+
+// stands is where a pair stands. A worker that is busy may not tell at once: it is asked again.
+func (d *demo) stands(ctx context.Context, pair string) (s course.Standing, err error) {
+	err = until(ctx, "where "+pair+" stands is told", 5*time.Minute, func() bool {
+		s = standing(ctx, d.client, d.id(pair))
+		return s.State != unknown
+	})
+	return s, err
 }
 
 // powerOff takes the power from a node of a pair, once the pair is on its way.
@@ -224,7 +241,10 @@ func (d *demo) account(ctx context.Context, alone truth, took time.Duration) err
 	d.say("")
 	var lines []string
 	for _, name := range d.site.Names() {
-		s := standing(ctx, d.client, d.id(name))
+		s, err := d.stands(ctx, name)
+		if err != nil {
+			return err
+		}
 		list = append(list, s)
 		lost += s.Lost
 		is, err := tell(d.sims[name])

@@ -81,14 +81,14 @@ func TestManyPairs(t *testing.T) {
 	alone, err := plain(t.Context(), filepath.Join(a.dir, "plain"))
 	require.NoError(t, err)
 	require.NoError(t, a.work("worker1"))
-	in := flow.FleetIn{Plan: wave.Plan{Waves: a.site.Plan.Waves}, Pairs: map[string]flow.In{}}
-	for _, name := range a.site.Names() {
-		in.Pairs[name], err = a.site.In(name)
-		require.NoError(t, err)
-	}
 	began := time.Now()
-	require.NoError(t, startOne(t.Context(), a.client, a.site.Name, a.site.Queue, flow.FleetWorkflow, false, in))
-	require.NoError(t, a.client.GetWorkflow(t.Context(), a.site.Name, "").Get(t.Context(), nil))
+	a.begins(t)
+	var f flow.FleetStanding
+	err = until(t.Context(), "the fleet is through", time.Duration(pairs)*5*time.Minute, func() bool {
+		return query(t.Context(), a.client, a.site.Name, flow.QueryStanding, &f) == nil && (f.Does == wave.Over || f.Does == wave.Hold)
+	})
+	require.NoError(t, err, f)
+	require.Equal(t, wave.Over, f.Does, f)
 	took, events := time.Since(began), 0
 	for _, name := range a.site.Names() {
 		is, err := tell(a.sims[name])
@@ -100,8 +100,10 @@ func TestManyPairs(t *testing.T) {
 		require.NoError(t, err)
 		events += n
 	}
-	t.Logf("%d pairs in %s: %s and %d events a pair; the worker's memory: %s", pairs, took.Round(time.Second),
-		(took / time.Duration(pairs)).Round(time.Millisecond), events/pairs, memory(t, a.workers["worker1"].Process.Pid))
+	t.Logf("%d pairs in %s: %.1f pairs and %.0f commands a minute, %s and %d events a pair; memory of the worker: %s, of the server "+
+		"with the simulated pairs: %s", pairs, took.Round(time.Second), float64(pairs)/took.Minutes(),
+		float64(pairs*alone.commands)/took.Minutes(), (took / time.Duration(pairs)).Round(time.Millisecond), events/pairs,
+		memory(t, a.workers["worker1"].Process.Pid), memory(t, os.Getpid()))
 }
 
 // memory is the most that a process has had.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -43,6 +44,8 @@ func (a *activities) begin(ctx context.Context, s start) (b began, err error) {
 		return b, nil
 	}
 	defer beat(ctx, l, s.Beat)()
+	ctx, over := heed(ctx)
+	defer over()
 	if err := a.open(ctx, s, l); err != nil {
 		a.forget(s.Pair, l)
 		if errors.Is(err, errAgain) {
@@ -77,6 +80,9 @@ func (a *activities) open(ctx context.Context, s start, l *life) error {
 		return fmt.Errorf("%w: %w", errAgain, err)
 	}
 	j.over = func() { go a.forget(s.Pair, l) } // it can do nothing more: no drain waits for it, and no later call finds it
+	a.mu.Lock()
+	l.writes = j
+	a.mu.Unlock()
 	opts := open.Options
 	opts.Journal, opts.Stop, opts.Observer, opts.Heartbeat = j, l.stop, l, s.Beat
 	opts.Operator = operator{l, open.Options.Operator}
@@ -103,7 +109,9 @@ func (a *activities) perform(ctx context.Context, t task) (e course.Ending, err 
 	if t.Word != nil {
 		l.hear(t.Decision.Step+"/"+t.Decision.Action, *t.Word)
 	}
-	if err := l.life.Perform(ctx, t.Decision); err != nil {
+	work, over := heed(ctx)
+	defer over()
+	if err := l.life.Perform(work, t.Decision); err != nil {
 		return ending(err, course.Failed), nil
 	}
 	return e, nil
@@ -117,7 +125,9 @@ func (a *activities) end(ctx context.Context, t task) (e course.Ending, err erro
 		return e, err
 	}
 	defer beat(ctx, l, t.Beat)()
-	defer context.AfterFunc(ctx, l.cancel)()
+	work, over := heed(ctx)
+	defer over()
+	defer context.AfterFunc(work, l.cancel)()
 	if list := l.life.Next(); len(list) > 0 && list[0].Work() && !l.spent(list) {
 		return course.Ending{Again: list}, nil
 	}
@@ -176,6 +186,9 @@ func (a *activities) forget(pair string, l *life) {
 
 // drain waits until no life is left.
 func (a *activities) drain(ctx context.Context) {
+	ctx, over := context.WithCancel(ctx)
+	defer over()
+	go a.forgetGivenUp(ctx)
 	a.mu.Lock()
 	a.draining = true
 	a.mu.Unlock()
@@ -199,29 +212,39 @@ func (a *activities) drain(ctx context.Context) {
 	}
 }
 
+// forgetGivenUp forgets the lives that their workflows gave up while this worker did nothing for them: nobody ends those.
+func (a *activities) forgetGivenUp(ctx context.Context) {
+	for tick := time.NewTicker(time.Second); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+		a.mu.Lock()
+		lives := maps.Clone(a.lives)
+		journals := map[*life]*journal{}
+		for _, l := range lives {
+			journals[l] = l.writes
+		}
+		a.mu.Unlock()
+		for pair, l := range lives {
+			if journals[l] == nil {
+				continue
+			}
+			asking, end := context.WithTimeout(ctx, 20*time.Second)
+			if is, err := journals[l].givenUp(asking); err == nil && is { // else it is asked again
+				a.forget(pair, l)
+			}
+			end()
+		}
+	}
+}
+
 // crashed turns a panic into an error that says nothing: what it would say may hold a secret.
 func (a *activities) crashed(err *error) {
 	if what := recover(); what != nil {
 		a.options.Crashed(fmt.Sprintf("%T", what), debug.Stack())
 		*err = temporal.NewNonRetryableApplicationError("the tool crashed: the log of worker "+a.options.Name+" has where", "Crash", nil)
 	}
-}
-
-// beat gives the server signs of life, with what was told last, until stop is called.
-func beat(ctx context.Context, l *life, every time.Duration) (stop func()) {
-	over, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			activity.RecordHeartbeat(ctx, l.last())
-			select {
-			case <-tick.C:
-			case <-over:
-				return
-			}
-		}
-	}()
-	return func() { close(over); <-gone }
 }

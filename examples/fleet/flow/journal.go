@@ -2,10 +2,13 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
@@ -88,6 +91,24 @@ func (j *journal) append(r evenkeel.Record) error {
 		return err
 	}
 	return h.Get(ctx, nil)
+}
+
+// givenUp tells whether the workflow takes no record of this life any more. Where that cannot be told it is an error.
+func (j *journal) givenUp(ctx context.Context) (bool, error) {
+	answer, err := j.client.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID: j.pair, QueryType: queryWriter, QueryRejectCondition: enums.QUERY_REJECT_CONDITION_NOT_OPEN})
+	var none *serviceerror.NotFound
+	switch {
+	case errors.As(err, &none), err == nil && answer.QueryRejected != nil: // its workflow has ended
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	var is writer
+	if err := answer.QueryResult.Get(&is); err != nil {
+		return false, err
+	}
+	return is != writer{j.life, j.first}, nil
 }
 
 // seal takes the record into what this life knows, and gives it as it is sent. Where the workflow does not take it, the

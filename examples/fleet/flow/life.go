@@ -14,6 +14,7 @@ import (
 type life struct {
 	n      int
 	life   *evenkeel.Life  // nil while it begins
+	writes *journal        // nil until it is opened
 	work   context.Context //nolint:containedctx // a life outlives the call that begins it
 	cancel context.CancelFunc
 	stop   chan struct{}

@@ -19,6 +19,10 @@ func (p *pair) listen(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, QueryJournal, func() ([]byte, error) { return Pack(p.place.Records()) }); err != nil {
 		return err
 	}
+	first := workflow.GetInfo(ctx).FirstRunID
+	if err := workflow.SetQueryHandler(ctx, queryWriter, func() (writer, error) { return writer{p.life, first}, nil }); err != nil {
+		return err
+	}
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		asks := workflow.GetSignalChannel(ctx, SignalAsk)
 		for {

@@ -130,8 +130,8 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 	p.life = p.in.Lives
 	p.ctx, p.now = workflow.WithCancel(ctx)
 	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, First: workflow.GetInfo(ctx).FirstRunID,
-		Beat: p.in.Limits.heartbeat() / 4, Confirmed: p.place.Confirmed}
-	opts := once(time.Hour, p.in.Limits)
+		Beat: p.limits().heartbeat() / 4, Confirmed: p.place.Confirmed}
+	opts := once(time.Hour, p.limits())
 	var b began
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), activityBegin, to).Get(ctx, &b)
 	switch {
@@ -228,14 +228,17 @@ func (p *pair) lose() {
 }
 
 func (p *pair) task() task {
-	return task{Pair: p.in.Pair, Life: p.life, Beat: p.in.Limits.heartbeat() / 4}
+	return task{Pair: p.in.Pair, Life: p.life, Beat: p.limits().heartbeat() / 4}
 }
+
+// limits are those of this life.
+func (p *pair) limits() Limits { return p.in.Limits.after(p.in.Losses.Row) }
 
 // onLife is for an activity on the queue of the life's worker.
 func (p *pair) onLife(ctx workflow.Context, limit time.Duration) workflow.Context {
-	opts := once(limit, p.in.Limits)
+	opts := once(limit, p.limits())
 	opts.TaskQueue = p.in.Queue
-	opts.ScheduleToStartTimeout = p.in.Limits.start()
+	opts.ScheduleToStartTimeout = p.limits().start()
 	return workflow.WithActivityOptions(ctx, opts)
 }
 

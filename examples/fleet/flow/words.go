@@ -26,6 +26,7 @@ const (
 	signalTold    = "evenkeel.told" // a pair tells its fleet where it stands
 	QueryStanding = "evenkeel.standing"
 	QueryJournal  = "evenkeel.journal"
+	queryWriter   = "evenkeel.writer" // whose records are taken
 )
 
 // PairID is the ID of the workflow of a fleet's pair: pairs of several fleets may have the same name.
@@ -67,6 +68,13 @@ type Limits struct {
 	Start     time.Duration `json:"start,omitempty"`     // until it takes what is on its queue; 30 seconds when zero
 }
 
+// after are the limits of a life that follows so many lost ones: twice, and then four times as long. It may be that the
+// workers are not lost, but on a machine that is busy.
+func (l Limits) after(lost int) Limits {
+	times := time.Duration(1) << min(lost, 2)
+	return Limits{Heartbeat: times * l.heartbeat(), Start: times * l.start()}
+}
+
 func (l Limits) heartbeat() time.Duration { return orElse(l.Heartbeat, 20*time.Second) }
 func (l Limits) start() time.Duration     { return orElse(l.Start, 30*time.Second) }
 
@@ -105,6 +113,12 @@ func (a Ask) String() string {
 type note struct {
 	Life   int             `json:"life"`
 	Record evenkeel.Record `json:"record"` // sealed
+}
+
+// writer is the life whose records a workflow takes; Life is 0 for none.
+type writer struct {
+	Life  int    `json:"life"`
+	First string `json:"first"` // the first run of the workflow
 }
 
 // start is the input of activityBegin, began its result.

@@ -90,7 +90,9 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 		return report, fmt.Errorf("%w %q: %d journal records, %d commands", ErrNoSchedule, plan.Only, straight.records, straight.commands)
 	}
 	err = t.work(ctx, r)
-	t.report(report)
+	if t.report(report); err == nil && report.Left != 0 {
+		err = fmt.Errorf("%d schedules were not tried, and nothing says why", report.Left)
+	}
 	return report, err
 }
 

@@ -197,15 +197,17 @@ type walk struct {
 	journal *dyingJournal
 	opts    Options
 	life    *Life
-	now     moment
-	at      string // the step of the last decision
+	from    moment   // before the last decision
+	now     moment   // after it
+	at      string   // the step of the last decision
+	way     []passed // before each decision to come, as the run was that this one repeats
 }
 
-// walk begins at a moment at which no life has begun.
-func (r *rehearsal) walk(ctx context.Context, from moment) *walk {
+// walk begins at a moment at which no life has begun, and goes the same way as a run did.
+func (r *rehearsal) walk(ctx context.Context, from moment, way []passed) *walk {
 	tool := &crashingTool{world: from.world.Clone()}
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
-	w := &walk{r: r, ctx: ctx, tool: tool, journal: journal, now: from}
+	w := &walk{r: r, ctx: ctx, tool: tool, journal: journal, from: from, now: from, way: way}
 	w.opts = r.options(tool.world, tool, w.journal)
 	return w
 }
@@ -216,34 +218,41 @@ func (w *walk) close() {
 	}
 }
 
-// step carries out the next decision, and gives the moment before it; more is false where there is none.
-func (w *walk) step() (from moment, more bool, err error) {
-	from = w.now
-	if w.life == nil {
-		if w.life, err = w.r.begun(w.ctx, from, w.tool, w.opts); err != nil {
-			return from, false, err
+// reach carries out decisions until the point of a schedule lies between the moment before the last one and where the walk stands. That
+// the walk ends before is an error: the schedule would be left out, and nobody would know.
+func (w *walk) reach(s Schedule) error {
+	for !s.between(w.from, w.now) {
+		if err := w.step(); err != nil {
+			return err
 		}
-		return from, true, w.stop()
 	}
-	d := w.life.Next()[0]
-	w.at = d.Step
-	if !d.Work() {
-		return from, false, w.over(d)
-	}
-	if err := from.local.restore(w.r.plan.Local); err != nil {
-		return from, false, err
-	}
-	_ = w.life.perform(d) // Next knows
-	return from, true, w.stop()
+	return nil
 }
 
-// over is what is wrong with where a walk ended: it goes the way of the straight run, or schedules are left out. Commands are not counted:
-// who asks several servers at once may send more or fewer.
-func (w *walk) over(d Decision) error {
-	if err := w.ctx.Err(); err != nil || d.Kind == DecideDone && w.now.records == w.r.records {
+// step carries out the next decision.
+func (w *walk) step() (err error) {
+	w.from = w.now
+	if w.life == nil {
+		if w.life, err = w.r.begun(w.ctx, w.from, w.tool, w.opts); err != nil {
+			return err
+		}
+		return w.stop()
+	}
+	d := w.life.Next()[0]
+	here := passed{d.Step, w.tool.records, w.tool.commands}
+	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	return fmt.Errorf("the same run went another way the second time (%s): the world or its operator is not the same each time", d)
+	if !d.Work() || len(w.way) == 0 || w.way[0] != here {
+		return fmt.Errorf("the same run went another way the second time (%s, after %d journal records and %d commands): "+
+			"the world or its operator is not the same each time", d, here.records, here.commands)
+	}
+	w.at, w.way = d.Step, w.way[1:]
+	if err := w.from.local.restore(w.r.plan.Local); err != nil {
+		return err
+	}
+	_ = w.life.perform(d) // Next knows
+	return w.stop()
 }
 
 // stop notes the moment at which the run stands now.

@@ -22,9 +22,9 @@ type rehearsal struct {
 	near     states // of the schedules that go apart between the same two decisions
 	nth      int    // the number of the schedule among those that are due, from 1
 
-	records int      // of the straight run
-	end     string   // Hash of the world after it
-	down    []string // what is down after it
+	way  []passed // of the straight run
+	end  string   // Hash of the world after it
+	down []string // what is down after it
 }
 
 func newRehearsal(rb *Runbook, world World, plan RehearsalPlan) (*rehearsal, error) {
@@ -42,7 +42,7 @@ func (r *rehearsal) done() error { return errors.Join(r.local.restore(r.plan.Loc
 // straight is the run without an interruption.
 func (r *rehearsal) straight(ctx context.Context) rehearsed {
 	got := r.play(ctx, r.start, Schedule{}, r.known)
-	r.records, r.end = got.records, *got.end
+	r.way, r.end = got.passed, *got.end
 	for _, o := range got.outages {
 		if o.Down {
 			r.down = append(r.down, o.What)
@@ -67,30 +67,25 @@ func (r *rehearsal) outages(w World) []RehearsalOutage {
 // faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does: as many batches at
 // most.
 func (r *rehearsal) faults(ctx context.Context, t *tries, most int) error {
-	w := r.walk(ctx, r.start)
+	w := r.walk(ctx, r.start, r.way)
 	defer func() { w.close() }()
-	from := w.now
 	for range most {
 		first, end, more := t.take()
 		if !more {
 			return nil
 		}
 		s := t.list[first]
-		if s.behind(from) { // another round through the run
+		if s.behind(w.from) { // another round through the run
 			w.close()
-			w = r.walk(ctx, r.start)
-			from = w.now
+			w = r.walk(ctx, r.start, r.way)
 		}
-		for !s.between(from, w.now) {
-			var err error
-			if from, more, err = w.step(); err != nil || !more {
-				return err
-			}
+		if err := w.reach(s.Schedule); err != nil {
+			return err
 		}
 		r.near = states{}
 		for i := first; i < end; i++ {
 			r.nth = i + 1
-			one, err := r.fault(ctx, from, t.list[i])
+			one, err := r.fault(ctx, w.from, t.list[i])
 			if err != nil {
 				return err
 			}
@@ -277,6 +272,8 @@ func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
 		return nil // it says so, and does nothing
 	case out.err == nil && out.how == RolledBack && !out.merged:
 		return r.restored(out)
+	case out.err == nil && tool.schedule != (Schedule{}) && !tool.struck:
+		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.schedule.Kind.Words())
 	}
 	return out.err
 }

@@ -63,22 +63,14 @@ const RollbackFrom ScheduleKind = "rollback-from"
 
 // rollbacks rehearses rollbacks from points of the straight run, in the order of the run.
 func (r *rehearsal) rollbacks(ctx context.Context, t *tries, list []due, known states) error {
-	w := r.walk(ctx, r.start)
+	w := r.walk(ctx, r.start, r.way)
 	defer w.close()
-	from := w.now
 	for _, s := range list {
-		for !s.between(from, w.now) {
-			var (
-				err  error
-				more bool
-			)
-			if from, more, err = w.step(); err != nil || !more {
-				return err
-			}
-			s.step = w.at
+		if err := w.reach(s.Schedule); err != nil {
+			return err
 		}
 		s.step = w.at
-		if err := r.rollbackFrom(ctx, from, s, known, t); err != nil {
+		if err := r.rollbackFrom(ctx, w.from, s, known, t); err != nil {
 			return err
 		}
 	}

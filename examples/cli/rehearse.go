@@ -114,10 +114,15 @@ func (a *App) rehearse(ctx context.Context, o rehearsalFlags) (int, error) {
 	if err := a.printRehearsal(r, o.format); err != nil {
 		return ExitFailed, err
 	}
+	return rehearsalEnd(report)
+}
+
+// rehearsalEnd is how a rehearsal ends that said what it found. What was not tried is neither fine nor a failure.
+func rehearsalEnd(report *evenkeel.RehearsalReport) (int, error) {
 	switch {
 	case len(report.Failures) > 0:
 		return ExitFailed, errors.New("the rehearsal broke something")
-	case limited.Err() != nil:
+	case report.Left > 0, report.Schedules == 0: // the straight run may not have ended
 		return ExitStopped, evenkeel.ErrStopped
 	}
 	return ExitDone, nil

@@ -354,7 +354,8 @@ func (f *finding) unasked(hosts []string) []string {
 	return slices.DeleteFunc(hosts, func(h string) bool { return f.asked[mongo.HostKey(h)] })
 }
 
-// ask asks members at once, and ends when all have answered or one is certainly the primary. Serial asks one after the other, to the same end.
+// ask asks members at once, and ends when all have answered or one is certainly the primary.
+// Serial asks one after the other, to the same end.
 func (r *ReplicaSet) ask(ctx context.Context, hosts []string, f *finding) {
 	for _, host := range hosts {
 		f.asked[mongo.HostKey(host)] = true

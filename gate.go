@@ -35,7 +35,7 @@ func (e *engine) site(host string, op *Op, limit time.Duration) Site {
 		}
 	}
 	now := e.opts.Clock.Now()
-	return Site{Host: host, Facts: facts, Now: now, Clock: e.opts.Clock,
+	return Site{Host: host, Facts: facts, Now: now, Clock: e.opts.Clock, Serial: e.opts.Serial,
 		Connect: e.connect(host, op, limit), Tell: e.beginLook("", now).tell,
 		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
 			if err := cmd.Validate(); err != nil {

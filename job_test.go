@@ -215,6 +215,50 @@ func TestADetachedActionThatFailed(t *testing.T) {
 	require.Equal(t, 2, s.ran())
 }
 
+// A job whose end needs the operator has ended: the next life does not read the same end again, and pause again for ever. It asks the probe
+// what there is by then, which may be what the operator has made of it.
+func TestADetachedActionWhoseEndNeedsTheOperator(t *testing.T) {
+	paused := func(t *testing.T) *jobScene {
+		s := newJobScene(t)
+		s.book.Steps[0].Actions[0].Expect.Check = func(o evenkeel.Observed) error {
+			if o.Text() != "all of it" {
+				return evenkeel.NeedsOperator("look what the job has done")
+			}
+			return nil
+		}
+		s.write("go", "half of it")
+		_, err := s.live(t.Context(), evenkeel.Run)
+		var pause *evenkeel.Pause
+		require.ErrorAs(t, err, &pause)
+		require.Contains(t, pause.Reason, "look what the job has done")
+		st, err := evenkeel.ReadState(s.journal.Records())
+		require.NoError(t, err)
+		require.Empty(t, st.Step("s").OpenJobs(), "it has ended")
+		s.write("probe", "half")
+		_, err = s.live(t.Context(), evenkeel.Resume)
+		require.ErrorAs(t, err, &pause)
+		require.Contains(t, pause.Reason, "may have run, and the probe finds it partial")
+		require.Equal(t, 1, s.ran(), "nothing is repeated blindly")
+		return s
+	}
+	t.Run("the operator brings it to its end", func(t *testing.T) {
+		s := paused(t)
+		s.write("probe", "by hand")
+		s.book.Steps[0].Actions[0].Probe.Read = func(evenkeel.Observed) (evenkeel.ProbeResult, error) { return evenkeel.Done, nil }
+		report, err := s.live(t.Context(), evenkeel.Resume)
+		s.ends(report, err, "by hand")
+		require.Equal(t, 1, s.ran())
+	})
+	t.Run("the operator undoes it", func(t *testing.T) {
+		s := paused(t)
+		s.write("probe", "nothing")
+		s.write("go", "all of it")
+		report, err := s.live(t.Context(), evenkeel.Resume)
+		s.ends(report, err, "all of it")
+		require.Equal(t, 2, s.ran(), "it is another job")
+	})
+}
+
 // A job that was killed without a word leaves the question to the probe.
 func TestADetachedActionWhoseJobIsLost(t *testing.T) {
 	s := newJobScene(t)

@@ -58,7 +58,7 @@ type Record struct {
 	Phase   Phase  `json:"phase,omitempty"`
 	Host    string `json:"host,omitempty"`
 	Command string `json:"command,omitempty"` // secrets masked
-	Job     string `json:"job,omitempty"`     // of a detached action that starts: the name of its job on the machine
+	Job     string `json:"job,omitempty"`     // of a detached action that starts: its job on the machine; of a pause: the job that has ended
 	Effect  string `json:"effect,omitempty"`  // of the action that starts; "by hand" for a manual one
 
 	Outcome *Outcome `json:"outcome,omitempty"`

@@ -50,7 +50,8 @@ type Options struct {
 	UndoTimeout time.Duration
 	// Heartbeat is how often the observer is told at least that something is still being done (EventRunning). 3 seconds when zero.
 	Heartbeat time.Duration
-	// Serial runs parallel steps one after the other, for a rehearsal that must be repeatable.
+	// Serial runs parallel steps one after the other, and has operations ask one server after the other (Site.Serial), for a rehearsal
+	// that must be repeatable.
 	Serial bool
 }
 

@@ -255,7 +255,11 @@ func (e *engine) perform(ctx context.Context, s *Step, phase Phase, a *Action) e
 	case errors.Is(err, ErrStopped):
 		return ErrStopped
 	case errors.As(err, &hold):
-		return e.stop(s, phase, a, hold)
+		job := ""
+		if obs.Outcome == Exited { // how it ended is known, and stays so: the next life asks the probe what there is then
+			job = start.Job
+		}
+		return e.pause(s, phase, a, hold, job)
 	}
 	end := Record{Kind: KindEnd, Step: s.ID, Action: a.ID, Phase: phase, Host: host, Exit: obs.ExitCode, Looks: looks, Output: answer}
 	outcome := obs.Outcome
@@ -341,8 +345,14 @@ func (e *engine) stop(s *Step, phase Phase, a *Action, err error) error {
 		e.event(EventFailed, s, a, "%v", err)
 		return &StepError{Step: s.ID, Action: a.ID, Host: a.host(s), Err: err}
 	}
+	return e.pause(s, phase, a, hold, "")
+}
+
+// pause ends the run at an action for the operator, and journals it; job names the job of the action that has ended.
+func (e *engine) pause(s *Step, phase Phase, a *Action, hold *Pause, job string) error {
 	hold = &Pause{Step: s.ID, Action: a.ID, Reason: e.reason(a, hold), hidden: true}
-	if jerr := e.note(Record{Kind: KindPause, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Error: hold.Reason}); jerr != nil {
+	rec := Record{Kind: KindPause, Step: s.ID, Action: a.ID, Phase: phase, Host: a.host(s), Job: job, Error: hold.Reason}
+	if jerr := e.note(rec); jerr != nil {
 		return jerr
 	}
 	e.event(EventPause, s, a, "%s", hold.Reason)

@@ -26,7 +26,7 @@ type RehearsalPlan struct {
 	// puts it back as it was before each schedule, and in the end.
 	Local string
 	// Every thins the schedules out: each Every-th point is tried with a crash, each third of these with a stop request, and each sixth with
-	// each kind of fault. 1 when zero.
+	// each kind of fault, and of the points within rollbacks each third of that. 1 when zero.
 	Every int
 	// Kinds are the kinds of schedules to try; all but faults when empty. AnyFault is all kinds of faults.
 	Kinds []ScheduleKind
@@ -34,8 +34,8 @@ type RehearsalPlan struct {
 	// an error.
 	Only Schedule
 
-	// Workers is how many schedules are tried at the same time; 1 when zero. What the report says does not depend on it. Rollbacks are
-	// tried by one of them.
+	// Workers is how many schedules are tried at the same time; 1 when zero. What the report says does not depend on it. Rollbacks without
+	// an interruption are tried by one of them.
 	Workers int
 	// Another makes the same rehearsal once more, for another worker: a runbook and a world that share nothing with the first ones, and
 	// another directory for Local. Where it is nil the workers share the runbook, and each has a clone of the world; with Local there is one
@@ -90,7 +90,9 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 		return report, fmt.Errorf("%w %q: %d journal records, %d commands", ErrNoSchedule, plan.Only, straight.records, straight.commands)
 	}
 	err = t.work(ctx, r)
-	t.report(report)
+	if t.report(report); err == nil && report.Left != 0 {
+		err = fmt.Errorf("%d schedules were not tried, and nothing says why", report.Left)
+	}
 	return report, err
 }
 
@@ -101,7 +103,7 @@ var ErrNoSchedule = errors.New("the run has no schedule")
 func (p RehearsalPlan) known(world World) error {
 	kinds := p.Kinds
 	if p.Only != (Schedule{}) {
-		kinds = []ScheduleKind{p.Only.Kind}
+		kinds = []ScheduleKind{p.Only.Kind, p.Only.Then.Kind}
 	}
 	if _, can := world.(Faulty); can {
 		return nil

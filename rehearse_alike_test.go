@@ -78,6 +78,41 @@ func (w *alikeWorld) outages() []evenkeel.RehearsalOutage {
 	return []evenkeel.RehearsalOutage{{What: "web", Down: w.done["dark"] && w.done["z"]}}
 }
 
+// A run that is not the same each time leaves a schedule out, or tries it elsewhere: where it is the one that is walked, the rehearsal says
+// so, and where it is that of the schedule, this one is no good end.
+func TestWhatWasToHappenDidNot(t *testing.T) {
+	ask := sshexec.Command(sshexec.ReadOnly, "read", "x")
+	for _, tc := range []struct {
+		text, want string
+		less       int // from this run on it sends fewer commands: the walk, or the schedule's own
+	}{
+		{"s1[a.safe] s2[b.safe]", "the same run went another way the second time", 2},
+		{"s1[a.safe] s2[b.safe] s3[c.safe]", "the same run went another way the second time", 2}, // and has that many commands all the same
+		{"s1[a.safe] s2[b.safe]", "what was to happen", 3},
+	} {
+		rb := parseRunbook(t, tc.text)
+		runs := 0
+		rb.Steps[1].Verify = []evenkeel.Action{{ID: "v", Change: evenkeel.Change{Title: "v", Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "ask",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				require.True(t, at.Serial, "who asks several servers asks one after the other")
+				if runs++; runs < tc.less {
+					_, _ = at.Run(ctx, "h", ask)
+					_, _ = at.Run(ctx, "h", ask)
+				}
+				return at.Run(ctx, "h", ask)
+			}}}}}
+		report, err := evenkeel.Rehearse(t.Context(), rb, newAlikeWorld(func(*alikeWorld, string, string) (string, bool) { return "", true }),
+			evenkeel.RehearsalPlan{Only: evenkeel.Schedule{Kind: evenkeel.CrashBefore, At: 9}})
+		if tc.less == 2 {
+			require.ErrorContains(t, err, tc.want, tc.text)
+			continue
+		}
+		require.NoError(t, err)
+		require.NotEmpty(t, report.Failures)
+		require.ErrorContains(t, report.Failures[len(report.Failures)-1], tc.want)
+	}
+}
+
 // Two runs that come to a step in worlds that are alike go on differently all the same: neither stands for the other.
 func TestAlikeAndNotTheSame(t *testing.T) {
 	plain := func(*evenkeel.Runbook) {}

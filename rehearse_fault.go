@@ -102,8 +102,8 @@ func (m *crashingTool) down() bool {
 }
 
 // settle is what people do with a run that a fault has stopped for good: what a command only pretended to do they do by hand; and they roll
-// back where even so there is no way on. Who was lied to may stand still, but not inside an outage.
-func (r *rehearsal) settle(ctx context.Context, tool *crashingTool, opts Options, out *rehearsed) {
+// back where even so there is no way on. A rollback has no other way. Who was lied to may stand still, but not inside an outage.
+func (r *rehearsal) settle(ctx context.Context, on track, tool *crashingTool, opts Options, out *rehearsed) {
 	if errors.As(out.err, new(*Pause)) {
 		out.how, out.err = Held, nil
 		return
@@ -118,13 +118,16 @@ func (r *rehearsal) settle(ctx context.Context, tool *crashingTool, opts Options
 	if tool.hit.lied && tool.hit.cmd.Effect != ReadOnly {
 		tool.story.people("The operator does by hand what only pretended to be done, and starts the tool again.")
 		tool.byHand(ctx)
-		if err := again(newResume); err == nil {
+		if err := again(on.again); err == nil {
 			out.err = nil
 			return
 		}
 	}
-	tool.story.people("The operator rolls back.")
-	err := again(newRollback)
+	err := out.err
+	if !on.back {
+		tool.story.people("The operator rolls back.")
+		err = again(newRollback)
+	}
 	switch {
 	case err == nil:
 		out.how, out.err = RolledBack, nil

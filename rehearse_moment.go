@@ -1,12 +1,14 @@
 package evenkeel
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,6 +39,7 @@ type moment struct {
 	journal           []Record
 	records, commands int
 	local             tree // what stands in the directory that the run writes to
+	record            int  // of a rollback: that after which the tool crashed
 }
 
 // begun is the life that goes on from a moment.
@@ -81,6 +84,7 @@ type states map[string]state
 type state struct {
 	end  *string         // of that run: see rehearsed
 	left []time.Duration // that the windows which were open then could still stay open, in the order of the fingerprint
+	of   int             // of a rollback: the record after which the tool crashed
 }
 
 // serves tells whether a run may end early in a state that is alike but for the time that its windows have left: where that run ended, and
@@ -104,10 +108,11 @@ const checkEach = 64
 
 // meeting is when a schedule is not taken further: when what it tries is behind it, and it comes to a step in a state in which another run
 // came to it: one without an interruption, or one that goes apart at the same place (near). Each notes its states; end is where it ends.
-func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) func(*Life, Decision, bool) bool {
+// A rollback without an interruption meets those from earlier records alone, in whatever order they are played.
+func (r *rehearsal) meeting(tool *crashingTool, from moment, known states, out *rehearsed) func(*Life, Decision, bool) bool {
 	world, can := tool.world.(Fingerprinter)
 	straight := tool.schedule == (Schedule{})
-	can = can && !r.plan.Whole && r.plan.Only == (Schedule{}) && (straight || r.nth%checkEach != 0)
+	can = can && r.plan.Only == (Schedule{}) && (straight || !r.plan.Whole && r.nth%checkEach != 0)
 	return func(l *Life, d Decision, arrives bool) bool {
 		if straight {
 			out.passed = append(out.passed, passed{d.Step, tool.records, tool.commands})
@@ -119,13 +124,18 @@ func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) fu
 		if err != nil {
 			return false // the life itself says what is wrong there
 		}
-		key, left := l.fingerprint(d, local)
+		key, left := l.fingerprint(d, local, r.plan.Local)
 		key += world.Fingerprint(LeasePath)
+		here := noted{key: key, left: left, place: len(out.passed) - 1}
+		if straight && from.track.back {
+			here.out = r.out(r.outages(tool.world))
+			out.arrivals = append(out.arrivals, here)
+		}
 		for _, s := range []state{known[key], r.near[key]} {
-			if !s.serves(left) {
+			if !s.serves(left) || straight && s.of >= from.record {
 				continue
 			}
-			if r.out(r.outages(tool.world)) {
+			if r.plan.Whole || r.out(r.outages(tool.world)) {
 				return false // how long it lasts is of this run alone
 			}
 			*out.end = *s.end // not the same pointer: the states before this one have that of this run
@@ -133,23 +143,29 @@ func (r *rehearsal) meeting(tool *crashingTool, known states, out *rehearsed) fu
 		}
 		switch {
 		case !straight:
-			out.noted = append(out.noted, noted{key, left})
-		case known[key].end == nil:
-			known[key] = state{out.end, left}
+			out.noted = append(out.noted, here)
+		case known[key].end == nil, from.record < known[key].of:
+			known[key] = state{out.end, left, from.record}
 		}
 		return false
 	}
 }
 
-// fingerprint is a digest of what a life knows, and has written on this machine, that decides how it goes on from a decision; but for the
-// time left in which the windows that are open may stay so.
-func (l *Life) fingerprint(d Decision, local tree) (key string, left []time.Duration) {
+// fingerprint is a digest of what a life knows, and has written below a directory of this machine, that decides how it goes on from a
+// decision; but for the name of that directory, and the time left in which the windows that are open may stay so.
+func (l *Life) fingerprint(d Decision, local tree, dir string) (key string, left []time.Duration) {
 	l.e.mu.Lock()
 	st, mine, away := l.e.st.clone(), l.e.mine.fork(), maps.Clone(l.e.whole.reinstalled)
 	l.e.mu.Unlock()
-	h := sha256.New()
-	enc := json.NewEncoder(h)
-	put := func(v ...any) { _ = enc.Encode(v) } // a hash never fails to write
+	var all bytes.Buffer
+	enc := json.NewEncoder(&all)
+	put := func(v ...any) { _ = enc.Encode(v) } // memory never fails to write
+	bare := func(text string) string {
+		if dir == "" {
+			return text
+		}
+		return strings.ReplaceAll(text, dir, "")
+	}
 	put(l.e.rb.Name, d, st.Facts, st.Confirmed, l.e.rb.barrier)
 	// A machine that is expected to be reinstalled goes on alike with its lease and without: it gets one when it is next seen. Without that
 	// expectation a lease that is missing is lost.
@@ -160,7 +176,7 @@ func (l *Life) fingerprint(d Decision, local tree) (key string, left []time.Dura
 		left = append(left, l.e.due(w).Sub(l.e.opts.Clock.Now()))
 	}
 	for _, rel := range sorted(local) {
-		put(rel, local[rel].mode, []byte(local[rel].data))
+		put(rel, local[rel].mode, sha256.Sum256([]byte(bare(local[rel].data))))
 	}
 	for i := range l.e.rb.Steps {
 		s := &l.e.rb.Steps[i]
@@ -168,7 +184,7 @@ func (l *Life) fingerprint(d Decision, local tree) (key string, left []time.Dura
 			put(s.ID, ss.Progress, ss.undoing, ss.life.begun, ss.life.broke, ss.life.held, ss.decides(s))
 		}
 	}
-	return fmt.Sprintf("%x", h.Sum(nil)), left
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(bare(all.String())))), left
 }
 
 // decides is how far the actions of a step have come, as far as that decides how it goes on: not of what is read again anyway.
@@ -197,15 +213,17 @@ type walk struct {
 	journal *dyingJournal
 	opts    Options
 	life    *Life
-	now     moment
-	at      string // the step of the last decision
+	from    moment   // before the last decision
+	now     moment   // after it
+	at      string   // the step of the last decision
+	way     []passed // before each decision to come, as the run was that this one repeats
 }
 
-// walk begins at a moment at which no life has begun.
-func (r *rehearsal) walk(ctx context.Context, from moment) *walk {
+// walk begins at a moment at which no life has begun, and goes the same way as a run did.
+func (r *rehearsal) walk(ctx context.Context, from moment, way []passed) *walk {
 	tool := &crashingTool{world: from.world.Clone()}
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
-	w := &walk{r: r, ctx: ctx, tool: tool, journal: journal, now: from}
+	w := &walk{r: r, ctx: ctx, tool: tool, journal: journal, from: from, now: from, way: way}
 	w.opts = r.options(tool.world, tool, w.journal)
 	return w
 }
@@ -216,34 +234,41 @@ func (w *walk) close() {
 	}
 }
 
-// step carries out the next decision, and gives the moment before it; more is false where there is none.
-func (w *walk) step() (from moment, more bool, err error) {
-	from = w.now
-	if w.life == nil {
-		if w.life, err = w.r.begun(w.ctx, from, w.tool, w.opts); err != nil {
-			return from, false, err
+// reach carries out decisions until the point of a schedule lies between the moment before the last one and where the walk stands. That
+// the walk ends before is an error: the schedule would be left out, and nobody would know.
+func (w *walk) reach(s Schedule) error {
+	for !s.between(w.from, w.now) {
+		if err := w.step(); err != nil {
+			return err
 		}
-		return from, true, w.stop()
 	}
-	d := w.life.Next()[0]
-	w.at = d.Step
-	if !d.Work() {
-		return from, false, w.over(d)
-	}
-	if err := from.local.restore(w.r.plan.Local); err != nil {
-		return from, false, err
-	}
-	_ = w.life.perform(d) // Next knows
-	return from, true, w.stop()
+	return nil
 }
 
-// over is what is wrong with where a walk ended: it goes the way of the straight run, or schedules are left out. Commands are not counted:
-// who asks several servers at once may send more or fewer.
-func (w *walk) over(d Decision) error {
-	if err := w.ctx.Err(); err != nil || d.Kind == DecideDone && w.now.records == w.r.records {
+// step carries out the next decision.
+func (w *walk) step() (err error) {
+	w.from = w.now
+	if w.life == nil {
+		if w.life, err = w.r.begun(w.ctx, w.from, w.tool, w.opts); err != nil {
+			return err
+		}
+		return w.stop()
+	}
+	d := w.life.Next()[0]
+	here := passed{d.Step, w.tool.records, w.tool.commands}
+	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	return fmt.Errorf("the same run went another way the second time (%s): the world or its operator is not the same each time", d)
+	if !d.Work() || len(w.way) == 0 || w.way[0] != here {
+		return fmt.Errorf("the same run went another way the second time (%s, after %d journal records and %d commands): "+
+			"the world or its operator is not the same each time", d, here.records, here.commands)
+	}
+	w.at, w.way = d.Step, w.way[1:]
+	if err := w.from.local.restore(w.r.plan.Local); err != nil {
+		return err
+	}
+	_ = w.life.perform(d) // Next knows
+	return w.stop()
 }
 
 // stop notes the moment at which the run stands now.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // rehearsal is what one worker has.
@@ -22,9 +20,9 @@ type rehearsal struct {
 	near     states // of the schedules that go apart between the same two decisions
 	nth      int    // the number of the schedule among those that are due, from 1
 
-	records int      // of the straight run
-	end     string   // Hash of the world after it
-	down    []string // what is down after it
+	way  []passed // of the straight run
+	end  string   // Hash of the world after it
+	down []string // what is down after it
 }
 
 func newRehearsal(rb *Runbook, world World, plan RehearsalPlan) (*rehearsal, error) {
@@ -42,7 +40,7 @@ func (r *rehearsal) done() error { return errors.Join(r.local.restore(r.plan.Loc
 // straight is the run without an interruption.
 func (r *rehearsal) straight(ctx context.Context) rehearsed {
 	got := r.play(ctx, r.start, Schedule{}, r.known)
-	r.records, r.end = got.records, *got.end
+	r.way, r.end = got.passed, *got.end
 	for _, o := range got.outages {
 		if o.Down {
 			r.down = append(r.down, o.What)
@@ -64,57 +62,70 @@ func (r *rehearsal) outages(w World) []RehearsalOutage {
 	return r.plan.Outages(w)
 }
 
+// course is a run or a rollback without an interruption, from which schedules go apart.
+type course struct {
+	name  string
+	known states // in which it, and others that went on from there, came to a step
+	end   string // Hash of the world after it
+	back  bool
+}
+
 // faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does: as many batches at
 // most.
 func (r *rehearsal) faults(ctx context.Context, t *tries, most int) error {
-	w := r.walk(ctx, r.start)
+	w := r.walk(ctx, r.start, r.way)
 	defer func() { w.close() }()
-	from := w.now
+	straight := course{"the straight run", r.known, r.end, false}
 	for range most {
 		first, end, more := t.take()
 		if !more {
 			return nil
 		}
-		s := t.list[first]
-		if s.behind(from) { // another round through the run
+		if t.list[first].behind(w.from) { // another round through the run
 			w.close()
-			w = r.walk(ctx, r.start)
-			from = w.now
+			w = r.walk(ctx, r.start, r.way)
 		}
-		for !s.between(from, w.now) {
-			var err error
-			if from, more, err = w.step(); err != nil || !more {
-				return err
-			}
+		r.nth = first
+		err := r.batch(ctx, w, straight, t.list[first:end], func(i int, one tried) { t.found(&t.done[first+i], one, r.plan.Progress) })
+		if err != nil {
+			return err
 		}
-		r.near = states{}
-		for i := first; i < end; i++ {
-			r.nth = i + 1
-			one, err := r.fault(ctx, from, t.list[i])
-			if err != nil {
-				return err
-			}
-			t.found(i, one, r.plan.Progress)
-		}
-		r.near = nil
 	}
 	return nil
 }
 
-// fault tries one of the schedules that go apart after a moment of the straight run.
-func (r *rehearsal) fault(ctx context.Context, from moment, s due) (tried, error) {
-	got := r.play(ctx, from, s.Schedule, r.known)
+// batch tries schedules that go apart from a course between the same two of its decisions, to which the walk goes first.
+func (r *rehearsal) batch(ctx context.Context, w *walk, c course, list []due, found func(i int, one tried)) error {
+	if err := w.reach(list[0].Schedule); err != nil {
+		return err
+	}
+	r.near = states{}
+	defer func() { r.near = nil }()
+	for i, s := range list {
+		r.nth++
+		one, err := r.fault(ctx, w.from, c, s)
+		if err != nil {
+			return err
+		}
+		found(i, one)
+	}
+	return nil
+}
+
+// fault tries one of the schedules that go apart from a course after a moment of it.
+func (r *rehearsal) fault(ctx context.Context, from moment, c course, s due) (tried, error) {
+	got := r.play(ctx, from, s.Schedule, c.known)
 	if err := ctx.Err(); err != nil {
 		return tried{}, err // what the schedule came to says nothing
 	}
-	ends := got.how == Finished || got.how == Resumed
-	if got.err == nil && ends && *got.end != r.end {
-		got.err = errors.New("it ended in another state than the straight run")
+	ends := got.how == Finished || got.how == Resumed || c.back && got.how == RolledBack && !got.apart
+	if got.err == nil && ends && *got.end != c.end {
+		got.err = errors.New("it ended in another state than " + c.name)
 	}
 	if got.err == nil && ends && !r.out(got.outages) { // else how long it lasts is of that run alone
 		for _, n := range got.noted {
 			if was := r.near[n.key]; !was.serves(n.left) { // else that one serves more
-				r.near[n.key] = state{got.end, n.left}
+				r.near[n.key] = state{end: got.end, left: n.left}
 			}
 		}
 	}
@@ -157,19 +168,23 @@ type rehearsed struct {
 	records, commands int
 	end               *string  // Hash of the world in the end; empty where it did not come to a good one
 	passed            []passed // of a run without an interruption: before each decision
+	arrivals          []noted  // of such a rollback: the states in which it came to a step
 	sent              []dispatch
 	outages           []RehearsalOutage
 	how               RehearsalEnd
 	hit               *dispatch // what met the scheduled fault
 	merged            bool      // it came to a state in which another run was, and was not taken further
+	apart             bool      // a rollback that was refused, or says what differs: it need not end as another does
 	noted             []noted   // the states in which its last life came to a step; that life reached the end by itself
 	err               error
 }
 
 // noted is a state in which a run came to a step.
 type noted struct {
-	key  string
-	left []time.Duration
+	key   string
+	left  []time.Duration
+	place int  // how many decisions came before
+	out   bool // something was down that is not down after the straight run
 }
 
 // maxResumes bounds how often a schedule is taken up again: once for the crash, and a few times for what the crash left behind.
@@ -181,13 +196,13 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	world := out.world
 	tool := &crashingTool{world: world, schedule: s, stop: make(chan struct{}), commands: from.commands, records: from.records}
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
-	tool.story = r.story(world, from.track.back || s != Schedule{})
+	tool.story = r.story(world, s != Schedule{} || from.track.back && r.plan.Only.Then == Interruption{})
 	opts := r.options(world, tool, journal)
 	opts.Stop = tool.stop
 	if from.track.back {
 		tool.story.fault("The tool has crashed, and the operator rolls the run back.")
 	}
-	meet := r.meeting(tool, known, &out)
+	meet := r.meeting(tool, from, known, &out)
 	life, err := r.begun(ctx, from, tool, opts)
 	for lives := 1; ; lives++ {
 		if out.err = err; err == nil && life != nil {
@@ -215,7 +230,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		life, err = startLife(ctx, start, r.rb, tool, opts)
 	}
 	if out.err != nil && tool.hit != nil && ctx.Err() == nil {
-		r.settle(ctx, tool, opts, &out)
+		r.settle(ctx, from.track, tool, opts, &out)
 	}
 	if out.err == nil && !out.merged && tool.down() { // after the last look of the run: what it did stands, and the machine comes back
 		tool.world.(Faulty).Mend() //nolint:forcetypeassert // it has struck
@@ -224,6 +239,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	}
 	out.journal = journal.Records()[len(from.journal):]
 	out.records, out.commands, out.hit, out.sent = tool.records, tool.commands, tool.hit, tool.sent
+	out.apart = errors.As(out.err, new(*CannotRollBackError)) || from.track.back && out.report != nil && len(out.report.Differs) > 0
 	out.err = errors.Join(r.judge(out, tool), world.Check())
 	if out.err == nil && !out.merged {
 		*out.end = world.Hash()
@@ -241,14 +257,11 @@ func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *cr
 		tool.story.people("People give back the power, and start what does not start by itself.")
 		return ctx.Err() != nil
 	}
-	stopped := errors.Is(out.err, ErrStopped)
-	if stopped && !on.back {
-		if err := r.stopped(ctx, tool.world, out.report); err != nil {
+	if errors.Is(out.err, ErrStopped) {
+		if err := r.stopped(ctx, tool.world, opts.Journal); err != nil {
 			out.err = err
 			return true
 		}
-	}
-	if stopped {
 		tool.stop, opts.Stop = nil, nil // the operator takes it up again
 	}
 	if kind := tool.schedule.Kind; !on.back && (kind == StopRecord || kind == StopCommand) {
@@ -267,20 +280,6 @@ func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *cr
 		!on.back && tool.schedule == (Schedule{})
 }
 
-// judge is what is wrong with how a schedule ended.
-func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
-	switch {
-	case errors.As(out.err, new(*CannotRollBackError)):
-		if tool.changes > 0 {
-			return errors.New("the rollback says that it cannot go back, and changed something all the same")
-		}
-		return nil // it says so, and does nothing
-	case out.err == nil && out.how == RolledBack && !out.merged:
-		return r.restored(out)
-	}
-	return out.err
-}
-
 // options are those of each life in a rehearsal.
 func (r *rehearsal) options(world World, tool *crashingTool, journal Journal) Options {
 	opts := Options{Journal: journal, Clock: dyingClock{tool, world.Clock()}, Serial: true, RunID: "rehearsal", Holder: "rehearsal"}
@@ -291,60 +290,4 @@ func (r *rehearsal) options(world World, tool *crashingTool, journal Journal) Op
 		opts.Observer = tool.story
 	}
 	return opts
-}
-
-// replaceable are the hosts that the operator may have replaced ahead of the step that has them reinstalled.
-func (r *rehearsal) replaceable(report *Report) (hosts []string) {
-	for i := range r.rb.Steps {
-		s := &r.rb.Steps[i]
-		if report == nil || report.State == nil || report.State.Step(s.ID).Progress != Did {
-			hosts = append(hosts, s.Reinstalls...)
-		}
-	}
-	return hosts
-}
-
-// away is how long the operator is away after a stop.
-const away = time.Hour
-
-// stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and
-// every invariant that no open window suspends.
-func (r *rehearsal) stopped(ctx context.Context, world World, report *Report) error {
-	if err := world.Clock().Sleep(ctx, away); err != nil {
-		return err
-	}
-	suspended := map[string]bool{}
-	for _, w := range report.State.openWindows() {
-		if w.holdsStop() {
-			return fmt.Errorf("a stop was taken inside an outage, %s", w)
-		}
-		suspended[w.Invariant] = true
-	}
-	for i := range r.rb.Steps {
-		s := &r.rb.Steps[i]
-		if p := report.State.Step(s.ID).Progress; s.changes() && p != Pending && p != Did && p != Undone && !s.asks() {
-			return fmt.Errorf("a stop was taken in step %s, between a change and its proof", s.ID)
-		}
-	}
-	site := Site{Facts: report.State.Facts, Now: world.Clock().Now(), Clock: world.Clock(),
-		Connect: (&engine{rb: r.rb, hosts: world}).connect("", &Op{Reads: r.rb.servers()}, lookTimeout),
-		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
-			runner, err := world.Runner(host)
-			if err != nil || cmd.Effect != ReadOnly {
-				return sshexec.Result{}, errors.Join(err, ErrNotInPlan)
-			}
-			return runner.Run(ctx, cmd)
-		}}
-	for _, inv := range r.rb.Invariants {
-		var v *Violation
-		if err := inv.Check(ctx, site); errors.As(err, &v) && !suspended[inv.ID] {
-			return fmt.Errorf("an hour after a stop: %w", err)
-		}
-	}
-	return nil
-}
-
-// asks tells whether the operator has a part in the step; a stop may be taken there.
-func (s *Step) asks() bool {
-	return slices.ContainsFunc(slices.Concat(s.Actions, s.Verify), func(a Action) bool { return a.Manual != "" })
 }

@@ -9,15 +9,24 @@ import (
 type RehearsalReport struct {
 	Records   int                 // that the straight run journalled
 	Commands  int                 // that it ran
-	Space     int                 // schedules of the wanted kinds, at every point: more than were to be tried where the plan thins them out
+	Space     int                 // schedules of the wanted kinds, at every point and within the rollbacks that were played, also those thinned out
 	Schedules int                 // that were tried
-	Left      int                 // that were to be tried and were not: the context ended before
+	Left      int                 // that were to be tried, as far as known, and were not: the context ended before
 	Met       int                 // of those tried: not taken to their ends, since they came to a state in which another run was
 	Coverage  []RehearsalCoverage // by step, and by kind there
 	Failures  []RehearsalFailure
 	Worst     RehearsalWorst // of all outages, those of the straight run included
+	Rollbacks RehearsedRollbacks
 	Straight  *Report
 	End       World // the world after the straight run
+}
+
+// RehearsedRollbacks is the part of a rehearsal that is rollbacks.
+type RehearsedRollbacks struct {
+	Played int           // without an interruption
+	Apart  int           // of these, the ones that did not begin as one from an earlier record: what can happen within them was looked for
+	Within int           // schedules within them
+	Took   time.Duration // on this machine, summed over the workers
 }
 
 // RehearsalFailure is a schedule that broke an invariant, did not come to its end, or ended in another state than the straight run.
@@ -29,10 +38,11 @@ type RehearsalFailure struct {
 
 func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }
 
-// RehearsalCoverage is what became of the schedules of one kind that go apart within one step.
+// RehearsalCoverage is what became of the schedules of one kind that go apart within one step, or within the rollbacks from one step.
 type RehearsalCoverage struct {
 	Step     string // empty before the first one and after the last one
 	Kind     ScheduleKind
+	Then     ScheduleKind // what happens within the rollback; empty where nothing does
 	Explored int
 	Broke    int
 	Ends     map[RehearsalEnd]int // of those that broke nothing
@@ -72,10 +82,10 @@ func (r *RehearsalReport) tried(t tried) {
 	if t.merged {
 		r.Met++
 	}
-	at := slices.IndexFunc(r.Coverage, func(c RehearsalCoverage) bool { return c.Step == t.step && c.Kind == t.Kind })
+	at := slices.IndexFunc(r.Coverage, func(c RehearsalCoverage) bool { return c.Step == t.step && c.Kind == t.Kind && c.Then == t.Then.Kind })
 	if at < 0 {
 		at = len(r.Coverage)
-		r.Coverage = append(r.Coverage, RehearsalCoverage{Step: t.step, Kind: t.Kind, Ends: map[RehearsalEnd]int{}})
+		r.Coverage = append(r.Coverage, RehearsalCoverage{Step: t.step, Kind: t.Kind, Then: t.Then.Kind, Ends: map[RehearsalEnd]int{}})
 	}
 	c := &r.Coverage[at]
 	c.Explored++

@@ -57,128 +57,154 @@ func stands(rehearsed, records []Record) int {
 }
 
 // RollbackFrom is a rollback from every point: the tool crashes right after a journal record and is started again to
-// roll back. Each is followed by one in which it crashes, or is asked to stop, within the rollback; where and how is
-// sampled.
+// roll back. Within each rollback everything is tried that is tried in the run, at the points that no rollback from an
+// earlier record came by: until it comes to a step in a state in which one of those was. Where no other kind is wanted
+// it is all but faults.
 const RollbackFrom ScheduleKind = "rollback-from"
 
+// rolled is a rollback from a record of the straight run.
+type rolled struct {
+	due
+	whole rehearsed // without an interruption
+	plain *tried    // what that came to
+	list  []due     // what is to happen within it, by its own numbers
+	done  []*tried  // of list
+	first int       // how many such schedules rollbacks from earlier records have
+}
+
 // rollbacks rehearses rollbacks from points of the straight run, in the order of the run.
-func (r *rehearsal) rollbacks(ctx context.Context, t *tries, list []due, known states) error {
-	w := r.walk(ctx, r.start)
+func (r *rehearsal) rollbacks(ctx context.Context, t *tries, list []*rolled) error {
+	w := r.walk(ctx, r.start, r.way)
 	defer w.close()
-	from := w.now
-	for _, s := range list {
-		for !s.between(from, w.now) {
-			var (
-				err  error
-				more bool
-			)
-			if from, more, err = w.step(); err != nil || !more {
-				return err
-			}
-			s.step = w.at
+	for _, b := range list {
+		if err := w.reach(b.Schedule); err != nil {
+			return err
 		}
-		s.step = w.at
-		if err := r.rollbackFrom(ctx, from, s, known, t); err != nil {
+		b.step = w.at
+		if err := r.rollback(ctx, w.from, b, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rollbackFrom has the tool crash right after a record, and rolls back to the end: without an interruption, and then with one on the way.
-func (r *rehearsal) rollbackFrom(ctx context.Context, from moment, s due, known states, t *tries) error {
-	found := func(s due, got rehearsed) { t.found(-1, r.tried(s, got), r.plan.Progress) }
-	crashed, err := r.crashed(ctx, from, Schedule{Kind: CrashRecord, At: s.At})
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		t.skip()
-		found(s, rehearsed{err: err})
-		return nil
+// rollback has the tool crash right after a record, and rolls back to the end without an interruption.
+func (r *rehearsal) rollback(ctx context.Context, from moment, b *rolled, t *tries) error {
+	defer t.rollsBack()()
+	crashed, err := r.crashed(ctx, from, b.At)
+	if err == nil {
+		b.whole = r.play(ctx, crashed, Schedule{}, t.known)
+		err = b.whole.err
 	}
-	whole := r.play(ctx, crashed, Schedule{}, known)
 	if err := ctx.Err(); err != nil {
 		return err // what the schedule came to says nothing
 	}
-	only := r.plan.Only != (Schedule{}) // one of the two
-	if only {
-		t.skip()
+	if b.whole.err = err; err != nil || r.plan.Only.Then == (Interruption{}) {
+		t.found(&b.plain, r.tried(b.due, b.whole), r.plan.Progress)
 	}
-	if s.Then = r.plan.Only.Then; s.Then == (Interruption{}) || whole.err != nil {
-		found(s, whole)
-		if only {
-			return nil // it is told
-		}
-		s.Then = whole.interruption(s.At)
-	}
-	if whole.err != nil || s.Then.At == 0 {
-		t.skip()
-		return nil //nolint:nilerr // it is told
-	}
-	r.nth = s.At
-	again := r.play(ctx, crashed, Schedule{Kind: s.Then.Kind, At: s.Then.At}, known)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if again.err == nil && *again.end != *whole.end {
-		again.err = errors.New("it ended in another state than the rollback without interruption")
-	}
-	if again.err != nil {
-		again.err = fmt.Errorf("interrupted in the rollback (%s %d): %w", s.Then.Kind, s.Then.At, again.err)
-	}
-	found(s, again)
+	b.whole.world, b.whole.report, b.whole.journal = r.start.world, nil, nil // there are many
 	return nil
 }
 
-// interruption is one of a rollback that went through, from a record on: which kind and where is sampled.
-func (whole rehearsed) interruption(record int) Interruption {
-	kind := scheduleKinds[record%len(scheduleKinds)]
-	points := whole.commands
-	if kind.atRecords() {
-		points = whole.records
+// own is what of a rollback without an interruption is its own: the places before each decision, until it comes to a step in a state from
+// which a rollback from an earlier record ended well. Nothing is where it begins there.
+func (b *rolled) own(before states) []passed {
+	places, met := append(slices.Clip(b.whole.passed), passed{"", b.whole.records, b.whole.commands}), -1
+	if len(b.whole.passed) == 0 { // it is refused, or there is nothing to do
+		b.whole.arrivals = []noted{{key: "nothing is done in " + *b.whole.end}}
 	}
-	if points == 0 {
-		return Interruption{Kind: kind}
+	for _, a := range b.whole.arrivals {
+		if before[a.key].serves(a.left) && !a.out {
+			met = a.place
+			break
+		}
+		if before[a.key].end == nil {
+			before[a.key] = state{end: b.whole.end, left: a.left}
+		}
 	}
-	return Interruption{kind, 1 + record*37%points} // 37: other points of the rollback each time
+	switch {
+	case met == 0:
+		return nil
+	case met > 0:
+		return places[:met+1]
+	case b.whole.merged: // with the last one
+		return b.whole.passed
+	}
+	return places
 }
 
-// crashed is the moment after a crash, at which a rollback begins.
-func (r *rehearsal) crashed(ctx context.Context, from moment, crash Schedule) (moment, error) {
+// within tries what can happen within rollbacks, as far as no other worker does: of as many rollbacks at most.
+func (r *rehearsal) within(ctx context.Context, t *tries, most int) error {
+	w := r.walk(ctx, r.start, r.way)
+	defer func() { w.close() }()
+	for range most {
+		b := t.takeBack()
+		if b == nil {
+			return nil
+		}
+		if b.behind(w.from) { // another round through the run
+			w.close()
+			w = r.walk(ctx, r.start, r.way)
+		}
+		if err := w.reach(b.Schedule); err != nil {
+			return err
+		}
+		if err := r.interrupted(ctx, w.from, b, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// interrupted tries what can happen within one rollback.
+func (r *rehearsal) interrupted(ctx context.Context, from moment, b *rolled, t *tries) error {
+	defer t.rollsBack()()
+	crashed, err := r.crashed(ctx, from, b.At)
+	if err != nil {
+		return err
+	}
+	c := course{"the rollback without interruption", t.known, *b.whole.end, true}
+	found := func(i int, one tried) {
+		if one.err != nil {
+			one.err = fmt.Errorf("interrupted in the rollback (%s): %w", one.Schedule, one.err)
+		}
+		one.Schedule, one.step = Schedule{b.Kind, b.At, Interruption{one.Kind, one.At}}, b.step
+		t.found(&b.done[i], one, r.plan.Progress)
+	}
+	r.nth = b.first
+	if r.plan.Only != (Schedule{}) || len(b.whole.passed) == 0 { // its story begins with the rollback; one that is refused decides nothing
+		for i, s := range b.list {
+			r.nth++
+			one, err := r.fault(ctx, crashed, c, s)
+			if err != nil {
+				return err
+			}
+			found(i, one)
+		}
+		return nil
+	}
+	w := r.walk(ctx, crashed, b.whole.passed)
+	defer w.close()
+	for _, s := range batches(b.list) {
+		if err := r.batch(ctx, w, c, b.list[s.first:s.end], func(i int, one tried) { found(s.first+i, one) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crashed is the moment after a crash right after a record, at which a rollback begins.
+func (r *rehearsal) crashed(ctx context.Context, from moment, record int) (moment, error) {
 	world := from.world.Clone()
-	tool := &crashingTool{world: world, schedule: crash, commands: from.commands, records: from.records}
+	tool := &crashingTool{world: world, schedule: Schedule{Kind: CrashRecord, At: record}, commands: from.commands, records: from.records}
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
 	life, err := r.begun(ctx, from, tool, r.options(world, tool, journal))
 	if err == nil {
 		_, _, err = live(life, alone)
 	}
 	if !tool.dead {
-		return moment{}, fmt.Errorf("record %d was not reached: %w", crash.At, err)
+		return moment{}, fmt.Errorf("record %d was not reached: %w", record, err)
 	}
 	local, err := treeOf(r.plan.Local)
-	return moment{track: backwards, world: world, journal: journal.Records(), local: local}, err
-}
-
-// restored tells whether a rollback that reached the beginning left the world as it was before the run, or said what differs.
-func (r *rehearsal) restored(out rehearsed) error {
-	st := out.report.State
-	if st.RollingBack() {
-		return errors.New("the rollback says that it ended, and its journal does not")
-	}
-	if out.report.Barrier != nil || st.Rollback == nil || st.Rollback.Run.EndsRun || len(out.report.Differs) > 0 ||
-		out.world.Hash() == r.before {
-		return nil //nolint:nilerr // a barrier is where a rollback ends, not a failure of it
-	}
-	for i := range r.rb.Steps {
-		s := &r.rb.Steps[i]
-		ss := st.Step(s.ID)
-		if s.Harmless != "" { // nothing of it was undone, and it is to be done again
-			ss = st.Rollback.before.Step(s.ID)
-		}
-		if r.rb.Compare == nil && ss.Touched() && ss.changed(s) {
-			return nil // a step that may stay made the difference, perhaps, and nobody can compare
-		}
-	}
-	return errors.New("everything was undone, the world is not what it was before the run, and the report names no difference")
+	return moment{track: backwards, world: world, journal: journal.Records(), local: local, record: record}, err
 }

@@ -95,7 +95,7 @@ func ParseSchedule(text string) (Schedule, error) {
 	}
 	if nested {
 		s.Then.Kind, s.Then.At, ok = one(then)
-		if !ok || s.Kind != RollbackFrom || !slices.Contains(scheduleKinds, s.Then.Kind) {
+		if !ok || s.Kind != RollbackFrom || s.Then.Kind == RollbackFrom || s.Then.Kind == AnyFault {
 			return Schedule{}, bad
 		}
 	}
@@ -117,23 +117,44 @@ func (p RehearsalPlan) every(kind ScheduleKind) int {
 	return p.Every
 }
 
-// due tells whether a schedule is one of those that are tried. The kinds of faults begin at different points.
+// due tells whether a schedule is one of those that are tried.
 func (p RehearsalPlan) due(kind ScheduleKind, at int) bool {
 	if p.Only != (Schedule{}) {
 		return p.Only.Kind == kind && p.Only.At == at
 	}
-	every, shift := p.every(kind), 0
-	if kind.fault() {
-		for _, c := range []byte(kind) {
+	return p.tries(kind) && kind.nth(at, p.every(kind))
+}
+
+// nth tells whether a point is one of each so many. The kinds of faults begin at different ones.
+func (k ScheduleKind) nth(at, every int) bool {
+	shift := 0
+	if k.fault() {
+		for _, c := range []byte(k) {
 			shift = (shift*31 + int(c)) % every
 		}
 	}
-	return p.tries(kind) && (at-1+shift)%every == 0
+	return (at-1+shift)%every == 0
 }
 
 // tries tells whether schedules of a kind are wanted.
 func (p RehearsalPlan) tries(kind ScheduleKind) bool {
 	return slices.Contains(p.Kinds, kind) || kind.fault() && slices.Contains(p.Kinds, AnyFault)
+}
+
+// triesWithin tells whether schedules of a kind are wanted within rollbacks.
+func (p RehearsalPlan) triesWithin(kind ScheduleKind) bool {
+	others := slices.ContainsFunc(p.Kinds, func(k ScheduleKind) bool { return k != RollbackFrom })
+	return p.tries(kind) || !others && !kind.fault()
+}
+
+// dueWithin tells whether the n-th of all points at which something of a kind can happen within rollbacks is tried. What is thinned out is
+// thinned out once more there, since each takes a rollback.
+func (p RehearsalPlan) dueWithin(kind ScheduleKind, n int) bool {
+	every := p.every(kind)
+	if every > 1 {
+		every *= 3
+	}
+	return p.triesWithin(kind) && kind.nth(n, every)
 }
 
 // passed is where a run stands before a decision.
@@ -149,15 +170,18 @@ type due struct {
 	place int // the number of the decision after which it goes apart
 }
 
-// schedules are those of a run forward that are tried, in the order of the run. Each lies between two decisions.
-func (r *rehearsal) schedules(straight rehearsed) (list []due, space int) {
+// schedules are those that go apart from a run or a rollback, and are chosen, in its order. Each lies between two decisions, of which the
+// places are given.
+func (r *rehearsal) schedules(straight rehearsed, places []passed, choose func(kind ScheduleKind, at int) (counts, due bool),
+) (list []due, space int) {
 	var from passed
-	for place, to := range append(straight.passed, passed{"", straight.records, straight.commands}) {
+	for place, to := range places {
 		add := func(kind ScheduleKind, at int) {
-			if r.plan.tries(kind) {
+			counts, chosen := choose(kind, at)
+			if counts {
 				space++
 			}
-			if r.plan.due(kind, at) {
+			if chosen {
 				list = append(list, due{Schedule{Kind: kind, At: at}, from.step, place})
 			}
 		}

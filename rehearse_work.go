@@ -3,24 +3,30 @@ package evenkeel
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"sync"
 )
 
 // tries are the schedules of a rehearsal, and what the workers have found of them. Each worker walks the straight run by itself and takes
-// the next batch that nobody has: the schedules that go apart between the same two decisions.
+// the next batch that nobody has: the schedules that go apart between the same two decisions. What can happen within rollbacks is known
+// when all rollbacks were played.
 type tries struct {
+	only  bool
 	space int
 	list  []due
 	batch []span // of list
-	backs []due  // crashes from which the run is rolled back; each is two schedules
+	backs []*rolled
 
-	mu      sync.Mutex
-	next    int      // of batch
-	n       int      // that were tried
-	done    []*tried // of list
-	backed  []tried
-	skipped int // schedules within a rollback that has no point at which to be interrupted
+	known  states        // of the rollbacks without an interruption
+	rolled chan struct{} // closed when all of these were played
+
+	mu     sync.Mutex
+	next   int // of batch
+	n      int // that were tried
+	done   []*tried
+	inner  []*rolled // those within which something is to be tried, in the order in which they are taken
+	within int       // schedules within rollbacks
+	part   RehearsedRollbacks
 }
 
 // span is a part of a list: from first up to end, without it.
@@ -42,9 +48,9 @@ const rounds = 16
 
 // spread has a rehearsal whose time is limited go through the run several times, each time at other places: it has been everywhere a little
 // when the time is over, and not only at the beginning.
-func spread(spans []span) (list []span) {
+func spread[T any](all []T) (list []T) {
 	for _, first := range roundsFrom {
-		list = append(list, round(spans, first)...)
+		list = append(list, round(all, first)...)
 	}
 	return list
 }
@@ -62,28 +68,32 @@ func round[T any](all []T, first int) (list []T) {
 
 // tries are the schedules that are due.
 func (r *rehearsal) tries(ctx context.Context, straight rehearsed) *tries {
-	t := &tries{}
-	t.list, t.space = r.schedules(straight)
+	t := &tries{only: r.plan.Only != Schedule{}, known: states{}, rolled: make(chan struct{})}
+	t.list, t.space = r.schedules(straight, append(straight.passed, passed{"", straight.records, straight.commands}),
+		func(kind ScheduleKind, at int) (counts, due bool) { return r.plan.tries(kind), r.plan.due(kind, at) })
 	if t.batch = batches(t.list); limited(ctx) {
 		t.batch = spread(t.batch)
 	}
 	t.done = make([]*tried, len(t.list))
 	if r.plan.tries(RollbackFrom) {
-		t.space += 2 * straight.records
+		t.space += straight.records
 	}
 	for at := 1; at <= straight.records; at++ {
 		if r.plan.due(RollbackFrom, at) {
-			t.backs = append(t.backs, due{Schedule: Schedule{Kind: RollbackFrom, At: at}})
+			t.backs = append(t.backs, &rolled{due: due{Schedule: Schedule{Kind: RollbackFrom, At: at}}})
 		}
-	}
-	if r.plan.Only != (Schedule{}) {
-		t.space = t.of()
 	}
 	return t
 }
 
-// of is how many schedules are due. Of two in one rollback a plan with Only names one.
-func (t *tries) of() int { return len(t.list) + 2*len(t.backs) - t.skipped }
+// of is how many schedules are due, as far as that is known by now.
+func (t *tries) of() int {
+	all := len(t.list) + len(t.backs) + t.within
+	if t.only {
+		return min(all, 1)
+	}
+	return all
+}
 
 func limited(ctx context.Context) bool {
 	_, is := ctx.Deadline()
@@ -101,39 +111,100 @@ func (t *tries) take() (first, end int, more bool) {
 	return t.batch[t.next-1].first, t.batch[t.next-1].end, true
 }
 
-// found keeps what became of a schedule: of the one with that index in the list, or of a rollback where it is below zero.
-func (t *tries) found(index int, one tried, progress func(tried, of int)) {
+// takeBack gives a worker the next rollback within which something is to be tried; nil where there is none.
+func (t *tries) takeBack() *rolled {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.n++; index < 0 {
-		t.backed = append(t.backed, one)
-	} else {
-		t.done[index] = &one
+	if len(t.inner) == 0 {
+		return nil
 	}
+	b := t.inner[0]
+	t.inner = t.inner[1:]
+	return b
+}
+
+// found keeps what became of a schedule.
+func (t *tries) found(place **tried, one tried, progress func(tried, of int)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+	*place = &one
 	if progress != nil {
 		progress(t.n, t.of())
 	}
 }
 
-// skip leaves out the second schedule of a rollback.
-func (t *tries) skip() {
+// rollsBack measures the time that a worker spends with rollbacks.
+func (t *tries) rollsBack() (end func()) {
+	began := WallClock{}.Now()
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.part.Took += WallClock{}.Now().Sub(began)
+	}
+}
+
+// lookInside finds out what can happen within the rollbacks: all of them were played.
+func (t *tries) lookInside(ctx context.Context, r *rehearsal) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.skipped++
+	defer close(t.rolled)
+	before, points := states{}, map[ScheduleKind]int{}
+	for _, b := range t.backs {
+		if b.whole.err != nil {
+			continue
+		}
+		places := b.own(before)
+		if len(places) == 0 {
+			continue
+		}
+		var space int
+		b.list, space = r.schedules(b.whole, places, func(kind ScheduleKind, at int) (counts, due bool) {
+			if t.only {
+				then := Interruption{kind, at} == r.plan.Only.Then
+				return then, then
+			}
+			points[kind]++
+			return r.plan.triesWithin(kind), r.plan.dueWithin(kind, points[kind])
+		})
+		b.done, b.first = make([]*tried, len(b.list)), t.within
+		t.space, t.within, t.part.Apart = t.space+space, t.within+len(b.list), t.part.Apart+1
+		if len(b.list) > 0 {
+			t.inner = append(t.inner, b)
+		}
+		if len(b.list) == 0 && t.only && r.plan.Only.Then != (Interruption{}) {
+			return fmt.Errorf("%w %q: its rollback has %d journal records, %d commands", ErrNoSchedule, r.plan.Only, b.whole.records,
+				b.whole.commands)
+		}
+	}
+	if limited(ctx) {
+		t.inner = spread(t.inner)
+	}
+	return nil
 }
 
 // report counts what was tried, in the order of the run, whoever has tried it.
 func (t *tries) report(report *RehearsalReport) {
-	for _, one := range t.done {
-		if one != nil {
-			report.tried(*one)
+	all := append([]*tried{}, t.done...)
+	for _, b := range t.backs {
+		all = append(append(all, b.plain), b.done...)
+	}
+	for _, one := range all {
+		if one == nil {
+			continue
+		}
+		report.tried(*one)
+		switch {
+		case one.Then != Interruption{}:
+			t.part.Within++
+		case one.Kind == RollbackFrom:
+			t.part.Played++
 		}
 	}
-	slices.SortStableFunc(t.backed, func(a, b tried) int { return a.At - b.At })
-	for _, one := range t.backed {
-		report.tried(one)
+	report.Left, report.Space, report.Rollbacks = t.of()-report.Schedules, t.space, t.part
+	if t.only {
+		report.Space = t.of()
 	}
-	report.Left, report.Space = t.of()-report.Schedules, t.space-t.skipped
 }
 
 // work has the workers try all. The first error ends it.
@@ -154,47 +225,78 @@ func (t *tries) work(ctx context.Context, first *rehearsal) error {
 		})
 	}
 	all.Wait()
-	errs = slices.DeleteFunc(errs, func(err error) bool {
-		return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	})
-	return errors.Join(append(errs, ctx.Err())...)
+	var wrong []error
+	for _, err := range errs {
+		if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			wrong = append(wrong, err)
+		}
+	}
+	return errors.Join(append(wrong, ctx.Err())...)
 }
 
-// worker is one of several. The first one has the rollbacks: each of them may end in a state in which the one before it was.
+// worker is one of several. The first one plays the rollbacks: each of them may end in a state in which one before it was.
 func (t *tries) worker(ctx context.Context, first *rehearsal, i, of int) error {
-	if i > 0 {
-		r, err := first.another(ctx)
-		if err != nil {
-			return err
-		}
-		err = r.faults(ctx, t, len(t.batch))
-		if done := r.done(); done != nil { // before that of the context, which is expected
-			return done
-		}
+	if i == 0 {
+		return t.leads(ctx, first, of)
+	}
+	r, err := first.another(ctx)
+	if err != nil {
 		return err
 	}
-	known := states{}
-	if limited(ctx) { // some of both in each round
+	if err = r.faults(ctx, t, len(t.batch)); err == nil {
+		select {
+		case <-t.rolled:
+			err = r.within(ctx, t, len(t.backs))
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if done := r.done(); done != nil { // before that of the context, which is expected
+		return done
+	}
+	return err
+}
+
+// leads is the work of the first worker.
+func (t *tries) leads(ctx context.Context, r *rehearsal, of int) error {
+	all := func() error { return r.faults(ctx, t, len(t.batch)) }
+	if limited(ctx) { // some of all in each round
 		for _, from := range roundsFrom {
-			if err := first.rollbacks(ctx, t, round(t.backs, from), known); err != nil {
+			if err := r.rollbacks(ctx, t, round(t.backs, from)); err != nil {
 				return err
 			}
-			if err := first.faults(ctx, t, 1+len(t.batch)/rounds); err != nil {
+			if err := r.faults(ctx, t, 1+len(t.batch)/(2*rounds)); err != nil {
+				return err
+			}
+		}
+		if err := t.lookInside(ctx, r); err != nil {
+			return err
+		}
+		for range rounds {
+			if err := r.within(ctx, t, 1+len(t.backs)/rounds); err != nil {
+				return err
+			}
+			if err := r.faults(ctx, t, 1+len(t.batch)/(2*rounds)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if of > 1 { // what only this one does comes first
-		if err := first.rollbacks(ctx, t, t.backs, known); err != nil {
+	if of == 1 { // else what only this one does comes first
+		if err := all(); err != nil {
 			return err
 		}
-		return first.faults(ctx, t, len(t.batch))
 	}
-	if err := first.faults(ctx, t, len(t.batch)); err != nil {
+	if err := r.rollbacks(ctx, t, t.backs); err != nil {
 		return err
 	}
-	return first.rollbacks(ctx, t, t.backs, known)
+	if err := t.lookInside(ctx, r); err != nil {
+		return err
+	}
+	if err := all(); err != nil {
+		return err
+	}
+	return r.within(ctx, t, len(t.backs))
 }
 
 // another makes the rehearsal once more, up to where its straight run has ended.

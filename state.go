@@ -487,6 +487,9 @@ func (st *State) apply(r Record) {
 	case KindPause:
 		st.Paused = &Pause{Step: r.Step, Action: r.Action, Reason: r.Error}
 		s.life.held = cmp.Or(r.Error, "an operator is needed")
+		if r.Job != "" { // it has ended
+			delete(s.jobs, key)
+		}
 	case KindDone:
 		st.Done = true
 	case KindConfirm:

@@ -226,7 +226,7 @@ func (p *priorities) servers() []change.Endpoint {
 
 // view queries the set.
 func (p *priorities) view(ctx context.Context, at evenkeel.Site) (mongo.SetView, error) {
-	set := live.NewReplicaSet(p.set.Name, p.data(), live.Over(at, nil), live.Options{Sleep: at.Sleep})
+	set := live.NewReplicaSet(p.set.Name, p.data(), live.Over(at, nil), live.Options{Sleep: at.Sleep, Serial: at.Serial})
 	defer func() { _ = set.Close(context.WithoutCancel(ctx)) }()
 	return steps.View(ctx, set, p.set.Title(), p.data())
 }

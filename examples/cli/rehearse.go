@@ -34,6 +34,8 @@ func (a *App) rehearseCommand() *cobra.Command {
 which the tool could crash or a connection break. No machine is reached. Every point takes long; --every 100 takes each
 hundredth.
 
+The run is also rolled back from every point, and what goes wrong in the run goes wrong within the rollbacks, too.
+
 With --faults every command goes wrong in every way, too: it fails, hangs, does half, only pretends; its output is cut, empty
 or old; its machine loses power or is fenced. The answer says how each schedule ended, by step and by what went wrong, and
 what the worst outage was. Each finding is told as a story, with the command that repeats it: --schedule tries one schedule
@@ -103,6 +105,7 @@ func (a *App) rehearse(ctx context.Context, o rehearsalFlags) (int, error) {
 	plan.Progress = meter.told
 	report, err := evenkeel.Rehearse(limited, stage.first.runbook, stage.first.world, plan)
 	meter.clear()
+	meter.rollbacks(report)
 	switch {
 	case err == nil:
 	case report == nil, errors.Is(err, evenkeel.ErrNoSchedule): // a kind or a schedule that there is not
@@ -114,10 +117,15 @@ func (a *App) rehearse(ctx context.Context, o rehearsalFlags) (int, error) {
 	if err := a.printRehearsal(r, o.format); err != nil {
 		return ExitFailed, err
 	}
+	return rehearsalEnd(report)
+}
+
+// rehearsalEnd is how a rehearsal ends that said what it found. What was not tried is neither fine nor a failure.
+func rehearsalEnd(report *evenkeel.RehearsalReport) (int, error) {
 	switch {
 	case len(report.Failures) > 0:
 		return ExitFailed, errors.New("the rehearsal broke something")
-	case limited.Err() != nil:
+	case report.Left > 0, report.Schedules == 0: // the straight run may not have ended
 		return ExitStopped, evenkeel.ErrStopped
 	}
 	return ExitDone, nil

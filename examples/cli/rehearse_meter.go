@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli/view"
 )
 
@@ -38,6 +39,16 @@ func (m *meter) told(tried, of int) {
 	m.shown = now
 	left := time.Duration(float64(now.Sub(m.begun)) / float64(tried) * float64(of-tried))
 	_, _ = fmt.Fprintf(m.w, "\r\x1b[K%s of %s schedules, about %s left", thousands(tried), thousands(of), short(left.Round(time.Second)))
+}
+
+// rollbacks tells how long the part took that is rollbacks. It stands in no answer: it is another time each time.
+func (m *meter) rollbacks(report *evenkeel.RehearsalReport) {
+	if m.w == nil || report == nil || report.Rollbacks.Played == 0 {
+		return
+	}
+	_, _ = fmt.Fprintf(m.w, "rollbacks: %s schedules in %s of a processor's time\n",
+		thousands(report.Rollbacks.Played+report.Rollbacks.Within),
+		short(report.Rollbacks.Took.Round(100*time.Millisecond)))
 }
 
 // clear takes the line away.

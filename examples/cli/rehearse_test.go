@@ -93,6 +93,25 @@ func TestBadRehearsals(t *testing.T) {
 	require.NotContains(t, plan.Kinds, evenkeel.AnyFault, "faults are asked for")
 }
 
+// A finding counts more than what was left out, and what was left out more than what was fine.
+func TestHowARehearsalEnds(t *testing.T) {
+	finding := make([]evenkeel.RehearsalFailure, 1)
+	for _, tt := range []struct {
+		report evenkeel.RehearsalReport
+		code   int
+	}{
+		{evenkeel.RehearsalReport{Schedules: 3}, ExitDone},
+		{evenkeel.RehearsalReport{Schedules: 3, Left: 1}, ExitStopped},
+		{evenkeel.RehearsalReport{}, ExitStopped},
+		{evenkeel.RehearsalReport{Schedules: 3, Left: 1, Failures: finding}, ExitFailed},
+		{evenkeel.RehearsalReport{Schedules: 3, Failures: finding}, ExitFailed},
+	} {
+		code, err := rehearsalEnd(&tt.report)
+		require.Equal(t, tt.code, code)
+		require.Equal(t, tt.code != ExitDone, err != nil)
+	}
+}
+
 // The directories of a rehearsal are not told: they are others each time.
 func TestNoDirectoryIsTold(t *testing.T) {
 	s := &stage{plays: []*play{{dir: "/tmp/a-rehearsal-1", cfg: &Config{dir: "/tmp/a-2"}}, {dir: "/tmp/a-rehearsal-22", cfg: &Config{dir: "/tmp/a-3"}}}}

@@ -23,7 +23,8 @@ func (s *stage) rehearsal(ctx context.Context, report *evenkeel.RehearsalReport,
 	rb := s.first.runbook
 	r := &page.Rehearsal{Title: rb.Title, Digest: s.digest, Made: s.app.maker(o.config, o.dir), Commands: report.Commands,
 		Records: report.Records, Space: report.Space, Tried: report.Schedules, Left: report.Left, Met: report.Met,
-		Broke: len(report.Failures), Sentence: sentence(rb, report), Findings: []page.Story{}, Notes: restsOn(o)}
+		Broke: len(report.Failures), Rollbacks: page.RehearsedRollbacks{Played: report.Rollbacks.Played,
+			Apart: report.Rollbacks.Apart, Within: report.Rollbacks.Within}, Sentence: sentence(rb, report), Findings: []page.Story{}, Notes: restsOn(o)}
 	cover(r, rb, report)
 	switch {
 	case report.Space == 0 && ctx.Err() != nil:
@@ -147,7 +148,8 @@ func restsOn(o rehearsalFlags) []string {
 		"A schedule that waits for the operator ends there: how long an outage lasts that is open then is not known.",
 	}
 	if o.every > 1 {
-		list = append(list, fmt.Sprintf("Thinned out by --every %d: stop requests and rollbacks three times as much, faults six times.", o.every))
+		list = append(list, fmt.Sprintf("Thinned out by --every %d: stop requests and rollbacks three times as much, faults six times; within "+
+			"rollbacks all of it three times more.", o.every))
 	}
 	if !o.faults && o.schedule == "" {
 		list = append(list, "No command went wrong by itself: --faults tries that.")
@@ -158,8 +160,9 @@ func restsOn(o rehearsalFlags) []string {
 // cover fills in the steps and the kinds of schedules, and how these ended.
 func cover(r *page.Rehearsal, rb *evenkeel.Runbook, report *evenkeel.RehearsalReport) {
 	for _, c := range report.Coverage {
-		if !slices.ContainsFunc(r.Kinds, func(k page.RehearsedKind) bool { return k.Kind == c.Kind }) {
-			r.Kinds = append(r.Kinds, page.RehearsedKind{Kind: c.Kind, Words: c.Kind.Words()})
+		kind := cmp.Or(c.Then, c.Kind)
+		if !slices.ContainsFunc(r.Kinds, func(k page.RehearsedKind) bool { return k.Kind == kind }) {
+			r.Kinds = append(r.Kinds, page.RehearsedKind{Kind: kind, Words: kind.Words()})
 		}
 	}
 	slices.SortFunc(r.Kinds, func(a, b page.RehearsedKind) int {
@@ -171,14 +174,23 @@ func cover(r *page.Rehearsal, rb *evenkeel.Runbook, report *evenkeel.RehearsalRe
 		r.Steps = append(r.Steps, page.RehearsedStep{Number: i + 1, ID: rb.Steps[i].ID, Title: rb.Steps[i].Title,
 			Cells: make([]page.Tally, len(r.Kinds))})
 	}
+	within := slices.Clone(r.Steps)
+	for i := range within {
+		within[i].Rollback, within[i].Cells = true, make([]page.Tally, len(r.Kinds))
+	}
 	for _, c := range report.Coverage {
-		step := &r.Steps[numberOf(rb, c.Step)]
-		at := slices.IndexFunc(r.Kinds, func(k page.RehearsedKind) bool { return k.Kind == c.Kind })
+		rows := r.Steps
+		if c.Then != "" {
+			rows = within
+		}
+		step := &rows[numberOf(rb, c.Step)]
+		at := slices.IndexFunc(r.Kinds, func(k page.RehearsedKind) bool { return k.Kind == cmp.Or(c.Then, c.Kind) })
 		for _, t := range []*page.Tally{&step.Cells[at], &step.Tally, &r.Kinds[at].Tally} {
 			t.Add(c.Explored, c.Broke, c.Down, c.Ends)
 		}
 		r.Down += c.Down
 	}
+	r.Within = slices.DeleteFunc(within, func(s page.RehearsedStep) bool { return s.Explored == 0 })
 }
 
 // rank is the place of a kind of schedules: in the order in which the library knows them, faults behind them.
@@ -250,6 +262,9 @@ func rehearsalText(r *page.Rehearsal) string {
 	put("straight through: %d commands, %d journal records", r.Commands, r.Records)
 	put("schedules with a crash of the tool, a lost connection, a stop or a fault: %d, of which broke something: %d", r.Tried, r.Broke)
 	put("%s", r.Sentence)
+	if r.Rollbacks.Played > 0 {
+		put("%s", r.Rollbacks.Words())
+	}
 	if r.Tried > 1 {
 		coverageText(put, r)
 	}
@@ -287,13 +302,20 @@ func coverageText(put func(string, ...any), r *page.Rehearsal) {
 			k.Count(evenkeel.RolledBack), k.Count(evenkeel.Held), k.Count(evenkeel.Misled), k.Broke, k.Down)
 	}
 	put("\nBy step, the gravest end of each kind, in the same order (%s%s broken, %s not tried):", endLetters(), page.Broken, page.Untried)
-	for i := range r.Steps {
-		s := &r.Steps[i]
-		letters := ""
-		for j := range s.Cells {
-			letters += s.Cells[j].Letter()
+	rows := func(list []page.RehearsedStep) {
+		for i := range list {
+			s := &list[i]
+			letters := ""
+			for j := range s.Cells {
+				letters += s.Cells[j].Letter()
+			}
+			put(" %3d %-28s %s  %s", s.Number, s.ID, letters, s.Words())
 		}
-		put(" %3d %-28s %s  %s", s.Number, s.ID, letters, s.Words())
+	}
+	rows(r.Steps)
+	if len(r.Within) > 0 {
+		put("\nWithin the rollbacks from these steps:")
+		rows(r.Within)
 	}
 }
 

@@ -126,7 +126,7 @@ func (s step) set(at change.Site) *ReplicaSet {
 	for i, m := range s.members {
 		seeds[i] = m.Address
 	}
-	return NewReplicaSet(s.to.ID, seeds, Over(at, s.Machine), Options{CommandTimeout: commandTime, Sleep: at.Sleep})
+	return NewReplicaSet(s.to.ID, seeds, Over(at, s.Machine), Options{CommandTimeout: commandTime, Sleep: at.Sleep, Serial: at.Serial})
 }
 
 // ErrNotReady says that a reconfiguration was not sent, as the one before has not settled yet.

@@ -30,6 +30,10 @@ type Options struct {
 
 	// Sleep waits between two looks; nil sleeps. A simulated set lets its own time pass here.
 	Sleep func(ctx context.Context, d time.Duration) error
+
+	// Serial asks one member after the other, in the order in which they became known, and not all at once: for a rehearsal, in which the
+	// same commands must come in the same order each time. A member that is silent costs its time then.
+	Serial bool
 }
 
 // Event is something that an operator may want to see while a call takes its time.
@@ -319,8 +323,30 @@ type finding struct {
 	asked   map[string]bool // by hostKey
 	primary string
 	elected primitive.ObjectID
+	certain bool // the primary sees a majority: what the others answer does not count
 	errs    []error
 	hope    bool // some answer may be another one in a moment
+}
+
+// answer is what a member says that was asked whether it is the primary.
+type answer struct {
+	host string
+	mongo.Hello
+	majority bool
+	err      error
+}
+
+// takes takes an answer in.
+func (f *finding) takes(a answer) {
+	switch {
+	case f.certain:
+	case a.err != nil:
+		f.errs, f.hope = append(f.errs, a.err), f.hope || !hopeless(a.err)
+	case !a.Primary():
+		f.errs, f.hope = append(f.errs, fmt.Errorf("%s is not it", a.host)), true
+	case a.majority, f.primary == "", strings.Compare(a.ElectionID.Hex(), f.elected.Hex()) > 0:
+		f.primary, f.elected, f.certain = a.host, a.ElectionID, a.majority
+	}
 }
 
 // unasked are those hosts that were not asked yet: the answers have named new ones.
@@ -329,42 +355,38 @@ func (f *finding) unasked(hosts []string) []string {
 }
 
 // ask asks members at once, and ends when all have answered or one is certainly the primary.
+// Serial asks one after the other, to the same end.
 func (r *ReplicaSet) ask(ctx context.Context, hosts []string, f *finding) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type answer struct {
-		host string
-		mongo.Hello
-		majority bool
-		err      error
-	}
-	answers := make(chan answer, len(hosts))
 	for _, host := range hosts {
 		f.asked[mongo.HostKey(host)] = true
-		go func() {
-			a := answer{host: host}
-			if a.Hello, a.err = r.Hello(ctx, host); a.err == nil && a.Primary() {
-				a.majority = r.seesMajority(ctx, host)
-			}
-			answers <- a
-		}()
 	}
-	certain := false
+	if r.opt.Serial {
+		for i := 0; i < len(hosts) && !f.certain; i++ {
+			f.takes(r.askOne(ctx, hosts[i]))
+		}
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, len(hosts))
+	for _, host := range hosts {
+		go func() { answers <- r.askOne(ctx, host) }()
+	}
 	for range hosts {
-		a := <-answers // of all of them, so that no goroutine stays
-		switch {
-		case certain:
-		case a.err != nil:
-			f.errs, f.hope = append(f.errs, a.err), f.hope || !hopeless(a.err)
-		case !a.Primary():
-			f.errs, f.hope = append(f.errs, fmt.Errorf("%s is not it", a.host)), true
-		case a.majority, f.primary == "", strings.Compare(a.ElectionID.Hex(), f.elected.Hex()) > 0:
-			f.primary, f.elected = a.host, a.ElectionID
-			if certain = a.majority; certain {
-				cancel()
-			}
+		f.takes(<-answers) // all of them, so that no goroutine stays
+		if f.certain {
+			cancel()
 		}
 	}
+}
+
+// askOne asks a member whether it is the primary.
+func (r *ReplicaSet) askOne(ctx context.Context, host string) answer {
+	a := answer{host: host}
+	if a.Hello, a.err = r.Hello(ctx, host); a.err == nil && a.Primary() {
+		a.majority = r.seesMajority(ctx, host)
+	}
+	return a
 }
 
 // seesMajority tells whether a member sees more than half of the set, arbiters included. Members without a vote count

@@ -51,6 +51,9 @@ type Site struct {
 	Connect func(ctx context.Context, host, address string) (Conn, error)
 	// Tell is what Saw calls; nil where nobody listens.
 	Tell func([]Serving)
+	// Serial: who would ask several servers at once asks them one after the other, always in the same order. A rehearsal wants that: each
+	// of its commands has a number.
+	Serial bool
 }
 
 // Serving is what a look saw of one thing that users need: a target, a replica set, an address.

@@ -31,7 +31,7 @@ func ReplicaSet(at evenkeel.Site, manager, tool string, rs cps.ReplicaSet) *live
 		res, err := at.Run(ctx, manager, cmd)
 		return live.ShellResult{Stdout: string(res.Stdout), Outcome: res.Outcome}, err
 	}
-	opts := live.Options{CommandTimeout: 3 * shellTime, Sleep: at.Sleep}
+	opts := live.Options{CommandTimeout: 3 * shellTime, Sleep: at.Sleep, Serial: at.Serial}
 	return live.NewReplicaSet(rs.Name, Addresses(rs.Members), live.ShellDialer(shell, nil), opts)
 }
 

@@ -30,11 +30,30 @@ type Rehearsal struct {
 	Broke    int      `json:"broke"`
 	Down     int      `json:"down_at_the_end"` // schedules at whose end something was down
 
+	Rollbacks RehearsedRollbacks `json:"rollbacks"`
+
 	Kinds    []RehearsedKind `json:"kinds"`
 	Steps    []RehearsedStep `json:"steps"`
-	Told     *Story          `json:"told,omitempty"` // the one schedule that was asked for, where it broke nothing
+	Within   []RehearsedStep `json:"within_rollbacks,omitempty"` // by the step from which the run was rolled back
+	Told     *Story          `json:"told,omitempty"`             // the one schedule that was asked for, where it broke nothing
 	Worst    *Story          `json:"worst_outage,omitempty"`
 	Findings []Story         `json:"findings"`
+}
+
+// RehearsedRollbacks is the part that is rollbacks.
+type RehearsedRollbacks struct {
+	Played int `json:"played"` // without an interruption
+	Apart  int `json:"apart"`  // of these, from a state from which none before had begun
+	Within int `json:"within"` // schedules within them
+}
+
+// Words are the numbers in words.
+func (r RehearsedRollbacks) Words() string {
+	if r.Apart == 0 { // the first one always is, where that was found out
+		return fmt.Sprintf("rollbacks without an interruption: %d; what can happen within them was not tried", r.Played)
+	}
+	return fmt.Sprintf("rollbacks without an interruption: %d, of which %d began in a state of their own; schedules within these: %d",
+		r.Played, r.Apart, r.Within)
 }
 
 // RehearsedKind is a kind of schedule.
@@ -51,6 +70,26 @@ type RehearsedStep struct {
 	Title  string  `json:"title"`
 	Cells  []Tally `json:"cells"`
 	Tally
+
+	Rollback bool `json:"-"` // within the rollbacks from this step
+}
+
+// Where says where its schedules go apart: in a step, or in the rollback from one.
+func (s *RehearsedStep) Where() string {
+	if s.Rollback {
+		return fmt.Sprintf("in rollback from step %d", s.Number)
+	}
+	return fmt.Sprintf("step %d", s.Number)
+}
+
+// Rows are all rows of the coverage.
+func (r *Rehearsal) Rows() (rows []*RehearsedStep) {
+	for _, list := range [][]RehearsedStep{r.Steps, r.Within} {
+		for i := range list {
+			rows = append(rows, &list[i])
+		}
+	}
+	return rows
 }
 
 // Tally counts schedules, and how they ended.
@@ -172,20 +211,24 @@ func letters() (list []string) {
 	return append(list, Broken+": it broke something", Untried+": not tried")
 }
 
-// heat is the coverage, a row a step and a column a kind. A cell has the letter of its gravest end.
+// heat is the coverage, a row a step, or the rollbacks from one, and a column a kind. A cell has the letter of its gravest end.
 func (r *Rehearsal) heat() template.HTML {
 	const cell, row = 26, 20
 	var b strings.Builder
 	put := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	width, height := left+cell*len(r.Kinds)+8, row*(len(r.Steps)+1)+8
+	rows := r.Rows()
+	width, height := left+cell*len(r.Kinds)+8, row*(len(rows)+1)+8
 	put(`<svg role="img" aria-labelledby="heat-title" width="%d" height="%d" viewBox="0 0 %d %d"><title id="heat-title">Coverage, `+
 		`by step and kind of schedule</title>`, width, height, width, height)
 	for i, k := range r.Kinds {
 		put(`<text class="small" text-anchor="middle" x="%d" y="%d">%d<title>%s</title></text>`, left+cell*i+cell/2, row-6, i+1, text(k.Words))
 	}
-	for j := range r.Steps {
-		s := &r.Steps[j]
-		y, name := row*(j+1), []rune(printable.Line(fmt.Sprintf("%d %s", s.Number, s.ID)))
+	for j, s := range rows {
+		label := fmt.Sprintf("%d %s", s.Number, s.ID)
+		if s.Rollback {
+			label = "rollback from " + label
+		}
+		y, name := row*(j+1), []rune(printable.Line(label))
 		if most := (left - 12) * 10 / int(letter*10); len(name) > most {
 			name = append(name[:most-1], '…')
 		}
@@ -193,7 +236,7 @@ func (r *Rehearsal) heat() template.HTML {
 		for i := range s.Cells {
 			c := &s.Cells[i]
 			put(`<rect class="cell end%s" x="%d" y="%d" width="%d" height="%d"><title>%s</title></rect>`, ends[c.Letter()], left+cell*i, y+1,
-				cell-2, row-2, text(fmt.Sprintf("step %d, %s: %s", s.Number, r.Kinds[i].Words, c.Words())))
+				cell-2, row-2, text(fmt.Sprintf("%s, %s: %s", s.Where(), r.Kinds[i].Words, c.Words())))
 			put(`<text class="small" text-anchor="middle" x="%d" y="%d">%s</text>`, left+cell*i+cell/2-1, y+row-6, c.Letter())
 		}
 	}

@@ -1,0 +1,124 @@
+package evenkeel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/evenkeel-ha/evenkeel/sshexec"
+)
+
+// judge is what is wrong with how a schedule ended.
+func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
+	switch {
+	case errors.As(out.err, new(*CannotRollBackError)):
+		if tool.changes > 0 {
+			return errors.New("the rollback says that it cannot go back, and changed something all the same")
+		}
+		return nil // it says so, and does nothing
+	case out.err == nil && tool.schedule != (Schedule{}) && !tool.struck:
+		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.schedule.Kind.Words())
+	case out.err == nil && out.how == RolledBack && !out.merged:
+		return r.restored(out)
+	}
+	return out.err
+}
+
+// restored tells whether a rollback that reached the beginning left the world as it was before the run, or said what differs.
+func (r *rehearsal) restored(out rehearsed) error {
+	st := out.report.State
+	if st.RollingBack() {
+		return errors.New("the rollback says that it ended, and its journal does not")
+	}
+	if out.report.Barrier != nil || st.Rollback == nil || st.Rollback.Run.EndsRun || len(out.report.Differs) > 0 ||
+		out.world.Hash() == r.before {
+		return nil //nolint:nilerr // a barrier is where a rollback ends, not a failure of it
+	}
+	for i := range r.rb.Steps {
+		s := &r.rb.Steps[i]
+		ss := st.Step(s.ID)
+		if s.Harmless != "" { // nothing of it was undone, and it is to be done again
+			ss = st.Rollback.before.Step(s.ID)
+		}
+		if r.rb.Compare == nil && ss.Touched() && ss.changed(s) {
+			return nil // a step that may stay made the difference, perhaps, and nobody can compare
+		}
+	}
+	return errors.New("everything was undone, the world is not what it was before the run, and the report names no difference")
+}
+
+// replaceable are the hosts that the operator may have replaced ahead of the step that has them reinstalled.
+func (r *rehearsal) replaceable(report *Report) (hosts []string) {
+	for i := range r.rb.Steps {
+		s := &r.rb.Steps[i]
+		if report == nil || report.State == nil || report.State.Step(s.ID).Progress != Did {
+			hosts = append(hosts, s.Reinstalls...)
+		}
+	}
+	return hosts
+}
+
+// away is how long the operator is away after a stop.
+const away = time.Hour
+
+// stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and
+// every invariant that no open window suspends. A rollback may leave open what the run has left to it, until it begins to undo that.
+func (r *rehearsal) stopped(ctx context.Context, world World, journal Journal) error {
+	if err := world.Clock().Sleep(ctx, away); err != nil {
+		return err
+	}
+	st, err := ReadState(journal.Records())
+	if err != nil {
+		return err
+	}
+	rb, of := r.rb, st
+	if st.RollingBack() {
+		of = st.Rollback
+		if rb, err = r.rb.RollbackPlan(st); err != nil {
+			return err
+		}
+	}
+	for _, w := range of.openWindows() {
+		if w.holdsStop() {
+			return fmt.Errorf("a stop was taken inside an outage, %s", w)
+		}
+	}
+	for i := range rb.Steps {
+		s := &rb.Steps[i]
+		if p := of.Step(s.ID).Progress; s.changes() && p != Pending && p != Did && p != Undone && !s.asks() {
+			return fmt.Errorf("a stop was taken in step %s, between a change and its proof", s.ID)
+		}
+	}
+	return r.violated(ctx, world, st)
+}
+
+// violated is what an invariant that no window suspends says of the world.
+func (r *rehearsal) violated(ctx context.Context, world World, st *State) error {
+	suspended := map[string]bool{}
+	for _, w := range st.leftOpen() {
+		suspended[w.Invariant] = true
+	}
+	site := Site{Facts: st.Facts, Now: world.Clock().Now(), Clock: world.Clock(), Serial: true,
+		Connect: (&engine{rb: r.rb, hosts: world}).connect("", &Op{Reads: r.rb.servers()}, lookTimeout),
+		Exec: func(ctx context.Context, host string, cmd sshexec.Cmd) (sshexec.Result, error) {
+			runner, err := world.Runner(host)
+			if err != nil || cmd.Effect != ReadOnly {
+				return sshexec.Result{}, errors.Join(err, ErrNotInPlan)
+			}
+			return runner.Run(ctx, cmd)
+		}}
+	for _, inv := range r.rb.Invariants {
+		var v *Violation
+		if err := inv.Check(ctx, site); errors.As(err, &v) && !suspended[inv.ID] {
+			return fmt.Errorf("an hour after a stop: %w", err)
+		}
+	}
+	return nil
+}
+
+// asks tells whether the operator has a part in the step; a stop may be taken there.
+func (s *Step) asks() bool {
+	return slices.ContainsFunc(slices.Concat(s.Actions, s.Verify), func(a Action) bool { return a.Manual != "" })
+}

@@ -23,8 +23,8 @@ func (s *stage) rehearsal(ctx context.Context, report *evenkeel.RehearsalReport,
 	rb := s.first.runbook
 	r := &page.Rehearsal{Title: rb.Title, Digest: s.digest, Made: s.app.maker(o.config, o.dir), Commands: report.Commands,
 		Records: report.Records, Space: report.Space, Tried: report.Schedules, Left: report.Left, Met: report.Met,
-		Broke: len(report.Failures), Rollbacks: page.RehearsedRollbacks{Played: report.Rollbacks.Played,
-			Apart: report.Rollbacks.Apart, Within: report.Rollbacks.Within}, Sentence: sentence(rb, report), Findings: []page.Story{}, Notes: restsOn(o)}
+		Broke: len(report.Failures), Sentence: sentence(rb, report), Findings: []page.Story{}, Notes: restsOn(o),
+		Rollbacks: page.RehearsedRollbacks{Played: report.Rollbacks.Played, Apart: report.Rollbacks.Apart, Within: report.Rollbacks.Within}}
 	cover(r, rb, report)
 	switch {
 	case report.Space == 0 && ctx.Err() != nil:

@@ -69,9 +69,9 @@ func begin(dir string) (*cli.Config, map[string]string, error) {
 		"archives":      "a directory of this machine for the fresh backups, with room for two",
 	}
 	for i, server := range []*serverConfig{&job.Node1, &job.Node2} {
-		full := false
 		server.Backup = newest[i].Path
-		if server.Name, full = newest[i].Name(); !full {
+		name, full := newest[i].Name()
+		if server.Name = name; !full {
 			marks[fmt.Sprintf("node%d.name", i+1)] = "the full name of the node: its backup has the short one alone"
 		}
 		if job.From == "" {

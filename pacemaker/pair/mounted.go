@@ -36,7 +36,8 @@ func Mounted(dir, device string) Look {
 				return 0, "", err
 			}
 			for _, at := range m.list {
-				if at.dir == path.Clean(dir) || at.dir == m.directory || device != "" && at.source == device || m.device != "" && at.device == m.device {
+				if at.dir == path.Clean(dir) || at.dir == m.directory ||
+					device != "" && at.source == device || m.device != "" && at.device == m.device {
 					return Present, fmt.Sprintf("%s is mounted on %s", at.source, at.dir), nil
 				}
 			}

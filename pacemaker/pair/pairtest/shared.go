@@ -252,7 +252,8 @@ func (p *Site) runningAgents() map[string]pacemakertest.Agent {
 
 // noted has the layer look where everything is after each start and stop.
 func noted(a pacemakertest.Agent) pacemakertest.Agent {
-	after := func(do func(*simhost.State, *simhost.Host, pacemaker.Resource) error) func(*simhost.State, *simhost.Host, pacemaker.Resource) error {
+	type operation = func(*simhost.State, *simhost.Host, pacemaker.Resource) error
+	after := func(do operation) operation {
 		return func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
 			err := do(s, h, r)
 			of(s).check(s)
@@ -310,7 +311,8 @@ func filesystem() pacemakertest.Agent {
 			if err := needed(h, wants...); err != nil || mounted(s, h, r) {
 				return err
 			}
-			h.Mount(s, simhost.Mount{Device: of(s).site.kernelName(value(r, "device")), Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
+			device := of(s).site.kernelName(value(r, "device"))
+			h.Mount(s, simhost.Mount{Device: device, Dir: value(r, "directory"), Type: value(r, "fstype"), Options: "rw"})
 			return nil
 		},
 		Stop: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {

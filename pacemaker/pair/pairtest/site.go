@@ -59,8 +59,8 @@ type face struct {
 }
 
 // unsimulated are the agents that move something which is not simulated. What only runs is: by its name.
-var unsimulated = []string{"ocf:heartbeat:LVM-activate", "ocf:heartbeat:LVM", "ocf:heartbeat:ZFS", "ocf:linbit:drbd", "ocf:heartbeat:pgsqlms",
-	"lsb:", "service:"}
+var unsimulated = []string{"ocf:heartbeat:LVM-activate", "ocf:heartbeat:LVM", "ocf:heartbeat:ZFS", "ocf:linbit:drbd",
+	"ocf:heartbeat:pgsqlms", "lsb:", "service:"}
 
 // understand reads the files of a site, and notes what is not simulated.
 func (p *Site) understand() error {
@@ -95,7 +95,8 @@ func (p *Site) understand() error {
 func (p *Site) add(r pacemaker.Resource) error {
 	p.primitives = append(p.primitives, r)
 	agent := r.Agent()
-	if slices.ContainsFunc(unsimulated, func(a string) bool { return a == agent || strings.HasSuffix(a, ":") && strings.HasPrefix(agent, a) }) {
+	is := func(a string) bool { return a == agent || strings.HasSuffix(a, ":") && strings.HasPrefix(agent, a) }
+	if slices.ContainsFunc(unsimulated, is) {
 		return fmt.Errorf("%s: the agent %s is not simulated", r.ID, agent)
 	}
 	switch agent {

@@ -9,7 +9,7 @@ import (
 type RehearsalReport struct {
 	Records   int                 // that the straight run journalled
 	Commands  int                 // that it ran
-	Space     int                 // schedules of the wanted kinds, at every point and within the rollbacks that were played, also those left out
+	Space     int                 // schedules of the wanted kinds, at every point and within the played rollbacks; also those left out
 	Schedules int                 // that were tried
 	Left      int                 // that were to be tried, as far as known, and were not: the context ended before
 	Met       int                 // of those tried: not taken to their ends, since they came to a state in which another run was

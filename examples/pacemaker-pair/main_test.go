@@ -34,3 +34,8 @@ func TestSignals(t *testing.T) {
 }
 
 func TestWaitsAreToldOnce(t *testing.T) { clitest.Waits(t) }
+
+// The title of every step and action of every runbook is an imperative.
+func TestTitles(t *testing.T) {
+	clitest.Titles(t, app, map[string]clitest.Procedure{"a web server": {Dir: "testdata/web"}})
+}

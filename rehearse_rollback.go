@@ -57,9 +57,9 @@ func stands(rehearsed, records []Record) int {
 }
 
 // RollbackFrom is a rollback from every point: the tool crashes right after a journal record and is started again to
-// roll back. Within each rollback everything is tried that is tried in the run, at the points that no rollback from an
-// earlier record came by: until it comes to a step in a state in which one of those was. Where no other kind is wanted
-// it is all but faults.
+// roll back. Within each rollback all is tried that is tried in the run, but for a request to stop, at the points that
+// no rollback from an earlier record came by: until it comes to a step in a state in which one of those was. Where no
+// other kind is wanted it is all but faults.
 const RollbackFrom ScheduleKind = "rollback-from"
 
 // rolled is a rollback from a record of the straight run.

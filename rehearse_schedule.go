@@ -141,8 +141,12 @@ func (p RehearsalPlan) tries(kind ScheduleKind) bool {
 	return slices.Contains(p.Kinds, kind) || kind.fault() && slices.Contains(p.Kinds, AnyFault)
 }
 
-// triesWithin tells whether schedules of a kind are wanted within rollbacks.
+// triesWithin tells whether schedules of a kind are wanted within rollbacks. A request to stop is not tried there, but by its name
+// ([RehearsalPlan.Only]): what a rollback that begins inside an outage owes to such a request is not settled.
 func (p RehearsalPlan) triesWithin(kind ScheduleKind) bool {
+	if kind == StopRecord || kind == StopCommand {
+		return false
+	}
 	others := slices.ContainsFunc(p.Kinds, func(k ScheduleKind) bool { return k != RollbackFrom })
 	return p.tries(kind) || !others && !kind.fault()
 }

@@ -142,7 +142,7 @@ func (p RehearsalPlan) tries(kind ScheduleKind) bool {
 }
 
 // triesWithin tells whether schedules of a kind are wanted within rollbacks. A request to stop is not tried there, but by its name
-// ([RehearsalPlan.Only]): what a rollback that begins inside an outage owes to such a request is not settled.
+// ([RehearsalPlan.Only]): the hour for which nobody is there changes what some worlds come to.
 func (p RehearsalPlan) triesWithin(kind ScheduleKind) bool {
 	if kind == StopRecord || kind == StopCommand {
 		return false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -70,7 +71,7 @@ func (e *engine) safe(s *Step, person bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ss := e.st.Step(s.ID)
-	return !e.st.inOutage() && !ss.undoing && (person || !ss.Touched())
+	return !e.isDown() && !ss.undoing && (person || !ss.Touched())
 }
 
 // inOutage tells whether a window is open that a stop has to wait for.
@@ -86,7 +87,15 @@ func (st *State) inOutage() bool {
 func (e *engine) inOutage() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.st.inOutage()
+	return e.isDown()
+}
+
+// isDown tells whether a stop has to wait: for a window of its own, or, in a rollback, for one that the run left to it and that it closes
+// again. The caller holds the lock.
+func (e *engine) isDown() bool {
+	return e.st.inOutage() || e.whole.RollingBack() && slices.ContainsFunc(e.whole.openWindows(), func(w OpenWindow) bool {
+		return w.holdsStop() && slices.ContainsFunc(e.rb.Steps, func(s Step) bool { return slices.Contains(s.Closes, undoPrefix+w.ID) })
+	})
 }
 
 // atRest tells whether a stop may be taken in every step: nothing is down, is being undone, or was changed and is not proven.
@@ -98,7 +107,7 @@ func (e *engine) atRest() bool {
 			return false
 		}
 	}
-	return !e.st.inOutage()
+	return !e.isDown()
 }
 
 // stopHere tells whether the run was asked to stop and this is a safe point.

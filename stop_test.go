@@ -642,3 +642,41 @@ func TestAStopThatWaitsForAPersonSaysWhatIsUnproven(t *testing.T) {
 		require.Equal(t, tc.want != "", strings.HasSuffix(strings.Join(m.log, " "), "read:m b read:v"))
 	}
 }
+
+// A rollback that begins inside an outage takes a stop when it has ended that, and not before.
+func TestAStopInARollbackWaitsForTheOutageThatTheRunLeft(t *testing.T) {
+	broken := false
+	rb := watched(&broken, "s0[x.safe undo:ux.safe] s1[a.safe undo:ua.safe] s2[b.safe]", t)
+	rb.Steps[1].Opens = []evenkeel.Window{{ID: "w", Invariant: "served", Reason: "it moves", Limit: time.Hour, Stop: evenkeel.StopAtClose}}
+	rb.Steps[2].Closes = []string{"w"}
+	m := newMachine("-")
+	ctx, cancel := context.WithCancel(t.Context())
+	host := m.under(func(ctx context.Context, cmd sshexec.Cmd) (sshexec.Result, error) {
+		res, err := m.Run(ctx, cmd)
+		switch cmd.Argv[1] {
+		case "a":
+			broken = true
+			cancel()
+		case "ua":
+			broken = false
+		}
+		return res, err
+	})
+	j := &evenkeel.MemJournal{}
+	_, err := evenkeel.Run(ctx, rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.Error(t, err)
+	require.True(t, broken)
+	require.Len(t, stateOf(t, j).Windows, 1)
+
+	stop := make(chan struct{})
+	close(stop)
+	_, err = evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{}, Stop: stop})
+	require.ErrorIs(t, err, evenkeel.ErrStopped)
+	require.False(t, broken, "it stopped while nobody served")
+	require.NotContains(t, m.done, "ux", "the stop is taken behind the outage")
+	require.Empty(t, stateOf(t, j).Windows)
+
+	_, err = evenkeel.Rollback(t.Context(), rb, evenkeel.HostMap{"h": host}, evenkeel.Options{Journal: j, Clock: &stepClock{}})
+	require.NoError(t, err)
+	require.Contains(t, m.done, "ux")
+}

@@ -26,7 +26,7 @@ func (p *printer) step(s *StepSheet) {
 	}
 	for _, w := range s.Opens {
 		p.line("\n> **Window %s opens**: %s is suspended for at most %s: %s",
-			inline(w.ID), inline(w.Invariant), inWords(w.Limit), inline(w.Reason))
+			inline(w.ID), inline(w.Suspends), inWords(w.Limit), inline(w.Reason))
 	}
 	p.line("")
 	p.actions(s.Do)

@@ -77,6 +77,7 @@ type StepSheet struct {
 // WindowSheet is a window that a step opens.
 type WindowSheet struct {
 	Window
+	Suspends   string // its invariant in words: what it promises, as a quotation
 	Completion []ActionSheet
 }
 
@@ -159,8 +160,8 @@ func (b *sheeter) step(n int, s *Step) StepSheet {
 			b.actions(n, "uv", PhaseUndo, s, s.UndoVerify)...),
 		NoReturn: b.reason(s.Irreversible), Harmless: b.reason(s.Harmless), Remains: b.reason(s.Remains)}
 	for _, w := range s.Opens {
-		shown := WindowSheet{w, b.actions(n, "c", PhaseCompletion, s, w.Completion)}
-		shown.ID, shown.Invariant, shown.Reason = b.text(w.ID), b.invariant(w.Invariant), b.text(w.Reason)
+		shown := WindowSheet{w, b.invariant(w.Invariant), b.actions(n, "c", PhaseCompletion, s, w.Completion)}
+		shown.ID, shown.Invariant, shown.Reason = b.text(w.ID), b.text(w.Invariant), b.text(w.Reason)
 		out.Opens = append(out.Opens, shown)
 	}
 	for _, id := range s.Closes {

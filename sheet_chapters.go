@@ -109,7 +109,7 @@ func (b *sheeter) windowsOf(add func(name, format string, args ...any), name str
 	for i := range b.rb.Steps {
 		for _, w := range b.rb.Steps[i].Opens {
 			if w.holdsStop() == outage {
-				at = append(at, fmt.Sprintf("%s %s, at most %s", w.ID, stepRange(i+1, b.rb.closes(w.ID, i)+1), inWords(w.Limit)))
+				at = append(at, fmt.Sprintf("%s (%s) %s, at most %s", w.ID, w.Invariant, stepRange(i+1, b.rb.closes(w.ID, i)+1), inWords(w.Limit)))
 			}
 		}
 	}

@@ -112,7 +112,7 @@ func (t *Timetable) turnBacks(says map[string]time.Duration) error {
 			back.To = "the beginning"
 			back.While = t.rb.barredIn(g, info)
 			if plan.barrier != nil {
-				back.To = "the end of step " + plan.barrier.Step
+				back.To = fmt.Sprintf("the end of step %d", t.number(plan.barrier.Step))
 			}
 			if plan.EndsRun {
 				back.To = fmt.Sprintf("the end of the rollback %q", plan.Title)
@@ -141,6 +141,11 @@ func (t *Timetable) turnBacks(says map[string]time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// number is a step as a reader of the plan counts it.
+func (t *Timetable) number(id string) int {
+	return slices.IndexFunc(t.rb.Steps, func(s Step) bool { return s.ID == id }) + 1
 }
 
 // noReturns finds the steps from which on there is no rollback where there was one before.

@@ -77,7 +77,7 @@ func TestTimetable(t *testing.T) {
 	require.Equal(t, exactly(6*time.Minute), back[2].Takes)
 	require.Empty(t, back[3].To)
 	require.Equal(t, "a test", back[3].Why)
-	require.Equal(t, "the end of step gone", back[4].To)
+	require.Equal(t, "the end of step 5", back[4].To)
 	require.Equal(t, exactly(4*time.Minute), back[4].Takes)
 	require.Len(t, table.NoReturns, 1)
 	require.Equal(t, exactly(3*time.Hour+time.Minute), table.NoReturns[0].Ends)
@@ -98,7 +98,7 @@ func TestTimetable(t *testing.T) {
 		"Step 4: turn back at the latest: 2026-11-30 03:54, to the beginning.\n",
 		"It takes: 4 m. By the tool's limits at most: 30 m; for these turn back at the latest: 2026-11-30 03:30.\n",
 		"Step 5: no rollback: a test\n",
-		"Step 6: turn back at the latest: 2026-11-30 03:56, to the end of step gone.\n",
+		"Step 6: turn back at the latest: 2026-11-30 03:56, to the end of step 5.\n",
 		"Begin it at the latest: 2026-11-30 00:59. From there the run takes to its end: 3 h 1 m.\n",
 		"To be able to take it, begin at the latest: 2026-11-30 00:55.",
 	} {

@@ -291,7 +291,7 @@ func (p *printer) turningBack(t *Timetable) {
 			p.line("    There is no rollback any more.")
 			continue
 		}
-		p.line("    A rollback is possible again after step %s, to %s.", plain(point.Again), plain(point.To))
+		p.line("    A rollback is possible again after step %d, to %s.", t.number(point.Again), plain(point.To))
 		p.line("    To be able to take it, begin at the latest: %s. To there and back it takes: %s.",
 			t.latest(point.Back), point.Back)
 	}

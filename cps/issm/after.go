@@ -52,9 +52,9 @@ func (m *Migration) restoreTrafficStep() evenkeel.Step {
 		Verify: []evenkeel.Action{{
 			ID: "taken", Paper: steps.Again(m.takes(1, 2)),
 			Change: evenkeel.Change{
-				Title: "Wait until both halves take traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
+				Title: "Wait until an endpoint of each half is up", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 2.",
-				Expect: evenkeel.Expect{Text: "a load balancer of each half is not down", Check: func(o evenkeel.Observed) error {
+				Expect: evenkeel.Expect{Text: "an endpoint of each half is up", Check: func(o evenkeel.Observed) error {
 					return errors.Join(m.traffic(1)(o), m.traffic(2)(o))
 				}},
 			},
@@ -104,7 +104,7 @@ func (m *Migration) finalStep() evenkeel.Step {
 			{
 				ID: "replicas", Paper: steps.Again(append(m.allAtWork(), m.asRanked()...)),
 				Change: evenkeel.Change{
-					Title: "Verify the replica sets and their priorities", Cmd: m.replicaStatus(), Limit: time.Hour,
+					Title: "Wait until the replica sets and their priorities are as before", Cmd: m.replicaStatus(), Limit: time.Hour,
 					Expect: evenkeel.Expect{Text: "every member at work, in the order of priority of the beginning",
 						Check: func(o evenkeel.Observed) error {
 							if err := m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(15*time.Second, m.complete(1, 2)(t)) })(o); err != nil {

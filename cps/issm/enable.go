@@ -71,7 +71,7 @@ func (m *Migration) membersStep(n int) evenkeel.Step {
 			{
 				ID: "priorities", Paper: steps.Again(m.asRanked()),
 				Change: evenkeel.Change{
-					Title: "Verify that the priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
+					Title: "Wait until the priorities are as before", Ref: "cps:1321", Cmd: m.replicaStatus(), Limit: 15 * time.Minute,
 					Expect: evenkeel.Expect{Text: "the same members in the same order of priority as noted at the beginning", Check: m.sameRanks},
 				},
 			},

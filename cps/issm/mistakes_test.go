@@ -86,7 +86,7 @@ var mistakes = []struct {
 	},
 	{
 		"no traffic swap (CPS-077)", without("traffic-swap"),
-		"every Diameter endpoint of set 1 is down", "took no traffic",
+		"no endpoint of set 1 is up", "took no traffic",
 	},
 	{
 		"set 1 is enabled without new VMs (CPS-173)", without("redeploy-set-1"),

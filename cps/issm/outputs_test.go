@@ -525,8 +525,8 @@ func TestTrafficIsReadEndpointByEndpoint(t *testing.T) {
 			}
 			passes(tc.swap, swapped, "swapped")
 			passes(tc.restored, restored, "restored")
-			passes(tc.takes2, p.find(t, "disable-set-1/other-traffic").Expect.Check, "set 2 takes traffic")
-			passes(tc.takes1, p.find(t, "disable-set-2/other-traffic").Expect.Check, "set 1 takes traffic")
+			passes(tc.takes2, p.find(t, "disable-set-1/other-traffic").Expect.Check, "an endpoint of set 2 is up")
+			passes(tc.takes1, p.find(t, "disable-set-2/other-traffic").Expect.Check, "an endpoint of set 1 is up")
 			trace, err := probe(p.seen(tc.report, 0))
 			require.Equal(t, tc.error, err != nil, "%v", err)
 			require.Equal(t, tc.swapDone, trace == evenkeel.Done)

@@ -117,14 +117,14 @@ func (m *Migration) runs(installer *cps.Release, releases [3]cps.Release) []even
 func (m *balancers) takes(halves ...int) []evenkeel.Block {
 	var blocks []evenkeel.Block
 	for _, n := range halves {
-		blocks = append(blocks, m.trafficShown(n, "it takes traffic")...)
+		blocks = append(blocks, m.trafficShown(n, "an endpoint is up")...)
 	}
 	return blocks
 }
 
 // takesNone wants a half to take none.
 func (m *balancers) takesNone(n int) []evenkeel.Block {
-	return m.trafficShown(n, "it takes NO traffic")
+	return m.trafficShown(n, "NO endpoint is up")
 }
 
 func (m *balancers) trafficShown(n int, shows string) []evenkeel.Block {

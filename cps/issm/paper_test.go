@@ -147,9 +147,9 @@ nobody() { return 1; }
 func TestDrainOnPaper(t *testing.T) {
 	report := func(lies []cpstest.Lie) string { return lies[0].Says("") }
 	for name, tc := range map[string]struct{ report, want string }{
-		"drained":  {report(down("lb01")), "it takes NO traffic\n"},
+		"drained":  {report(down("lb01")), "NO endpoint is up\n"},
 		"sessions": {report(sessions("lb01")), "NOT drained, sessions: 21\n"},
-		"another":  {report(sessions("lb02")), "it takes traffic\n"},
+		"another":  {report(sessions("lb02")), "an endpoint is up\n"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", runbook(t, issm.Config{ArchiveDir: "/a"}).Functions+"\ntraffic 3 lb01")
 		cmd.Stdin = strings.NewReader(tc.report)

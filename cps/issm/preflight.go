@@ -67,8 +67,8 @@ func (m *Migration) preflightChecks() []evenkeel.Action {
 		list = append(list, keeps, evenkeel.Action{
 			ID: setID("traffic-set", n), Paper: m.takes(n),
 			Change: evenkeel.Change{
-				Title: fmt.Sprintf("Verify that set %d takes traffic", n), Ref: "cps:1717", Cmd: m.haproxyStatus(),
-				Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", n), Check: m.traffic(n)},
+				Title: fmt.Sprintf("Verify that an endpoint of set %d is up", n), Ref: "cps:1717", Cmd: m.haproxyStatus(),
+				Expect: evenkeel.Expect{Text: fmt.Sprintf("an endpoint of set %d is up", n), Check: m.traffic(n)},
 			},
 		})
 	}

@@ -38,7 +38,7 @@ func TestPreflightFindsAllAtOnce(t *testing.T) {
 	err := look(t, w, &evenkeel.MemJournal{})
 	for _, want := range []string{
 		"10 GB are needed", ".htpasswd differs between pcrfclient01", "clear this first", "runs 19.5.0.release, not 19.4.0",
-		"plan again from the file", "every Diameter endpoint of set 2 is down",
+		"plan again from the file", "no endpoint of set 2 is up",
 	} {
 		require.ErrorContains(t, err, want)
 	}

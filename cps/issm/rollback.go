@@ -199,7 +199,7 @@ func (m rollback) stopRecoveringStep() evenkeel.Step {
 				`| replicas | awk '$4 == "RECOVERING" { print $2 } END { print NR ? "no other" : "NOT known" }' | grep -E `+
 					shellescape.Quote("^("+strings.Join(m.sets[1], "|")+"|no other|NOT known)$"), "no other")),
 			Change: evenkeel.Change{
-				Title: "Verify that no member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
+				Title: "Wait until no member of set 1 is RECOVERING", Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
 				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY, or OFF-LINE",
 					Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.atWorkOrStopped(t)) })},
 			},
@@ -278,7 +278,7 @@ func (m rollback) rollbackStep() evenkeel.Step {
 			{
 				ID: "other-half", Precondition: true, Paper: steps.Again(m.dataAtWork(2)),
 				Change: evenkeel.Change{
-					Title: "Verify that set 2 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Title: "Wait until set 2 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a primary and a majority everywhere, and a working member of set 2",
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.serving(2)(t)) })},
 				},
@@ -294,7 +294,7 @@ func (m rollback) rollbackStep() evenkeel.Step {
 			{
 				ID: "settled", Paper: steps.Again(m.aloneAtWork(2)),
 				Change: evenkeel.Change{
-					Title: "Verify that the replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Title: "Wait until the replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: m.everywhere(1),
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(10*time.Second, m.servingAlone(2)(t)) })},
 				},
@@ -302,8 +302,8 @@ func (m rollback) rollbackStep() evenkeel.Step {
 			{
 				ID: "traffic", Paper: steps.Again(m.takes(2)),
 				Change: evenkeel.Change{
-					Title: "Verify that set 2 takes traffic", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a load balancer of set 2 is not down", Check: m.traffic(2)},
+					Title: "Wait until an endpoint of set 2 is up", Cmd: m.haproxyStatus(), Limit: 15 * time.Minute,
+					Expect: evenkeel.Expect{Text: "an endpoint of set 2 is up", Check: m.traffic(2)},
 				},
 			},
 		},
@@ -466,8 +466,8 @@ func (m rollback) rolledBackStep() evenkeel.Step {
 			{
 				ID: "traffic", Paper: steps.Again(m.takes(1, 2)),
 				Change: evenkeel.Change{
-					Title: "Wait until both halves take traffic", Cmd: m.haproxyStatus(), Limit: 30 * time.Minute,
-					Expect: evenkeel.Expect{Text: "a load balancer of each half is not down",
+					Title: "Wait until an endpoint of each half is up", Cmd: m.haproxyStatus(), Limit: 30 * time.Minute,
+					Expect: evenkeel.Expect{Text: "an endpoint of each half is up",
 						Check: func(o evenkeel.Observed) error { return errors.Join(m.traffic(1)(o), m.traffic(2)(o)) }},
 				},
 			},

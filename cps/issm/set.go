@@ -83,7 +83,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			{
 				ID: "other-half", Precondition: true, Paper: steps.Again(m.dataAtWork(other)),
 				Change: evenkeel.Change{
-					Title: fmt.Sprintf("Verify that set %d carries every replica set", other), Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Title: fmt.Sprintf("Wait until set %d carries every replica set", other), Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: fmt.Sprintf("a primary and a majority everywhere, and a working member of set %d",
 						other), Check: m.onTable(func(t *cps.ReplicaTable) error {
 						return steps.Soon(0, m.serving(other)(t))
@@ -94,8 +94,8 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			{
 				ID: "other-traffic", Precondition: true, Paper: steps.Again(m.takes(other)),
 				Change: evenkeel.Change{
-					Title: fmt.Sprintf("Verify that set %d takes traffic", other), Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
-					Expect: evenkeel.Expect{Text: fmt.Sprintf("a load balancer of set %d is not down", other), Check: m.traffic(other)},
+					Title: fmt.Sprintf("Wait until an endpoint of set %d is up", other), Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
+					Expect: evenkeel.Expect{Text: fmt.Sprintf("an endpoint of set %d is up", other), Check: m.traffic(other)},
 				},
 			},
 			setArchives[n].mark(),
@@ -110,7 +110,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 			{
 				ID: "settled", Paper: steps.Again(m.aloneAtWork(other)),
 				Change: evenkeel.Change{
-					Title: "Verify that the replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
+					Title: "Wait until the replica sets have their primaries", Cmd: m.replicaStatus(), Limit: 20 * time.Minute,
 					Expect: evenkeel.Expect{Text: m.everywhere(n),
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(10*time.Second, m.servingAlone(other)(t)) })},
 				},
@@ -127,7 +127,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 		step.Actions = slices.Insert(step.Actions, 1, evenkeel.Action{
 			ID: "first-half", Precondition: true, Paper: steps.Again(m.dataAtWork(1)),
 			Change: evenkeel.Change{
-				Title: "Verify that set 1 is whole", Ref: "cps:564", Cmd: m.replicaStatus(), Limit: 6 * time.Hour,
+				Title: "Wait until set 1 is whole", Ref: "cps:564", Cmd: m.replicaStatus(), Limit: 6 * time.Hour,
 				Expect: evenkeel.Expect{Text: "every member of set 1 PRIMARY or SECONDARY",
 					Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(30*time.Second, m.complete(1)(t)) })},
 			},
@@ -135,7 +135,7 @@ func (m *Migration) disableStep(n int) evenkeel.Step {
 	}
 	before := func(a evenkeel.Action) bool { return a.ID == setArchives[n].mark().ID }
 	step.Actions = slices.Insert(step.Actions, slices.IndexFunc(step.Actions, before), m.takesOver(n)...)
-	if gate := m.kpiGate(fmt.Sprintf("Verify that the KPIs are good before set %d goes", n)); gate != nil {
+	if gate := m.kpiGate(fmt.Sprintf("Wait until the KPIs are good, before set %d goes", n)); gate != nil {
 		gate[0].Precondition = true
 		step.Needs = []evenkeel.FactKey{factKPIs}
 		step.Actions = slices.Insert(step.Actions, slices.IndexFunc(step.Actions, before), gate...) // what comes before may take hours
@@ -148,7 +148,7 @@ func (m *members) removedAction(n int, at string) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "removed", Paper: steps.Again(m.noneOf(n)),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Verify that the session managers of set %d are in no replica set", n), Ref: at,
+			Title: fmt.Sprintf("Wait until the session managers of set %d are in no replica set", n), Ref: at,
 			Cmd: m.replicaStatus(), Limit: 10 * time.Minute,
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("none of them is listed, and set %d carries every replica set", 3-n),
 				Check: m.onTable(func(t *cps.ReplicaTable) error {
@@ -163,7 +163,7 @@ func (m *balancers) drainedAction(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "drained", Paper: steps.Again(m.takesNone(n)),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Verify that set %d takes no traffic", n), Ref: "cps:1717-1743", Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
+			Title: fmt.Sprintf("Wait until every endpoint of set %d is down", n), Ref: "cps:1717-1743", Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("every endpoint of set %d is down and without sessions", n), Check: m.silent(n)},
 		},
 	}

@@ -42,7 +42,7 @@ func (m *Migration) setsStep() evenkeel.Step {
 			step.Actions = append(step.Actions, evenkeel.Action{
 				ID: fmt.Sprintf("write-%d", n),
 				Change: evenkeel.Change{
-					Title: fmt.Sprintf("Write set %d as repaired", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Idempotent,
+					Title: fmt.Sprintf("Write the repaired set %d", n), Ref: "cps:631", Cmd: write, Repeat: evenkeel.Idempotent,
 					Note: "The sets of the script were repaired, so that no replica set has two data members in one of them.",
 				},
 			})

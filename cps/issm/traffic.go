@@ -11,12 +11,12 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
-// traffic is a check that a half takes traffic.
+// traffic is a check that a Diameter endpoint of a half is up.
 func (m *balancers) traffic(n int) steps.Checker {
 	return func(o evenkeel.Observed) error {
 		r, err := m.haproxy(o)
 		if err == nil && !m.endpoints(r, n).Taking {
-			err = evenkeel.NotYet(20*time.Second, "every Diameter endpoint of set %d is down", n)
+			err = evenkeel.NotYet(20*time.Second, "no endpoint of set %d is up", n)
 		}
 		return err
 	}
@@ -31,7 +31,7 @@ func (m *balancers) silent(n int) steps.Checker {
 		}
 		switch e := m.endpoints(r, n); {
 		case !e.Down:
-			return evenkeel.NotYet(20*time.Second, "a Diameter endpoint of set %d is not down", n)
+			return evenkeel.NotYet(20*time.Second, "an endpoint of set %d is not down", n)
 		case e.Sessions > 0:
 			return evenkeel.NotYet(20*time.Second, "the load balancers of set %d still have %s", n, printable.Count(int(e.Sessions), "session"))
 		}
@@ -58,7 +58,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 			{
 				ID: "whole", Precondition: true, Paper: steps.Again(m.dataAtWork(1)),
 				Change: evenkeel.Change{
-					Title: "Verify that set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
+					Title: "Wait until set 1 carries every replica set", Cmd: m.replicaStatus(), Limit: 30 * time.Minute,
 					Expect: evenkeel.Expect{Text: "a working member of set 1 everywhere",
 						Check: m.onTable(func(t *cps.ReplicaTable) error { return steps.Soon(0, m.serving(1)(t)) })},
 				},
@@ -77,7 +77,7 @@ func (m *Migration) swapStep() evenkeel.Step {
 		Verify: []evenkeel.Action{{
 			ID: "taken", Paper: steps.Again(slices.Concat(m.takes(1), m.takesNone(2))),
 			Change: evenkeel.Change{
-				Title: "Verify that set 1 takes the traffic", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
+				Title: "Wait until an endpoint of set 1 is up, and every one of set 2 is down", Cmd: m.haproxyStatus(), Limit: 10 * time.Minute,
 				Note: "Endpoints that stay down: the guide's work-around (cps:1712-1794), on the load balancer of set 1.",
 				Expect: evenkeel.Expect{Text: "an endpoint of set 1 is up, and every endpoint of set 2 is down and without sessions",
 					Check: func(o evenkeel.Observed) error {

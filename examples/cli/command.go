@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -105,7 +106,7 @@ func (a *App) Root() *cobra.Command {
 		job.Stdout, job.Stderr, job.Stdin, job.Journal, job.of = a.Stdout, a.Stderr, a.Stdin, a.Journal, a
 		job.screen, job.errors, job.under = a.screen, a.errors, a.under
 		c := job.tree(word)
-		c.GroupID = GroupJobs
+		c.GroupID, c.Short = GroupJobs, capital(c.Short)
 		root.AddCommand(c)
 	}
 	root.AddCommand(exitTopic(), a.completionCommand(), a.manCommand(), a.versionCommand())
@@ -120,6 +121,12 @@ func (a *App) Root() *cobra.Command {
 	root.SetFlagErrorFunc(mistaken)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 120"))
 	return root
+}
+
+// capital begins a line of its own.
+func capital(s string) string {
+	_, first := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:first]) + s[first:]
 }
 
 // tree are the commands of one job.

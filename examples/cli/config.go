@@ -24,7 +24,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// Config is the configuration file of both binaries. Paths in it are relative to the file.
+// Config is the configuration file of every binary. Paths in it are relative to the file.
 type Config struct {
 	Journal string `yaml:"journal"`          // the file that remembers the run
 	Holder  string `yaml:"holder,omitempty"` // who runs it, as others see it in the lease; user@host when empty
@@ -203,7 +203,7 @@ var (
 		{regexp.MustCompile(`(?s)^unknown anchor '.*`),
 			"an alias (*) refers to an anchor (&) that is not there; a text that begins with * needs quotes"},
 		{regexp.MustCompile(`^found character that cannot start any token`),
-			"a tab (indent with blanks), or a text that begins with @, ` or % and needs quotes"},
+			"a tab (indent with spaces), or a text that begins with @, ` or % and needs quotes"},
 		{regexp.MustCompile(`(?s)^anchor '.*`), "an anchor (&) contains itself"},
 		{regexp.MustCompile(`(?s)^invalid map key: .*`), "a key must be a text"},
 		{regexp.MustCompile(`(?s)^cannot decode .*`), "a value is not what its tag (!!) says"},

@@ -62,22 +62,28 @@ func (a *App) configInit(dir, into string) (int, error) {
 
 // commented is a configuration as text, each key with its comment. What is not set is a comment itself.
 func (a *App) commented(cfg *Config, marks map[string]string) (string, error) {
-	var described *schema
+	var described schema
 	if err := json.Unmarshal(a.Schema, &described); err != nil {
 		return "", fmt.Errorf("the schema of the configuration: %w", err)
 	}
 	w := commenter{marks: marks}
 	fmt.Fprintf(&w.b, "# yaml-language-server: $schema=%s\n# The configuration of %s. %s config check says what is wrong with it.\n",
 		a.schemaName(), a.Name, a.Name)
-	if err := w.keys("", "", shapeOf(reflect.TypeFor[Config]()), reflect.ValueOf(cfg).Elem(), described); err != nil {
+	if err := w.keys("", "", shapeOf(reflect.TypeFor[Config]()), reflect.ValueOf(cfg).Elem(), &described); err != nil {
 		return "", err
 	}
-	w.b.WriteString("\n# " + described.Properties["job"].Description + "\njob:\n")
+	says := cmp.Or(described.Properties["job"], &schema{}) // a tool need not describe its job
+	w.b.WriteString("\n")
+	w.comment("", says.Description)
+	w.b.WriteString("job:\n")
 	job := reflect.ValueOf(cfg.Job)
 	for job.Kind() == reflect.Pointer {
 		job = job.Elem()
 	}
-	err := w.keys("  ", "", shapeOf(job.Type()), job, described.Properties["job"])
+	if !job.IsValid() {
+		return w.b.String(), nil
+	}
+	err := w.keys("  ", "", shapeOf(job.Type()), job, says)
 	return w.b.String(), err
 }
 

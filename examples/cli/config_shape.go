@@ -182,7 +182,7 @@ func (c *checker) mapping(n *yaml.Node, s *shape) {
 			c.check(value, into)
 			continue
 		}
-		if key.Kind != yaml.ScalarNode {
+		if !kindText.takes(key) { // !!binary would be read as what it encodes
 			c.bad(key, "a key must be a text")
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
@@ -29,7 +31,7 @@ func (s session) failure(err error, report *evenkeel.Report, serving string) err
 	}
 	var b strings.Builder
 	ended, mended := "FAILED", "   (when the cause is mended)"
-	if errors.Is(err, context.Canceled) { // Ctrl-C a second time
+	if stopped(err) { // Ctrl-C a second time
 		ended, mended = "STOPPED AT ONCE", ""
 	}
 	fmt.Fprintf(&b, "\n%s at %s", ended, s.place(at))
@@ -54,6 +56,23 @@ func (s session) failure(err error, report *evenkeel.Report, serving string) err
 	_, _ = fmt.Fprint(s.app.said(), b.String())
 	return saidError{err}
 }
+
+// stopped tells whether an error is a command that was stopped, and nothing else: what is joined with one may be a failure.
+func stopped(err error) bool {
+	switch e := err.(type) { //nolint:errorlint // each layer is looked at
+	case interface{ Unwrap() error }:
+		return stopped(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		if reflect.TypeOf(err) == oneByTwoNames {
+			return slices.ContainsFunc(e.Unwrap(), stopped)
+		}
+		return !slices.ContainsFunc(e.Unwrap(), func(one error) bool { return !stopped(one) })
+	}
+	return err == context.Canceled //nolint:errorlint // what it wraps was looked at
+}
+
+// oneByTwoNames is the type of "%w (%w)": one failure, of which the second part says more.
+var oneByTwoNames = reflect.TypeOf(fmt.Errorf("%w%w", context.Canceled, context.Canceled))
 
 // place is the step, by its number and title where the runbook has it, and the machine.
 func (s session) place(at *evenkeel.StepError) string {

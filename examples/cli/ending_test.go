@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // A failure ends with what failed where and why, what is served now, and what to type next; it is said once.
@@ -43,6 +44,21 @@ FAILED at step 2 of 2, "Join the new cluster", on mds1
 	require.Contains(t, errs.String(), `STOPPED AT ONCE at step 2 of 2, "Join the new cluster", on mds1`)
 	require.NotContains(t, errs.String(), "context canceled", "a word of Go")
 	require.NotContains(t, errs.String(), "mended", "it was asked for")
+
+	stop := fmt.Errorf("cmp: %w", fmt.Errorf("%w (%w)", context.Canceled, sshexec.ErrMayRun))
+	disk := errors.New("the disk is full")
+	for want, list := range map[string][]error{
+		"STOPPED AT ONCE": {stop, errors.Join(stop, context.Canceled), &sshexec.FanError{Cause: context.Canceled}},
+		"FAILED": {disk, errors.Join(stop, disk), fmt.Errorf("it ends: %w", errors.Join(disk, context.Canceled)),
+			fmt.Errorf("%w: %w", evenkeel.ErrOverdue, errors.Join(stop, disk)), context.DeadlineExceeded,
+			&sshexec.FanError{Cause: context.Canceled, Failed: []sshexec.HostResult{{Err: disk}}}},
+	} {
+		for _, err := range list {
+			errs.Reset()
+			_ = s.failure(&evenkeel.StepError{Step: "join", Err: err}, nil, "")
+			require.Contains(t, errs.String(), want+" at step 2", "%v", err)
+		}
+	}
 
 	errs.Reset()
 	for _, other := range []error{nil, errors.New("no step"), evenkeel.ErrStopped, &evenkeel.Pause{}, &evenkeel.CannotRollBackError{}} {

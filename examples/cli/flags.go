@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -41,10 +43,11 @@ func dirFlag(c *cobra.Command, dir *string) {
 
 // noInput is a mistake in --dir.
 func noInput(dir string) error {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("--dir %s: a directory that can be read is needed", dir)
+	_, err := os.ReadDir(dir)
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return fmt.Errorf("--dir %s: a directory that can be read is needed: %w", dir, at.Err)
 	}
-	return nil
+	return err
 }
 
 // sourceFlags declare --config and --dir, of which one is given, or none.

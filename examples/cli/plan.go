@@ -285,9 +285,12 @@ func (s session) demo(ctx context.Context, dir string) (int, error) {
 	if err != nil {
 		return ExitInput, ofUser(err, into, dir, nil)
 	}
-	_, _ = fmt.Fprintf(a.Stdout, "%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
+	s.header = fmt.Sprintf("%s\nA simulated world, served over real SSH on loopback; keys, inputs, backups and the "+
 		"journal are in %s\n\n", s.rb.Title, into)
 	code, err := s.carryOut(ctx, evenkeel.Run)
+	if !a.carried { // nobody was told of its folder
+		return code, errors.Join(err, os.RemoveAll(into))
+	}
 	if err == nil && served.world.Check() != nil {
 		return ExitFailed, served.world.Check()
 	}

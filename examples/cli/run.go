@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,6 +56,7 @@ type session struct {
 	extend          map[string]time.Duration
 	events          string        // the file for the events; empty for none
 	pair            string        // its name in a fleet; empty alone
+	header          string        // what is printed once it can begin
 	pace            time.Duration // on a terminal, a pause at each action of a simulated world
 }
 
@@ -104,6 +106,7 @@ func (s session) carryOut(ctx context.Context, start runFunc) (int, error) {
 			return exitCodeOf(err), err
 		}
 	}
+	_, _ = fmt.Fprint(a.Stdout, s.header)
 	s.listUnconfirmed(journal)
 	a.carried = true
 	stop, ctx, done := a.interrupts(ctx, s.again(s.onward()))
@@ -244,13 +247,23 @@ func (a *App) summary(rb *evenkeel.Runbook, r *evenkeel.Report, hosts *hosts) {
 		}
 		for _, w := range open {
 			_, _ = fmt.Fprintf(out, "  %-*s STILL OPEN since %s, at most %s: %s may not hold (%s)\n", width, w.ID,
-				w.Since.Format(time.RFC3339), short(w.Limit), w.Invariant, w.Reason)
+				w.Since.Format(time.RFC3339), short(w.Limit), promised(rb, w.Invariant), w.Reason)
 		}
 	}
 	notes(out, st)
 	if report, err := hosts.report(); err == nil && report != nil {
 		_, _ = fmt.Fprint(out, report.summary())
 	}
+}
+
+// promised is an invariant in words: what it promises, as a quotation.
+func promised(rb *evenkeel.Runbook, id string) string {
+	for _, inv := range rb.Invariants {
+		if inv.ID == id && inv.Title != "" {
+			return strconv.Quote(strings.TrimSuffix(inv.Title, "."))
+		}
+	}
+	return id
 }
 
 // looked says how often the invariants were looked at in this life.

@@ -83,7 +83,7 @@ func TestRealPairNode2LosesPowerSwitchingOver(t *testing.T) {
 			require.Contains(t, out, nodes[1].Name()+" does not answer")
 			require.Contains(t, out, "switch it on")
 			require.Contains(t, out, "STILL OPEN since ")
-			require.Contains(t, out, ": served may not hold (every target stops on node 2")
+			require.Contains(t, out, `: "Every target is mounted on one of the nodes" may not hold (every target stops on node 2`)
 			r.untouched()
 
 			require.NoError(t, nodes[1].PowerOn())

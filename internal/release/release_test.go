@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestVersion: the version of a release is that of both binaries.
+// TestVersion: the version of a release is that of every binary.
 func TestVersion(t *testing.T) {
 	changes, err := os.ReadFile("../../CHANGELOG.md")
 	require.NoError(t, err)

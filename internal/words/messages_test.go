@@ -105,6 +105,7 @@ func TestCatches(t *testing.T) {
 		require.False(t, words.Imperative(title), title)
 	}
 	for _, title := range []string{"Verify that lb02 is gone", "Undo: Disable set 1", "Set property no-quorum-policy",
+		"Test fencing", "Change passwords", "Call support", "Log in", "Change freezes",
 		"Change the keys", "Change ownership of a file", "Set up a pair"} {
 		require.True(t, words.Imperative(title), title)
 	}

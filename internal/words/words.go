@@ -18,7 +18,8 @@ var verbs = strings.Fields(`
 	Type Undo Unmount Unpack Unset Update Upgrade Upload Verify Wait Watch Write`)
 
 // nominal are titles whose first word is in the list, and is no verb there: "Set 1 takes traffic", "End of …", "Change freeze".
-var nominal = regexp.MustCompile(`^(?:\w+ (?:of|is|has|takes)\b|Set (?:\d|%d)|(?:Call|Change|Log|State|Test) [a-z]+(?: \(|$))`)
+var nominal = regexp.MustCompile(`^(?:\w+ (?:of|is|has|takes)\b|Set (?:\d|%d)|(?:Call|Change|Log|State|Test) (?:freeze|traffic|` +
+	`window|file|machine|run)(?: \(|$))`)
 
 // Imperative tells whether a title begins with a verb of the list.
 func Imperative(title string) bool {

@@ -41,14 +41,14 @@ ranks() { replicas | awk '$4 != "ARBITER"' | LC_ALL=C sort -k1,1 -k6,6nr -k2,2 |
 releases() {
   awk '/Installer Version/ { print "installer", $NF } /^[A-Za-z0-9-]+: / && /[0-9]\.release/ { h = $1; sub(/:$/, "", h); v = $NF; sub(/\.release.*/, "", v); print h, v } /[Pp]atch/ { print "PATCH:", $0 }' | LC_ALL=C sort -u
 }
-# traffic N LB...: whether one of these load balancers takes traffic, with N endpoints each, or still has sessions, of
+# traffic N LB...: whether an endpoint of these load balancers is up, with N endpoints each, or still has sessions, of
 # diagnostics.sh --ha_proxy
 traffic() {
   awk -v n="$1" -v list="${*:2}" 'BEGIN { k = split(list, lb, " ") } /HAProxy/ { seen = 1 }
     $1 ~ /^diameter/ { mine = 0; if ($2 != "UP") for (i = 1; i <= k; i++) if (index($1 "-", "-" lb[i] "-")) { down[lb[i]]++; mine = 1 } }
     mine && /Sessions \(current/ { split($0, f, /: */); left += f[2] + 0 }
-    END { if (!seen) { print "NOT known"; exit } for (i = 1; i <= k; i++) if (down[lb[i]] + 0 < n) { print "it takes traffic"; exit }
-      print left ? "NOT drained, sessions: " left : "it takes NO traffic" }'
+    END { if (!seen) { print "NOT known"; exit } for (i = 1; i <= k; i++) if (down[lb[i]] + 0 < n) { print "an endpoint is up"; exit }
+      print left ? "NOT drained, sessions: " left : "NO endpoint is up" }'
 }
 ` + Verdicts + `
 # running PROGRAM...: whether one of these runs, of ps -ef

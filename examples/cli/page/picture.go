@@ -226,7 +226,7 @@ func (p *picture) windows() {
 			from, to := p.x[p.column(i+1)], p.x[p.column(last+1)+1]
 			p.put(`<rect class="window" fill="url(#%s)" x="%.1f" y="%d" width="%.1f" height="%d"><title>%s</title></rect>`, fill, from, p.y+5,
 				to-from, rowHeight-10, text(fmt.Sprintf("%s %s, %s: %s is suspended for at most %s: %s", kind, w.ID, steps(i+1, last+1),
-					w.Invariant, printable.Duration(w.Limit), w.Reason)))
+					w.Suspends, printable.Duration(w.Limit), w.Reason)))
 			p.y += rowHeight
 		}
 	}

@@ -94,6 +94,30 @@ func TestTheOldClusterIsNotTrusted(t *testing.T) {
 	}
 }
 
+// What a technician leaves has no mount points, for the agent makes them, and what is unpacked there has the labels of /root, which sshd
+// does not take: the run restores them.
+func TestAFreshSystem(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	relabelled := 0
+	watch := func(r evenkeel.Record) {
+		if r.Kind != evenkeel.KindStart || r.Action != "sshd" {
+			return
+		}
+		relabelled++
+		for _, name := range []string{"/etc/hosts", "/etc/ssh/ssh_host_rsa_key", "/root/.ssh/authorized_keys", "/etc/exports", "/etc/fence/nfs1"} {
+			s.world.Do(func(st *simhost.State) {
+				f, err := st.Host(r.Host).Lstat(name)
+				require.NoError(t, err, name)
+				require.Empty(t, f.Label, name)
+				require.False(t, st.Host(r.Host).Exists("/srv/db"))
+			})
+		}
+	}
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, watch}))
+	require.NoError(t, err)
+	require.Equal(t, 2, relabelled)
+}
+
 // What is still at work on the old node, though no table shows it any more, is waited for.
 func TestWhatIsAtWorkIsWaitedFor(t *testing.T) {
 	for _, args := range []string{"umount -l /srv/nfs", "umount /dev/dm-3", "/bin/sh /usr/lib/ocf/resource.d/heartbeat/Filesystem stop"} {
@@ -111,7 +135,6 @@ func TestANodeThatCannot(t *testing.T) {
 		spoil func(*simhost.State, *simhost.Host)
 		want  string
 	}{
-		"no mount point": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/srv/db") }, "db-disk wants that /srv/db is there"},
 		"no disk": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/shared/nfs") },
 			"nfs-disk wants that /dev/shared/nfs is there"},
 		"no server": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/usr/bin/pg_ctl") },

@@ -59,6 +59,11 @@ func TestConfigCheck(t *testing.T) {
 		"a secret in a command": {func(job map[string]any) {
 			job["provision"] = map[string]any{"host": "deploy", "command": []string{"install", "--password", "geheim"}}
 		}, "provision: its command has what looks like a password"},
+		"a release that is not newer": {func(job map[string]any) { job["to"] = "el8" }, "to: el8 is no newer release than el8"},
+		"a release that the backups do not have": {func(job map[string]any) { job["from"], job["to"] = "el9", "el10" },
+			"is of a node that runs el8"},
+		"addresses of another machine": {func(job map[string]any) { job["addresses"] = map[string]any{"nfs1": []string{"10.0.0.1"}} },
+			`addresses: "nfs1" is neither nfs1.example.com nor nfs2.example.com`},
 		"what is not in the backups": {func(job map[string]any) { job["restore"] = []string{"/etc/nginx"} }, "has no /etc/nginx, which is needed later on"},
 		"a misspelt key":             {func(job map[string]any) { job["packges"] = []string{"x"} }, `there is no key "packges"; the nearest is "packages"`},
 	} {

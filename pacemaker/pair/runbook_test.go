@@ -306,6 +306,13 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// addresses gives two nodes theirs.
+func addresses(one, its, other, others string) func(*pair.Config) {
+	return func(c *pair.Config) {
+		c.Addresses = map[string][]string{one: strings.Fields(its), other: strings.Fields(others)}
+	}
+}
+
 // What would stop an upgrade in the middle is said before it begins.
 func TestLoadRefuses(t *testing.T) {
 	cib := pairtest.File("cib.xml")
@@ -338,6 +345,17 @@ func TestLoadRefuses(t *testing.T) {
 		"a pattern": {mend: func(c *pair.Config) { c.Restore = []string{"/etc/*"} }, want: `restore: "/etc/*" is no absolute path`},
 		"what is not backed up": {mend: func(c *pair.Config) { c.Restore = append(c.Restore, "/etc/nginx") },
 			want: "has no /etc/nginx, which is needed later on"},
+		"the same release":       {mend: func(c *pair.Config) { c.To = "el8" }, want: "to: el8 is no newer release than el8"},
+		"an older release":       {mend: func(c *pair.Config) { c.From, c.To = "el9", "el8" }, want: "to: el8 is no newer release than el9"},
+		"another release before": {mend: func(c *pair.Config) { c.From = "el7" }, want: "runs el8 (\"AlmaLinux release 8.10"},
+		"addresses by short names": {mend: addresses("nfs1", "10.1.0.1 10.2.0.1", pairtest.Node2, "10.1.0.2 10.2.0.2"),
+			want: `addresses: "nfs1" is neither nfs1.example.com nor nfs2.example.com`},
+		"addresses of one node": {mend: addresses(pairtest.Node1, "10.1.0.1 10.2.0.1", pairtest.Node2, ""),
+			want: "addresses: nfs2.example.com has 0, and corosync.conf has 2 links"},
+		"fewer links": {mend: addresses(pairtest.Node1, "10.1.0.1", pairtest.Node2, "10.1.0.2"),
+			want: "addresses: nfs1.example.com has 1, and corosync.conf has 2 links"},
+		"half a link": {mend: addresses(pairtest.Node1, "10.1.0.1 10.2.0.1 10.3.0.1", pairtest.Node2, "10.1.0.2 10.2.0.2"),
+			want: "addresses: nfs1.example.com has 3 and nfs2.example.com has 2"},
 		"an option as package": {mend: func(c *pair.Config) { c.Packages = []string{"--nogpgcheck"} }, want: "is no name of a package"},
 	} {
 		t.Run(name, func(t *testing.T) {

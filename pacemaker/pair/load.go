@@ -113,6 +113,11 @@ func (c *Config) defaults() error {
 	if c.Password == "" {
 		errs = append(errs, errors.New("no password for hacluster is given"))
 	}
+	for name, d := range map[string]time.Duration{"outage": c.Outage, "install": c.Install} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("%s: %s is no time to wait", name, d))
+		}
+	}
 	for _, p := range c.Restore {
 		if path.Clean(p) != p || !path.IsAbs(p) || p == "/" || strings.ContainsAny(p, "*?[\\ \t\n") {
 			errs = append(errs, fmt.Errorf("restore: %q is no absolute path of one file or directory", p))

@@ -296,7 +296,7 @@ func TestRollback(t *testing.T) {
 				return
 			}
 			// Where the new cluster differs from the old one nobody is to make it alike: what is disabled there runs here.
-			require.Contains(t, report.Differs[0], "nfs1.example.com runs RHEL 9 and its rebuilds already")
+			require.Contains(t, report.Differs[0], "nfs1.example.com runs RHEL 9 or a rebuild of it already")
 			require.Contains(t, report.Differs[0], "Enable nothing in a cluster there: the units are those of nfs2.example.com")
 			require.NotContains(t, strings.Join(report.Differs, "\n"), "target-role")
 			for _, id := range []string{"nfs-ip", "db-server"} {
@@ -304,6 +304,28 @@ func TestRollback(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What somebody enabled in the new cluster, which a rollback has left disabled and in maintenance, is told at its end.
+func TestARollbackTellsWhatIsEnabled(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	journal := &evenkeel.MemJournal{}
+	opts := options(s.world, stopping{journal, "move-database"})
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, opts)
+	require.ErrorIs(t, err, errStopped)
+	opts.Journal = listening{journal, func(r evenkeel.Record) {
+		if r.Kind == evenkeel.KindStepUndone && r.Step == "ready-node1" {
+			s.world.Do(func(st *simhost.State) {
+				_, err := st.Run(pairtest.Node1, sshexec.Command(sshexec.Mutating, "pcs", "resource", "enable", "nfs"))
+				require.NoError(t, err)
+			})
+		}
+	}}
+	report, err := evenkeel.Rollback(t.Context(), s.book, s.world, opts)
+	require.NoError(t, err)
+	require.NoError(t, s.world.Check())
+	require.Contains(t, report.Differs[0], "Still enabled there: nfs. Disable them before that cluster acts again")
+	require.NotContains(t, report.Differs[0], "database")
 }
 
 // addresses gives two nodes theirs.
@@ -356,7 +378,8 @@ func TestLoadRefuses(t *testing.T) {
 			want: "addresses: nfs1.example.com has 1, and corosync.conf has 2 links"},
 		"half a link": {mend: addresses(pairtest.Node1, "10.1.0.1 10.2.0.1 10.3.0.1", pairtest.Node2, "10.1.0.2 10.2.0.2"),
 			want: "addresses: nfs1.example.com has 3 and nfs2.example.com has 2"},
-		"an option as package": {mend: func(c *pair.Config) { c.Packages = []string{"--nogpgcheck"} }, want: "is no name of a package"},
+		"a wait of less than nothing": {mend: func(c *pair.Config) { c.Outage = -5 * time.Minute }, want: "outage: -5m0s is no time to wait"},
+		"an option as package":        {mend: func(c *pair.Config) { c.Packages = []string{"--nogpgcheck"} }, want: "is no name of a package"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pairtest.New(pairtest.Options{CIB: c.cib})

@@ -76,7 +76,8 @@ func TestManifestValidate(t *testing.T) {
 func TestCreateMakesItsDirectory(t *testing.T) {
 	m := newMachine(t)
 	dir := filepath.Join(t.TempDir(), "fresh", "archives")
-	info, err := backup.Create(t.Context(), m, backup.ServerManifest(), backup.Options{Dir: dir, Root: m.root, Now: func() time.Time { return noon }})
+	opts := backup.Options{Dir: dir, Root: m.root, Now: func() time.Time { return noon }}
+	info, err := backup.Create(t.Context(), m, backup.ServerManifest(), opts)
 	require.NoError(t, err)
 	require.Equal(t, dir, filepath.Dir(info.Path))
 	st, err := os.Stat(dir)

@@ -20,7 +20,7 @@ import (
 
 // Options are the choices of Create. The zero value is that of the guides: gzip, everything that the machine has below "/".
 type Options struct {
-	Dir    string           // the local directory that the archive is put into; the working directory when empty
+	Dir    string           // the local directory of the archive, made with mode 0700 where it is not there; the working one when empty
 	Root   string           // the directory on the machine that is taken for its root: "/" when empty, else where a system's disk is mounted
 	Now    func() time.Time // the clock; time.Now when nil. The archive's name has the time in the zone that it returns
 	Limits Limits           // bounds on what the machine may send; DefaultLimits when zero
@@ -91,6 +91,9 @@ func Create(ctx context.Context, r sshexec.Runner, m Manifest, opts Options) (*I
 	}
 	if err := c.identify(ctx); err != nil {
 		return nil, fmt.Errorf("cannot take the backup: %w", err)
+	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot take the backup of %s: %w", c.rec.Host, err)
 	}
 	info, err := c.run(ctx)
 	if err != nil {

@@ -72,6 +72,19 @@ func TestManifestValidate(t *testing.T) {
 	require.Error(t, backup.Manifest{}.Validate())
 }
 
+// The directory of the archive is made where it is not there, for nobody else to read.
+func TestCreateMakesItsDirectory(t *testing.T) {
+	m := newMachine(t)
+	dir := filepath.Join(t.TempDir(), "fresh", "archives")
+	opts := backup.Options{Dir: dir, Root: m.root, Now: func() time.Time { return noon }}
+	info, err := backup.Create(t.Context(), m, backup.ServerManifest(), opts)
+	require.NoError(t, err)
+	require.Equal(t, dir, filepath.Dir(info.Path))
+	st, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), st.Mode().Perm())
+}
+
 // BAK-002, BAK-003, BAK-005: name, layout and content are the guide's.
 func TestCreateServer(t *testing.T) {
 	m := newMachine(t)

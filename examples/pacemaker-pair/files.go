@@ -81,6 +81,9 @@ func begin(dir string) (*cli.Config, map[string]string, error) {
 	if job.From == "" {
 		marks["from"] = "the release that the pair runs on: its backups do not tell"
 	}
+	if rec := newest[0].Archive.Record(); rec != nil && strings.HasPrefix(rec.OSRelease, "Red Hat ") {
+		marks["repositories"] = "the add-on's, as your subscription names it, such as rhel-9-for-x86_64-highavailability-rpms"
+	}
 	return &cli.Config{
 		Journal: "upgrade.jsonl", Job: job,
 		SSH: cli.SSHConfig{User: "root", KnownHosts: []string{"~/.ssh/known_hosts"}, Keys: []string{"~/.ssh/id_ed25519"}},

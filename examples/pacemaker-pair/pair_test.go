@@ -11,7 +11,9 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/pair/pairtest"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
+	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
 // Which ways there are, as it is printed: of the built-in pair, and of one with a resource that no profile knows.
@@ -59,6 +61,11 @@ func TestConfigCheck(t *testing.T) {
 		"a secret in a command": {func(job map[string]any) {
 			job["provision"] = map[string]any{"host": "deploy", "command": []string{"install", "--password", "geheim"}}
 		}, "provision: its command has what looks like a password"},
+		"a release that is not newer": {func(job map[string]any) { job["to"] = "el8" }, "to: el8 is no newer release than el8"},
+		"a release that the backups do not have": {func(job map[string]any) { job["from"], job["to"] = "el9", "el10" },
+			"is of a node that runs el8"},
+		"addresses of another machine": {func(job map[string]any) { job["addresses"] = map[string]any{"nfs1": []string{"10.0.0.1"}} },
+			`addresses: "nfs1" is neither nfs1.example.com nor nfs2.example.com`},
 		"what is not in the backups": {func(job map[string]any) { job["restore"] = []string{"/etc/nginx"} }, "has no /etc/nginx, which is needed later on"},
 		"a misspelt key":             {func(job map[string]any) { job["packges"] = []string{"x"} }, `there is no key "packges"; the nearest is "packages"`},
 	} {
@@ -73,6 +80,27 @@ func TestConfigCheck(t *testing.T) {
 			}
 			require.NoFileExists(t, filepath.Join(filepath.Dir(config), "journal.jsonl"))
 		})
+	}
+}
+
+// A pair of RHEL has its own name for the repository of the cluster's software, which the operator is asked for; a rebuild's is known.
+func TestConfigInitOfRHEL(t *testing.T) {
+	for title, asked := range map[string]bool{"Red Hat Enterprise Linux release 8.10 (Ootpa)": true, "Rocky Linux release 8.10 (Green Obsidian)": false} {
+		w, dir := pairtest.New(pairtest.Options{}), t.TempDir()
+		c := &pairConfig{Node1: serverConfig{Name: pairtest.Node1}, Node2: serverConfig{Name: pairtest.Node2}}
+		w.Do(func(s *simhost.State) {
+			for _, name := range []string{pairtest.Node1, pairtest.Node2} {
+				s.Host(name).MustWrite(s, "/etc/redhat-release", title+"\n", 0o644)
+			}
+		})
+		require.NoError(t, c.takeBackups(dir, w))
+		into := filepath.Join(dir, "config.yaml")
+		code, out := clitest.Here(app, "config", "init", "--dir", dir, "--into", into)
+		require.Zero(t, code, "%s", out)
+		raw, err := os.ReadFile(into)
+		require.NoError(t, err)
+		require.Contains(t, string(raw), "\n  from: el8\n")
+		require.Equal(t, asked, strings.Contains(string(raw), "FILL IN: the add-on's, as your subscription names it"), title)
 	}
 }
 

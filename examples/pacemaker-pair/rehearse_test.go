@@ -25,6 +25,27 @@ func web(t *testing.T, app func() *cli.App) string {
 	return clitest.Example(t, app, filepath.Join("testdata", "web"))
 }
 
+// newer is such a pair on EL 9.
+func newer(t *testing.T, app func() *cli.App) string {
+	t.Helper()
+	config := web(t, app)
+	clitest.EditJob(t, config, func(job map[string]any) {
+		c := &pairConfig{}
+		site, err := c.readSite(filepath.Join("testdata", "web"))
+		require.NoError(t, err)
+		site.From, site.To = "el9", "el10"
+		w, err := pairtest.NewSite(site)
+		require.NoError(t, err)
+		dir := t.TempDir()
+		require.NoError(t, c.takeBackups(dir, w))
+		for node, s := range map[string]serverConfig{"node1": c.Node1, "node2": c.Node2} {
+			job[node] = map[string]any{"name": s.Name, "backup": filepath.Join(dir, s.Backup)}
+		}
+		job["from"], job["to"] = site.From, site.To
+	})
+	return config
+}
+
 // Whatever an operator's files and options are, the simulated world is made of them.
 func TestRehearseOptions(t *testing.T) {
 	clitest.RehearseOptions[pairConfig](t, app, map[string]clitest.Option{
@@ -33,7 +54,7 @@ func TestRehearseOptions(t *testing.T) {
 			t.Helper()
 			job["node1"], job["node2"] = job["node2"], job["node1"]
 		}},
-		"from": {Base: web, Job: map[string]any{"from": "el9", "to": "el10"}},
+		"from": {Base: newer},
 		"to":   {Job: map[string]any{"to": "el10"}},
 		"password_file": {Edit: func(t *testing.T, dir string, job map[string]any) {
 			t.Helper()

@@ -41,8 +41,9 @@ func (l *Lab) ServiceAddress(i int) string {
 // network, and a resource of an agent that nobody knows much of. It comes back when everything runs where it belongs.
 func BuildServices(ctx context.Context, lab *Lab) error {
 	s := site{lab.Nodes(), ServicesDisks(), (*Node).Name}
-	content := fmt.Sprintf("printf '%s' > %s && mkdir -p %s", strings.TrimSuffix(ServicesPage, "\n")+`\n`,
-		path.Join(standin.DisksDir, "web", "index.html"), path.Join(standin.DisksDir, "db", path.Base(ServicesData)))
+	data := path.Join(standin.DisksDir, "db", path.Base(ServicesData))
+	content := fmt.Sprintf("printf '%s' > %s && mkdir -p %s && echo %s > %s", strings.TrimSuffix(ServicesPage, "\n")+`\n`,
+		path.Join(standin.DisksDir, "web", "index.html"), data, standin.PostgresMajor, path.Join(data, "PG_VERSION"))
 	if err := run(ctx, s.nodes[0], "", "sh", "-c", content); err != nil {
 		return err
 	}

@@ -65,9 +65,8 @@ func (n *node) restoreStep() evenkeel.Step {
 		evenkeel.Do("private", "Keep everybody else from reading it: it holds /etc/shadow and private keys", "chmod", "0600", target+".part"),
 		steps.Rename("rename", "backup", target, n.archiveSum.Ref()),
 	}, steps.Restore([]backup.Operation{backup.Extract(target, "/root")}, all)...)
-	actions = append(actions, steps.Restore(backup.RestoreServer(n.tree(), backup.RestoreOptions{
-		Skip: notRestored, Has: n.archives[n.index].Has,
-	}), all)...)
+	ops := backup.RestoreServer(n.tree(), backup.RestoreOptions{Skip: notRestored, Has: n.archives[n.index].Has})
+	actions = append(actions, steps.Restore(ops, all)...)
 	for i, file := range n.Config.Restore {
 		id, from := fmt.Sprintf("restore-%d", i+1), n.tree()+file
 		actions = append(actions, evenkeel.Do(id+"-dir", "Make the directory of "+file, "mkdir", "-p", path.Dir(file)),
@@ -78,6 +77,7 @@ func (n *node) restoreStep() evenkeel.Step {
 			actions = append(actions, evenkeel.Look(id+"-proof", "Verify that "+file+" is as in the backup", "cmp", from, file))
 		}
 	}
+	actions = append(actions, n.label(ops)...)
 	actions = append(actions, evenkeel.Disrupt("sshd", "Restart sshd with the restored keys", "systemctl", "restart", "sshd").
 		Noting("connections that are open stay open; new ones see the host key from before"))
 	for i := range actions {
@@ -85,6 +85,32 @@ func (n *node) restoreStep() evenkeel.Step {
 	}
 	return evenkeel.Step{ID: n.id("restore"), Title: "Restore the configuration of " + n.Name, Host: n.Name,
 		Needs: []evenkeel.FactKey{n.archiveName, n.archivePath, n.archiveSum}, Actions: actions, Irreversible: n.gone()}
+}
+
+// LabelScript runs restorecon with its arguments where SELinux is enabled on the host, and does nothing where it is not.
+const LabelScript = `if [ -e /sys/fs/selinux/enforce ]; then restorecon "$@"; fi`
+
+// label gives all that was restored the SELinux labels of its place: what is copied out of /root keeps one that sshd must not read.
+func (n *node) label(ops []backup.Operation) []evenkeel.Action {
+	var paths []string
+	for _, r := range backup.Requirements(ops) {
+		paths = append(paths, r.Path)
+	}
+	paths = append(paths, n.Config.Restore...)
+	argv := func(flags string) []string {
+		return append([]string{"/bin/sh", "-c", LabelScript, "sh", flags}, paths...)
+	}
+	return []evenkeel.Action{
+		evenkeel.Do("labels", "Restore the SELinux labels of what was restored", argv("-R")...).
+			Noting("where SELinux is disabled it does nothing"),
+		evenkeel.Look("labels-proof", "Verify that SELinux has no other label for any of it", argv("-Rnv")...).
+			Expecting("nothing to relabel", evenkeel.Succeeding(func(o evenkeel.Observed) error {
+				if text := o.Text(); text != "" {
+					return fmt.Errorf("not labelled as the policy says: %q", text)
+				}
+				return nil
+			})),
+	}
 }
 
 // softwareStep installs the cluster's software and what the resources need.
@@ -120,6 +146,7 @@ func (n *node) softwareStep() evenkeel.Step {
 		actions = append(actions, changed(fmt.Sprintf("pcsd-%d", i+1), "Have systemd "+c.Title, c)...)
 	}
 	actions = append(actions, n.seePCS("pcs", n.newPCS), n.seeAble("able", n.moved()))
+	actions = append(actions, n.seeFits("fits")...)
 	return evenkeel.Step{ID: n.id("software"), Title: "Install the cluster's software on " + n.Name, Host: n.Name, Actions: actions,
 		Irreversible: n.gone()}
 }

@@ -113,6 +113,11 @@ func (c *Config) defaults() error {
 	if c.Password == "" {
 		errs = append(errs, errors.New("no password for hacluster is given"))
 	}
+	for name, d := range map[string]time.Duration{"outage": c.Outage, "install": c.Install} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("%s: %s is no time to wait", name, d))
+		}
+	}
 	for _, p := range c.Restore {
 		if path.Clean(p) != p || !path.IsAbs(p) || p == "/" || strings.ContainsAny(p, "*?[\\ \t\n") {
 			errs = append(errs, fmt.Errorf("restore: %q is no absolute path of one file or directory", p))
@@ -152,6 +157,9 @@ func Load(cfg Config) (*Pair, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
+	if p.from.Family == p.to.Family && p.to.Order <= p.from.Order {
+		return nil, fmt.Errorf("to: %s is no newer release than %s, which the pair runs on", p.to.Name, p.from.Name)
+	}
 	p.oldPCS, err1 = p.from.dialect()
 	p.newPCS, err2 = p.to.dialect()
 	if err := errors.Join(err1, err2); err != nil {
@@ -189,6 +197,9 @@ func (p *Pair) open(i int, s Server) (*pacemaker.CIB, error) {
 	if !a.IsOf(s.Name) {
 		return nil, fmt.Errorf("%s is a backup of %s, not of %s", s.Backup, a.Host(), s.Name)
 	}
+	if its, err := releaseOf(a); err == nil && its.Name != p.Config.From {
+		return nil, fmt.Errorf("from: %s is of a node that runs %s (%q), and not %s", s.Backup, its.Name, a.Record().OSRelease, p.Config.From)
+	}
 	for _, file := range append([]string{"/etc/corosync/corosync.conf", "/etc/hosts"}, p.Config.Restore...) {
 		if !a.Has(file) {
 			return nil, fmt.Errorf("%s has no %s, which is needed later on", s.Backup, file)
@@ -201,6 +212,15 @@ func (p *Pair) open(i int, s Server) (*pacemaker.CIB, error) {
 	return pacemaker.ParseCIB(srcerr.Named(s.Backup+"!cib.xml", bytes.NewReader(raw)))
 }
 
+// releaseOf is the release of the node that a backup is of, by what its system called itself.
+func releaseOf(a *backup.Archive) (readiness.Release, error) {
+	rec := a.Record()
+	if rec == nil {
+		return readiness.Release{}, readiness.ErrUnknownRelease
+	}
+	return readiness.ReleaseOf(rec.OSRelease)
+}
+
 // understand makes of what was read all that the runbook is made from.
 func (p *Pair) understand() error {
 	const confPath = "/etc/corosync/corosync.conf"
@@ -209,6 +229,9 @@ func (p *Pair) understand() error {
 		return err
 	}
 	if p.Corosync, err = corosync.Parse(srcerr.Named(p.Config.Node1.Backup+"!"+confPath, bytes.NewReader(raw))); err != nil {
+		return err
+	}
+	if err := p.addressed(); err != nil {
 		return err
 	}
 	if p.Units, err = Units(p.CIB, p.Config.Profiles); err != nil {
@@ -250,23 +273,6 @@ func (p *Pair) understand() error {
 		return err
 	}
 	return p.sound()
-}
-
-// openPorts are those that corosync listens on in the new cluster.
-func (p *Pair) openPorts(transport string) ([]corosync.Port, error) {
-	conf := p.Corosync
-	if transport != "knet" && p.newPCS.Modern() {
-		var nodes []corosync.Member
-		for _, s := range p.servers() {
-			nodes = append(nodes, corosync.Member{Name: s.Name, Addresses: p.Config.Addresses[s.Name]})
-		}
-		plan, err := conf.PlanKnet(corosync.KnetOptions{ClusterName: p.cluster, Nodes: nodes})
-		if err != nil {
-			return nil, err
-		}
-		conf = plan.Conf
-	}
-	return conf.Ports()
 }
 
 // sound refuses a cluster that would not move what it is told to move, or of which the new one would not run all.

@@ -176,11 +176,10 @@ func TestWhatAUnitBringsAlong(t *testing.T) {
 	}
 	onVolume := strings.Replace(disk, "/dev/sdb1", "/dev/my-vg/data", 1)
 	volume := primitive("v", "ocf:heartbeat:LVM-activate", "vgname=my-vg", "vg_access_mode=system_id")
-	require.Equal(t, []string{"vgs --foreign --noheadings -o vg_name my-vg", "ls -d /srv/nfs"},
-		needs(`<group id="g">`+volume+onVolume+`</group>`))
-	require.Equal(t, []string{"ls -d /srv/nfs", "ls -d /dev/my-vg/data"}, needs(onVolume))
+	require.Equal(t, []string{"vgs --foreign --noheadings -o vg_name my-vg"}, needs(`<group id="g">`+volume+onVolume+`</group>`))
+	require.Equal(t, []string{"ls -d /dev/my-vg/data"}, needs(onVolume))
 	below := primitive("below", "ocf:heartbeat:Filesystem", "device=/dev/sdc1", "directory=/srv/nfs/b", "fstype=xfs")
-	require.Equal(t, []string{"ls -d /srv/nfs", "ls -d /dev/sdb1", "ls -d /dev/sdc1"}, needs(`<group id="g">`+disk+below+`</group>`))
+	require.Equal(t, []string{"ls -d /dev/sdb1", "ls -d /dev/sdc1"}, needs(`<group id="g">`+disk+below+`</group>`))
 }
 
 // lookOf is the proof of a resource that answers is about.
@@ -247,4 +246,14 @@ func TestLooksTakeAnything(t *testing.T) {
 			rt.Fatalf("%v: gone by %q", l.Argv, res.Stdout)
 		}
 	})
+}
+
+// A name that other file systems have, too, shows nothing: only the directory counts then.
+func TestMountedByAName(t *testing.T) {
+	table := mounts + "41 22 0:30 / /run rw - tmpfs tmpfs rw\n42 22 0:40 / /mnt rw - nfs4 nas:/srv rw\n" + nodev
+	for device, want := range map[string]pair.Found{"tmpfs": pair.Absent, "tank": pair.Absent, "nas:/srv": pair.Present} {
+		found, _, err := pair.Mounted("/srv/nfs", device).Judge(sshexec.Result{Outcome: sshexec.Exited, Stdout: []byte(table)})
+		require.NoError(t, err)
+		require.Equal(t, want, found, device)
+	}
 }

@@ -19,7 +19,8 @@ import (
 var MountScript string
 
 // Mounted is Present where a directory is a mount point, or a device is mounted, wherever that is and by whatever name: it is told by
-// its number. What is no path is compared by its name, such as a share of another host. Without a device only the directory counts.
+// its number. A share of another host, HOST:/DIR, is compared by its name. Without a device, and of one whose name tells nothing, such as
+// tmpfs, only the directory counts.
 func Mounted(dir, device string) Look {
 	local, text := "", path.Clean(dir)+" or "+device+" is mounted"
 	if strings.HasPrefix(device, "/") {
@@ -37,12 +38,17 @@ func Mounted(dir, device string) Look {
 			}
 			for _, at := range m.list {
 				if at.dir == path.Clean(dir) || at.dir == m.directory ||
-					device != "" && at.source == device || m.device != "" && at.device == m.device {
+					telling(device) && at.source == device || m.device != "" && at.device == m.device {
 					return Present, fmt.Sprintf("%s is mounted on %s", at.source, at.dir), nil
 				}
 			}
 			return Absent, "", nil
 		}}
+}
+
+// telling is the name of a device that no other mounted file system has by chance: a path, or a share.
+func telling(device string) bool {
+	return strings.HasPrefix(device, "/") || strings.Contains(device, ":/")
 }
 
 type mounts struct {

@@ -121,7 +121,7 @@ func (p *Pair) move(u Unit) (evenkeel.Step, error) {
 	there, err1 := p.handOver(u, was, now)
 	back, err2 := p.handOver(u, now, was)
 	own := "move-" + u.ID
-	s := evenkeel.Step{ID: own, Title: fmt.Sprintf("Move %s from %s to %s", strings.Join(u.Tops, ", "), n2.Name, n1.Name), Host: n1.Name,
+	s := evenkeel.Step{ID: own, Title: fmt.Sprintf("Move %s from %s to %s", u.name(), n2.Name, n1.Name), Host: n1.Name,
 		Why: "Neither cluster can fence the other node: nothing but the order of these commands keeps the unit from being active on both. " +
 			"So it is enabled here only when it is disabled there, stored, and gone, all of it read immediately before.",
 		Needs: []evenkeel.FactKey{n2.bootSeen, n1.fenced},
@@ -136,10 +136,10 @@ func (p *Pair) move(u Unit) (evenkeel.Step, error) {
 
 // handOver moves a unit from one side to the other.
 func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
-	off, err1 := set("disable", "Disable the unit on "+from.host, from.cib, from.roles("Stopped", u))
+	off, err1 := set("disable", "Disable "+u.name()+" on "+from.host, from.cib, from.roles("Stopped", u))
 	on, err2 := set("", "", to.cib, to.roles("Started", u))
 	over := evenkeel.Action{ID: "enable", Change: evenkeel.Change{
-		Title: "Enable the unit on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host, Repeat: evenkeel.Idempotent,
+		Title: "Enable " + u.name() + " on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host, Repeat: evenkeel.Idempotent,
 		Limit: p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(on.Cmd),
 			Text: "Look at " + from.host + " until none of this is so: " + proofs([]Unit{u}) + ". See that `cibadmin --query` there says " +
@@ -153,7 +153,7 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 				return at.Run(ctx, to.host, on.Cmd)
 			}},
 	}}
-	enabled := to.InCIB("the unit is enabled in the cluster of "+to.host, func(cib *pacemaker.CIB) error {
+	enabled := to.InCIB(u.name()+" is enabled in the cluster of "+to.host, func(cib *pacemaker.CIB) error {
 		if stopped(cib, u) == nil {
 			return evenkeel.NotYet(0, "it is disabled")
 		}
@@ -161,7 +161,7 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 	}).Probe()
 	over.Probe = &enabled
 	return []evenkeel.Action{off.On(from.host), over,
-		evenkeel.Await(p.Config.Outage, "placed", "Wait until the unit runs on "+to.host, to.Placed(p.placed(to.node, u))),
+		evenkeel.Await(p.Config.Outage, "placed", "Wait until "+u.name()+" runs on "+to.host, to.Placed(p.placed(to.node, u))),
 		p.holds("served", u, to.host)}, errors.Join(err1, err2)
 }
 
@@ -266,6 +266,6 @@ func (p *Pair) holds(id string, u Unit, host string) evenkeel.Action {
 	one := *p
 	one.Units = []Unit{u}
 	a := one.serves(id, host)
-	a.Title = "Wait until " + host + " serves the unit"
+	a.Title = "Wait until " + host + " serves " + u.name()
 	return a
 }

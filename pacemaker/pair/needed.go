@@ -1,6 +1,10 @@
 package pair
 
-import "github.com/evenkeel-ha/evenkeel/backup"
+import (
+	"strings"
+
+	"github.com/evenkeel-ha/evenkeel/backup"
+)
 
 // notRestored are what a new system does not get back from the backup: its accounts and its clock are the installation's, and the others
 // are Lustre's.
@@ -18,6 +22,9 @@ func Requirements(restore ...string) []backup.Requirement {
 	}
 	return reqs
 }
+
+// name is what the unit is called where it is told of: all that moves as one.
+func (u Unit) name() string { return strings.Join(u.Tops, ", ") }
 
 // How says how a unit moves.
 func (u Unit) How() string {

@@ -26,7 +26,16 @@ type Profile struct {
 type Traits struct {
 	Gone   []Look // each is Absent where the node does not hold it; without any it cannot be proven
 	Needs  []Look // each is Present where the node has what the resource needs to start
+	Fits   []Fit  // how a new system has to go with the data that the resource has
 	Serves string // what its users call it, such as "10.0.0.10"; empty where no user sees it
+}
+
+// Fit is what has to be the same on a new system as in the data of a resource, such as the major version of a database.
+type Fit struct {
+	Text  string   // what has to be so, for the reader: "PostgreSQL is of the major version of the data in /srv/db/data"
+	Data  []string // the command that says what the data is, run where the resource runs
+	Has   []string // the command that says what the new system has
+	Check func(data, has string) error
 }
 
 // Found is what a look found. The zero value is none: a look that does not say is an error.

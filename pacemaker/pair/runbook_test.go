@@ -94,6 +94,30 @@ func TestTheOldClusterIsNotTrusted(t *testing.T) {
 	}
 }
 
+// What a technician leaves has no mount points, for the agent makes them, and what is unpacked there has the labels of /root, which sshd
+// does not take: the run restores them.
+func TestAFreshSystem(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	relabelled := 0
+	watch := func(r evenkeel.Record) {
+		if r.Kind != evenkeel.KindStart || r.Action != "sshd" {
+			return
+		}
+		relabelled++
+		for _, name := range []string{"/etc/hosts", "/etc/ssh/ssh_host_rsa_key", "/root/.ssh/authorized_keys", "/etc/exports", "/etc/fence/nfs1"} {
+			s.world.Do(func(st *simhost.State) {
+				f, err := st.Host(r.Host).Lstat(name)
+				require.NoError(t, err, name)
+				require.Empty(t, f.Label, name)
+				require.False(t, st.Host(r.Host).Exists("/srv/db"))
+			})
+		}
+	}
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, watch}))
+	require.NoError(t, err)
+	require.Equal(t, 2, relabelled)
+}
+
 // What is still at work on the old node, though no table shows it any more, is waited for.
 func TestWhatIsAtWorkIsWaitedFor(t *testing.T) {
 	for _, args := range []string{"umount -l /srv/nfs", "umount /dev/dm-3", "/bin/sh /usr/lib/ocf/resource.d/heartbeat/Filesystem stop"} {
@@ -111,7 +135,6 @@ func TestANodeThatCannot(t *testing.T) {
 		spoil func(*simhost.State, *simhost.Host)
 		want  string
 	}{
-		"no mount point": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/srv/db") }, "db-disk wants that /srv/db is there"},
 		"no disk": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/dev/shared/nfs") },
 			"nfs-disk wants that /dev/shared/nfs is there"},
 		"no server": {func(s *simhost.State, h *simhost.Host) { _ = h.Remove(s, "/usr/bin/pg_ctl") },
@@ -273,13 +296,42 @@ func TestRollback(t *testing.T) {
 				return
 			}
 			// Where the new cluster differs from the old one nobody is to make it alike: what is disabled there runs here.
-			require.Contains(t, report.Differs[0], "nfs1.example.com runs RHEL 9 and its rebuilds already")
+			require.Contains(t, report.Differs[0], "nfs1.example.com runs RHEL 9 or a rebuild of it already")
 			require.Contains(t, report.Differs[0], "Enable nothing in a cluster there: the units are those of nfs2.example.com")
 			require.NotContains(t, strings.Join(report.Differs, "\n"), "target-role")
 			for _, id := range []string{"nfs-ip", "db-server"} {
 				require.Contains(t, s.world.EndState(), id+" on nfs2.example.com")
 			}
 		})
+	}
+}
+
+// What somebody enabled in the new cluster, which a rollback has left disabled and in maintenance, is told at its end.
+func TestARollbackTellsWhatIsEnabled(t *testing.T) {
+	s := newScene(t, pairtest.Options{}, nil)
+	journal := &evenkeel.MemJournal{}
+	opts := options(s.world, stopping{journal, "move-database"})
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, opts)
+	require.ErrorIs(t, err, errStopped)
+	opts.Journal = listening{journal, func(r evenkeel.Record) {
+		if r.Kind == evenkeel.KindStepUndone && r.Step == "ready-node1" {
+			s.world.Do(func(st *simhost.State) {
+				_, err := st.Run(pairtest.Node1, sshexec.Command(sshexec.Mutating, "pcs", "resource", "enable", "nfs"))
+				require.NoError(t, err)
+			})
+		}
+	}}
+	report, err := evenkeel.Rollback(t.Context(), s.book, s.world, opts)
+	require.NoError(t, err)
+	require.NoError(t, s.world.Check())
+	require.Contains(t, report.Differs[0], "Still enabled there: nfs. Disable them before that cluster acts again")
+	require.NotContains(t, report.Differs[0], "database")
+}
+
+// addresses gives two nodes theirs.
+func addresses(one, its, other, others string) func(*pair.Config) {
+	return func(c *pair.Config) {
+		c.Addresses = map[string][]string{one: strings.Fields(its), other: strings.Fields(others)}
 	}
 }
 
@@ -315,7 +367,19 @@ func TestLoadRefuses(t *testing.T) {
 		"a pattern": {mend: func(c *pair.Config) { c.Restore = []string{"/etc/*"} }, want: `restore: "/etc/*" is no absolute path`},
 		"what is not backed up": {mend: func(c *pair.Config) { c.Restore = append(c.Restore, "/etc/nginx") },
 			want: "has no /etc/nginx, which is needed later on"},
-		"an option as package": {mend: func(c *pair.Config) { c.Packages = []string{"--nogpgcheck"} }, want: "is no name of a package"},
+		"the same release":       {mend: func(c *pair.Config) { c.To = "el8" }, want: "to: el8 is no newer release than el8"},
+		"an older release":       {mend: func(c *pair.Config) { c.From, c.To = "el9", "el8" }, want: "to: el8 is no newer release than el9"},
+		"another release before": {mend: func(c *pair.Config) { c.From = "el7" }, want: "runs el8 (\"AlmaLinux release 8.10"},
+		"addresses by short names": {mend: addresses("nfs1", "10.1.0.1 10.2.0.1", pairtest.Node2, "10.1.0.2 10.2.0.2"),
+			want: `addresses: "nfs1" is neither nfs1.example.com nor nfs2.example.com`},
+		"addresses of one node": {mend: addresses(pairtest.Node1, "10.1.0.1 10.2.0.1", pairtest.Node2, ""),
+			want: "addresses: nfs2.example.com has 0, and corosync.conf has 2 links"},
+		"fewer links": {mend: addresses(pairtest.Node1, "10.1.0.1", pairtest.Node2, "10.1.0.2"),
+			want: "addresses: nfs1.example.com has 1, and corosync.conf has 2 links"},
+		"half a link": {mend: addresses(pairtest.Node1, "10.1.0.1 10.2.0.1 10.3.0.1", pairtest.Node2, "10.1.0.2 10.2.0.2"),
+			want: "addresses: nfs1.example.com has 3 and nfs2.example.com has 2"},
+		"a wait of less than nothing": {mend: func(c *pair.Config) { c.Outage = -5 * time.Minute }, want: "outage: -5m0s is no time to wait"},
+		"an option as package":        {mend: func(c *pair.Config) { c.Packages = []string{"--nogpgcheck"} }, want: "is no name of a package"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pairtest.New(pairtest.Options{CIB: c.cib})

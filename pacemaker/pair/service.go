@@ -154,8 +154,10 @@ func postgres(r pacemaker.Resource) (Traits, error) {
 	if err := absolute(data); err != nil {
 		return Traits{}, err
 	}
-	return Traits{Serves: "PostgreSQL in " + data, Gone: []Look{serverOf(path.Clean(data))},
-		Needs: []Look{Path(optional(r, "pgctl", "/usr/bin/pg_ctl"))}}, nil
+	control := optional(r, "pgctl", "/usr/bin/pg_ctl")
+	return Traits{Serves: "PostgreSQL in " + data, Gone: []Look{serverOf(path.Clean(data))}, Needs: []Look{Path(control)},
+		Fits: []Fit{{Text: "PostgreSQL is of the major version of the data in " + data, Data: []string{"cat", path.Join(data, "PG_VERSION")},
+			Has: []string{control, "--version"}, Check: func(is, has string) error { return sameMajor(data, is, has) }}}}, nil
 }
 
 // serverOf is Present while a server of a data directory runs, or a process of it. Those of a server whose first process was killed are

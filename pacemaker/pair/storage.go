@@ -30,7 +30,7 @@ func filesystem(r pacemaker.Resource) (Traits, error) {
 	if err != nil {
 		return Traits{}, err
 	}
-	t := Traits{Serves: dir, Gone: []Look{Mounted(dir, file), mountingOf(dir, device)}, Needs: []Look{Path(dir)}}
+	t := Traits{Serves: dir, Gone: []Look{Mounted(dir, file), mountingOf(dir, device)}} // the agent makes the directory
 	switch bound := isBound(r); {
 	case bound: // it holds nothing of its own: what lies there is held by the file system that the directory is of
 		t.Gone[0] = Mounted(dir, "")
@@ -39,6 +39,8 @@ func filesystem(r pacemaker.Resource) (Traits, error) {
 		t.Needs = append(t.Needs, Path(file))
 	case strings.HasPrefix(file, "/"):
 		return Traits{}, fmt.Errorf("its device %s is no block device: where it is mounted cannot be told by a number", file)
+	case !telling(file):
+		return Traits{}, fmt.Errorf("its device %q is no path and no share HOST:/DIR: other file systems may have the same name", file)
 	}
 	return t, nil
 }

@@ -110,7 +110,7 @@ func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string,
 		if p.rebuilt(ctx, at, s.Name) {
 			text := fmt.Sprintf("%s runs %s already: what it was before is not there to be compared", s.Name, p.to.Title)
 			if other := p.servers()[1-i].Name; !p.rebuilt(ctx, at, other) {
-				text += ". Enable nothing in a cluster there: the units are those of " + other
+				text += ". Enable nothing in a cluster there: the units are those of " + other + p.stillEnabled(ctx, at, s.Name)
 			}
 			differs = append(differs, text)
 			continue
@@ -151,6 +151,26 @@ func (p *Pair) compare(ctx context.Context, at evenkeel.Site) (differs []string,
 		}
 	}
 	return differs, nil
+}
+
+// stillEnabled says, after a rollback, which units are enabled in the new cluster of a host nevertheless.
+func (p *Pair) stillEnabled(ctx context.Context, at evenkeel.Site, host string) string {
+	var names []string
+	look := p.newCluster(host).InCIB("", func(cib *pacemaker.CIB) error {
+		for _, u := range p.moved() {
+			if stopped(cib, u) != nil {
+				names = append(names, u.name())
+			}
+		}
+		return nil
+	})
+	switch err := ask(ctx, at, host, []evenkeel.Proof{look}); {
+	case err != nil:
+		return fmt.Sprintf(". Whether any is enabled there cannot be told: %v", err)
+	case len(names) > 0:
+		return ". Still enabled there: " + strings.Join(names, ", ") + ". Disable them before that cluster acts again"
+	}
+	return ""
 }
 
 // rebuilt tells whether a host is seen to run the new system. What its cluster says differs from the old one's everywhere, and to make

@@ -13,7 +13,7 @@ import (
 // Release is a release of a distribution, as far as its cluster software is known.
 type Release struct {
 	Name      string // el9, sles16, debian13
-	Title     string // "RHEL 9 and its rebuilds"
+	Title     string // "RHEL 9 or a rebuild of it"
 	Family    string // el, sles, debian
 	Order     int    // its place among the releases of its family
 	Target    bool   // pairs can be checked for it

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
@@ -180,13 +179,4 @@ func Newest(dir, how string) ([]Found, error) {
 	}
 	slices.SortFunc(list, func(a, b Found) int { return strings.Compare(a.Archive.Host(), b.Archive.Host()) })
 	return list, nil
-}
-
-// Technician plays the operator in the machine room: installs a new system, or switches a server on again, as a rollback has it. The
-// deed is the action, and the host behind it.
-func Technician(ctx context.Context, hosts evenkeel.Hosts, ask evenkeel.Prompt) error {
-	if id := ask.Action.ID; id == "install" || id == "switch-on" {
-		return cli.HaveDone(ctx, hosts, id+" "+ask.Step.Host)
-	}
-	return nil
 }

@@ -251,13 +251,13 @@ var inDocs = []struct{ line, prints *regexp.Regexp }{
 	{regexp.MustCompile(`^\./pacemaker-pair ways `), regexp.MustCompile(`(?m)^two clusters: possible$`)},
 	{regexp.MustCompile(`^\./pacemaker-pair preflight --target el9 `), regexp.MustCompile(`(?m)^ready as far as it was checked for el9 .*: 0 blockers`)},
 	{regexp.MustCompile(`^\./pacemaker-pair backup `), regexp.MustCompile(`(?m)^nfs2\.example\.com: .*archives/bck-nfs2`)},
-	{regexp.MustCompile(`^\./pacemaker-pair config init `), regexp.MustCompile(`^pair/mine\.yaml is written`)},
+	{regexp.MustCompile(`^\./pacemaker-pair config init `), regexp.MustCompile(`^pair/config\.yaml is written`)},
 	{regexp.MustCompile(`^\./pacemaker-pair config check `), regexp.MustCompile(`nothing is missing`)},
 	{regexp.MustCompile(`^\./pacemaker-pair plan `), regexp.MustCompile(`(?m)^ 1  \S+ +[A-Z]`)},
 	{regexp.MustCompile(`^\./pacemaker-pair rehearse `), regexp.MustCompile(`of which broke something: 0`)},
 	{regexp.MustCompile(`^\./pacemaker-pair preflight run `), regexp.MustCompile(`(\d+) of (\d+) steps done`)},
 	{regexp.MustCompile(`^\./pacemaker-pair run `), regexp.MustCompile(`(?s)(\d+) of (\d+) steps done.*invariants violated: none`)},
-	{regexp.MustCompile(`^\./pacemaker-pair status `), regexp.MustCompile(`journal\.jsonl: finished`)},
+	{regexp.MustCompile(`^\./pacemaker-pair status `), regexp.MustCompile(`upgrade\.jsonl: finished`)},
 	{regexp.MustCompile(`^\./pacemaker-pair report `), regexp.MustCompile(`finished: every step is done and verified`)},
 }
 
@@ -267,7 +267,7 @@ func TestDocsCommands(t *testing.T) {
 		t.Skip("it builds everything anew: not with -short")
 	}
 	dir := clone(t)
-	ran, served := map[string]bool{}, false
+	ran := map[string]bool{}
 	all := pages(t)
 	for _, page := range slices.Sorted(maps.Keys(all)) {
 		if !strings.HasPrefix(page, "docs/") {
@@ -279,9 +279,12 @@ func TestDocsCommands(t *testing.T) {
 				if ran[line] || line == "" {
 					continue
 				}
-				if strings.Contains(line, "pair/config.yaml") && !served { // what the page has the reader begin with
-					served = true
-					simulated(t, dir, "./pacemaker-pair", "--into", "pair")
+				switch { // what the page has the reader do
+				case strings.HasPrefix(line, "./pacemaker-pair backup "):
+					simulated(t, dir, "./pacemaker-pair", "--into", "sim")
+					beginPair(t, dir, fenced(all[page], "yaml")[0])
+				case strings.HasPrefix(line, "./pacemaker-pair config check "):
+					fillIn(t, dir)
 				}
 				ran[line] = true
 				t.Run(line, func(t *testing.T) {

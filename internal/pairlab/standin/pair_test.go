@@ -97,5 +97,6 @@ func TestPgsqlAgent(t *testing.T) {
 	n.ok("pgsql monitor")
 	n.ok("pgsql start")
 	require.Contains(t, n.ok("pg_ctl status -D /srv/db/data"), "PID: 42")
+	require.Equal(t, "pg_ctl (PostgreSQL) 15.12\n", n.ok("pg_ctl --version"))
 	n.refused(1, "unrecognized operation mode", "pg_ctl dance -D /srv/db/data")
 }

@@ -17,6 +17,10 @@ const (
 	postgresProgram = "/usr/bin/postgres"
 	postgresPort    = ":5432"
 	defaultData     = "/var/lib/pgsql/data"
+
+	// PostgresMajor is what PG_VERSION says in a data directory of the server.
+	PostgresMajor   = "15"
+	postgresVersion = PostgresMajor + ".12"
 )
 
 // runPgsql is ocf:heartbeat:pgsql, in the way that it has no replication: a server of the directory pgdata.
@@ -48,8 +52,12 @@ func runPgsql(c *call) int {
 	return c.fail(ocfUnimplemented, "pgsql: %s is not implemented", c.args[0])
 }
 
-// runPgCtl is `pg_ctl start|stop|status -D DIR`.
+// runPgCtl is `pg_ctl start|stop|status -D DIR` and `pg_ctl --version`.
 func runPgCtl(c *call) int {
+	if len(c.args) == 1 && c.args[0] == "--version" {
+		c.printf("pg_ctl (PostgreSQL) %s\n", postgresVersion)
+		return 0
+	}
 	if len(c.args) != 3 || c.args[1] != "-D" {
 		return c.fail(1, "pg_ctl: the stand-in has start, stop and status with -D DIR only")
 	}

@@ -64,7 +64,7 @@ func (p *Site) oldSystem(node string) simhost.OS {
 	return os
 }
 
-// freshSystem is what the technician leaves: the system, the network, the mount points and the names of the node.
+// freshSystem is what the technician leaves: the system, the network and the names of the node.
 func (p *Site) freshSystem(name string) simhost.OS {
 	os := base(p.to)
 	os.Files["/etc/hostname"] = name + "\n"
@@ -75,16 +75,11 @@ func (p *Site) freshSystem(name string) simhost.OS {
 	return os
 }
 
-// prepare gives a system what the resources find on it: mount points, units of systemd, programs in places of the site's own.
+// prepare gives a system what the resources find on it: units of systemd, programs in places of the site's own.
 func (p *Site) prepare(os *simhost.OS) {
 	for _, r := range p.primitives {
-		switch r.Agent() {
-		case "ocf:heartbeat:Filesystem":
-			os.Files[path.Join(value(r, "directory"), ".keep")] = ""
-		case "ocf:heartbeat:pgsql":
-			if program := value(r, "pgctl"); path.IsAbs(program) && program != "/usr/bin/pg_ctl" {
-				os.Files[program] = "#!/bin/sh\n"
-			}
+		if program := value(r, "pgctl"); r.Agent() == "ocf:heartbeat:pgsql" && path.IsAbs(program) && program != "/usr/bin/pg_ctl" {
+			os.Files[program] = "#!/bin/sh\n"
 		}
 		if r.Class == "systemd" {
 			os.Services[unitOf(r)] = simhost.Unit{}
@@ -206,6 +201,8 @@ func (p *Site) registry() *simhost.Registry {
 		}
 	}
 	r.Script(pair.MountScript, 0, runMounts)
+	labels(r)
+	p.database(r)
 	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, simhost.SameTree)
 	return r
 }

@@ -304,10 +304,11 @@ func filesystem() pacemakertest.Agent {
 	return pacemakertest.Agent{
 		Running: mounted,
 		Start: func(s *simhost.State, h *simhost.Host, r pacemaker.Resource) error {
-			wants := []string{value(r, "directory")}
+			var wants []string
 			if file, err := pair.DeviceFile(value(r, "device")); err == nil && strings.HasPrefix(file, "/") {
 				wants = append(wants, file)
 			}
+			h.MakeDirs(s, value(r, "directory"))
 			if err := needed(h, wants...); err != nil || mounted(s, h, r) {
 				return err
 			}

@@ -209,20 +209,20 @@ type system struct {
 	versions                map[string]string
 }
 
-// systems are those that are simulated.
+// systems are those that are simulated. PostgreSQL is of one major version on all of them, as it has to be for the same data.
 var systems = []system{
 	{name: "el7", title: "CentOS Linux release 7.9.2009 (Core)", major: 7, versions: map[string]string{"corosync": "2.4.5-7.el7",
 		"pacemaker": "1.1.23-1.el7", "pcs": "0.9.169-3.el7", "resource-agents": "4.1.1-61.el7", "fence-agents-all": "4.2.1-41.el7",
-		"nfs-utils": "1.3.0-0.68.el7", "postgresql-server": "9.2.24-8.el7"}},
+		"nfs-utils": "1.3.0-0.68.el7", "postgresql-server": "15.12-1PGDG.rhel7"}},
 	{name: "el8", title: "AlmaLinux release 8.10 (Cerulean Leopard)", major: 8, repository: "ha", versions: map[string]string{
 		"corosync": "3.1.8-1.el8", "pacemaker": "2.1.7-5.el8", "pcs": "0.10.18-2.el8", "resource-agents": "4.9.0-54.el8",
-		"fence-agents-all": "4.2.1-129.el8", "nfs-utils": "2.3.3-59.el8", "postgresql-server": "10.23-4.el8"}},
+		"fence-agents-all": "4.2.1-129.el8", "nfs-utils": "2.3.3-59.el8", "postgresql-server": "15.12-1.el8"}},
 	{name: "el9", title: "AlmaLinux release 9.4 (Seafoam Ocelot)", major: 9, repository: "highavailability", versions: map[string]string{
 		"corosync": "3.1.8-1.el9", "pacemaker": "2.1.7-5.el9", "pcs": "0.11.7-2.el9", "resource-agents": "4.10.0-52.el9",
-		"fence-agents-all": "4.10.0-62.el9", "nfs-utils": "2.5.4-25.el9", "postgresql-server": "13.14-1.el9"}},
+		"fence-agents-all": "4.10.0-62.el9", "nfs-utils": "2.5.4-25.el9", "postgresql-server": "15.12-1.el9"}},
 	{name: "el10", title: "AlmaLinux release 10.0 (Purple Lion)", major: 10, repository: "highavailability", versions: map[string]string{
 		"corosync": "3.1.9-1.el10", "pacemaker": "3.0.0-5.el10", "pcs": "0.12.0-3.el10", "resource-agents": "4.16.0-1.el10",
-		"fence-agents-all": "4.16.0-1.el10", "nfs-utils": "2.8.2-3.el10", "postgresql-server": "16.8-1.el10"}},
+		"fence-agents-all": "4.16.0-1.el10", "nfs-utils": "2.8.2-3.el10", "postgresql-server": "15.12-1PGDG.rhel10"}},
 }
 
 func systemOf(release string) (system, error) {

@@ -319,7 +319,7 @@ func (r *rehearsal) another(ctx context.Context) (*rehearsal, error) {
 		}
 		return nil, err
 	}
-	if straight.err != nil || *straight.end != r.end {
+	if straight.err != nil || straight.end.hash != r.end.hash {
 		return nil, errors.Join(errors.New("another worker's straight run ended otherwise: the world or its operator is not the same each time"),
 			straight.err, again.done())
 	}

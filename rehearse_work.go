@@ -231,7 +231,10 @@ func (t *tries) work(ctx context.Context, first *rehearsal) error {
 			wrong = append(wrong, err)
 		}
 	}
-	return errors.Join(append(wrong, ctx.Err())...)
+	if len(wrong) > 0 { // alone: that the context has ended meanwhile hides none of it
+		return errors.Join(wrong...)
+	}
+	return ctx.Err()
 }
 
 // worker is one of several. The first one plays the rollbacks: each of them may end in a state in which one before it was.

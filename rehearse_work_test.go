@@ -104,20 +104,20 @@ func TestTheEndOfTheTimeHidesNothing(t *testing.T) {
 
 	ctx, stop = context.WithCancel(t.Context())
 	defer stop()
-	report, err = evenkeel.Rehearse(ctx, parseRunbook(t, text), newTrapWorld(nil), evenkeel.RehearsalPlan{Workers: 2,
+	_, err = evenkeel.Rehearse(ctx, parseRunbook(t, text), newTrapWorld(nil), evenkeel.RehearsalPlan{Workers: 2,
 		Another: func() (*evenkeel.Runbook, evenkeel.World, string, error) {
 			stop()
 			return nil, nil, "", errors.New("there is no other")
 		}})
 	require.ErrorContains(t, err, "there is no other")
 	require.NotErrorIs(t, err, context.Canceled)
-	require.Positive(t, report.Left)
 
 	ctx, stop = context.WithCancel(t.Context())
 	defer stop()
 	report, err = evenkeel.Rehearse(ctx, parseRunbook(t, text), newTrapWorld(nil), evenkeel.RehearsalPlan{
 		Operator: func(evenkeel.World) evenkeel.Operator { stop(); return nil }})
-	require.Equal(t, context.Canceled, err, "what the straight run came to says nothing")
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotContains(t, err.Error(), "straight through", "what it came to says nothing")
 	require.Zero(t, report.Space)
 }
 

@@ -87,7 +87,8 @@ func (e *engine) canKeepJobs(ctx context.Context, host string) error {
 			}
 		}
 	}
-	for _, as := range users {
+	for _, user := range sorted(users) {
+		as := users[user]
 		check := sshexec.CheckJobs(jobsDir(e.opts.LeasePath))
 		check.Sudo, check.Timeout = as.Sudo, sshexec.LeaseTimeout
 		res, err := e.exec(ctx, host, check)

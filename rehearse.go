@@ -75,10 +75,19 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.done()) }()
+	defer func() {
+		done := r.done()
+		if end := ctx.Err(); done != nil && end != nil && errors.Is(err, end) {
+			err = nil // that the context has ended hides nothing
+		}
+		err = errors.Join(err, done)
+	}()
 	straight := r.straight(ctx)
 	report = &RehearsalReport{Straight: straight.report, End: straight.world, Records: straight.records, Commands: straight.commands}
 	if straight.err != nil {
+		if err := ctx.Err(); err != nil {
+			return report, err // what the run came to says nothing
+		}
 		return report, fmt.Errorf("straight through: %w", straight.err)
 	}
 	report.worst(tried{outages: straight.outages})

@@ -10,16 +10,46 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
+// ending is how a run or a rollback came to a good end.
+type ending struct {
+	hash    string   // of the world; empty where it did not come to one
+	refused bool     // a rollback: it did nothing
+	differs []string // what a rollback says that differs from the state before the run
+}
+
+// course is a run or a rollback without an interruption, from which schedules go apart.
+type course struct {
+	name  string
+	known states // in which it, and others that went on from there, came to a step
+	end   ending
+	back  bool
+}
+
+// endsAs is an error where a schedule came to another end than its course. After a fault a rollback may end otherwise, if it says so: it was
+// refused, or names other differences than the one without an interruption.
+func (c course) endsAs(end ending, fault bool) error {
+	switch {
+	case fault && (end.refused || c.end.refused || !slices.Equal(end.differs, c.end.differs)):
+		return nil
+	case end.refused && !c.end.refused:
+		return fmt.Errorf("it was refused, and %s was not", c.name)
+	case end.hash != c.end.hash:
+		return errors.New("it ended in another state than " + c.name)
+	}
+	return nil
+}
+
 // judge is what is wrong with how a schedule ended.
 func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
+	refused := errors.As(out.err, new(*CannotRollBackError))
 	switch {
-	case errors.As(out.err, new(*CannotRollBackError)):
+	case (out.err == nil || refused) && tool.schedule != (Schedule{}) && !tool.struck:
+		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.schedule.Kind.Words())
+	case refused:
 		if tool.changes > 0 {
 			return errors.New("the rollback says that it cannot go back, and changed something all the same")
 		}
 		return nil // it says so, and does nothing
-	case out.err == nil && tool.schedule != (Schedule{}) && !tool.struck:
-		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.schedule.Kind.Words())
 	case out.err == nil && out.how == RolledBack && !out.merged:
 		return r.restored(out)
 	}

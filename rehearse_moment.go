@@ -82,7 +82,7 @@ type states map[string]state
 
 // state is one in which a run came to a step.
 type state struct {
-	end  *string         // of that run: see rehearsed
+	end  *ending         // of that run: see rehearsed
 	left []time.Duration // that the windows which were open then could still stay open, in the order of the fingerprint
 	of   int             // of a rollback: the record after which the tool crashed
 }
@@ -90,7 +90,7 @@ type state struct {
 // serves tells whether a run may end early in a state that is alike but for the time that its windows have left: where that run ended, and
 // well, and had no more time. Who has less may come too late where that run was in time.
 func (s state) serves(left []time.Duration) bool {
-	return s.end != nil && *s.end != "" && !shorter(left, s.left)
+	return s.end != nil && s.end.hash != "" && !shorter(left, s.left)
 }
 
 // shorter tells whether one of the times is shorter than the other one in its place.

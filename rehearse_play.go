@@ -21,7 +21,7 @@ type rehearsal struct {
 	nth      int    // the number of the schedule among those that are due, from 1
 
 	way  []passed // of the straight run
-	end  string   // Hash of the world after it
+	end  ending   // its own
 	down []string // what is down after it
 }
 
@@ -60,14 +60,6 @@ func (r *rehearsal) outages(w World) []RehearsalOutage {
 		return nil
 	}
 	return r.plan.Outages(w)
-}
-
-// course is a run or a rollback without an interruption, from which schedules go apart.
-type course struct {
-	name  string
-	known states // in which it, and others that went on from there, came to a step
-	end   string // Hash of the world after it
-	back  bool
 }
 
 // faults walks the straight run once more, and tries what can go wrong at its points, as far as no other worker does: as many batches at
@@ -118,9 +110,9 @@ func (r *rehearsal) fault(ctx context.Context, from moment, c course, s due) (tr
 	if err := ctx.Err(); err != nil {
 		return tried{}, err // what the schedule came to says nothing
 	}
-	ends := got.how == Finished || got.how == Resumed || c.back && got.how == RolledBack && !got.apart
-	if got.err == nil && ends && *got.end != c.end {
-		got.err = errors.New("it ended in another state than " + c.name)
+	ends := got.how == Finished || got.how == Resumed || c.back && got.how == RolledBack
+	if got.err == nil && ends {
+		got.err = c.endsAs(*got.end, got.hit != nil)
 	}
 	if got.err == nil && ends && !r.out(got.outages) { // else how long it lasts is of that run alone
 		for _, n := range got.noted {
@@ -166,7 +158,7 @@ type rehearsed struct {
 	report            *Report
 	journal           []Record
 	records, commands int
-	end               *string  // Hash of the world in the end; empty where it did not come to a good one
+	end               *ending  // no pointer to another run's: the states in which this one came to a step have it, too
 	passed            []passed // of a run without an interruption: before each decision
 	arrivals          []noted  // of such a rollback: the states in which it came to a step
 	sent              []dispatch
@@ -174,7 +166,6 @@ type rehearsed struct {
 	how               RehearsalEnd
 	hit               *dispatch // what met the scheduled fault
 	merged            bool      // it came to a state in which another run was, and was not taken further
-	apart             bool      // a rollback that was refused, or says what differs: it need not end as another does
 	noted             []noted   // the states in which its last life came to a step; that life reached the end by itself
 	err               error
 }
@@ -192,7 +183,7 @@ const maxResumes = 6
 
 // play is one schedule from a moment on: the run, the crash, and the resumes to the end, or to a state in which the straight run was.
 func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known states) rehearsed {
-	out := rehearsed{world: from.world.Clone(), end: new(string)}
+	out := rehearsed{world: from.world.Clone(), end: &ending{}}
 	world := out.world
 	tool := &crashingTool{world: world, schedule: s, stop: make(chan struct{}), commands: from.commands, records: from.records}
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
@@ -239,10 +230,12 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	}
 	out.journal = journal.Records()[len(from.journal):]
 	out.records, out.commands, out.hit, out.sent = tool.records, tool.commands, tool.hit, tool.sent
-	out.apart = errors.As(out.err, new(*CannotRollBackError)) || from.track.back && out.report != nil && len(out.report.Differs) > 0
-	out.err = errors.Join(r.judge(out, tool), world.Check())
-	if out.err == nil && !out.merged {
-		*out.end = world.Hash()
+	refused := errors.As(out.err, new(*CannotRollBackError))
+	if out.err = errors.Join(r.judge(out, tool), world.Check()); out.err == nil && !out.merged {
+		*out.end = ending{hash: world.Hash(), refused: refused}
+		if from.track.back && out.report != nil {
+			out.end.differs = out.report.Differs
+		}
 	}
 	out.outages = r.outages(world)
 	tool.story.ends(out)

@@ -24,7 +24,7 @@ func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalP
 	// What was under way may not have taken effect, or may have, unrecorded.
 	for _, s := range []Schedule{{Kind: CrashRecord, At: at}, {Kind: CrashTorn, At: at + 1}} {
 		got := r.play(ctx, r.start, s, nil)
-		if got.err == nil && *got.end != *straight.end {
+		if got.err == nil && got.end.hash != straight.end.hash {
 			got.err = errors.New("it ends in another state than a run without interruption")
 		}
 		if got.err != nil {
@@ -111,7 +111,7 @@ func (r *rehearsal) rollback(ctx context.Context, from moment, b *rolled, t *tri
 func (b *rolled) own(before states) []passed {
 	places, met := append(slices.Clip(b.whole.passed), passed{"", b.whole.records, b.whole.commands}), -1
 	if len(b.whole.passed) == 0 { // it is refused, or there is nothing to do
-		b.whole.arrivals = []noted{{key: "nothing is done in " + *b.whole.end}}
+		b.whole.arrivals = []noted{{key: fmt.Sprint("nothing is done, and it ends so: ", *b.whole.end)}}
 	}
 	for _, a := range b.whole.arrivals {
 		if before[a.key].serves(a.left) && !a.out {

@@ -90,8 +90,10 @@ func TestMistakesWithinRollbacks(t *testing.T) {
 		}, kinds: []evenkeel.ScheduleKind{evenkeel.CrashRecord, evenkeel.CrashAfter, evenkeel.CrashBefore, evenkeel.CrashTorn, "breaks"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var compare func(context.Context, evenkeel.Site) ([]string, error)
 			rehearsed := func(only evenkeel.Schedule, whole bool) *evenkeel.RehearsalReport {
 				rb := undoable(t)
+				rb.Compare = compare
 				tc.mistake(&rb.Steps[0])
 				report, err := evenkeel.Rehearse(t.Context(), rb, fairWorld{newTrapWorld(tc.traps)}, evenkeel.RehearsalPlan{Kinds: everyKind, Only: only, Whole: whole})
 				require.NoError(t, err)
@@ -132,8 +134,41 @@ func TestMistakesWithinRollbacks(t *testing.T) {
 				require.Len(t, one.Failures, 1)
 				require.Equal(t, f.Error(), one.Failures[0].Error())
 			}
+			compare = func(context.Context, evenkeel.Site) ([]string, error) { return []string{"it is later"}, nil }
+			require.Equal(t, failed(report, everyKind...), failed(rehearsed(evenkeel.Schedule{}, false), everyKind...), "it excuses nothing")
+			require.Equal(t, failed(report, everyKind...), failed(rehearsed(evenkeel.Schedule{}, true), everyKind...))
+			compare = honest
+			named := rehearsed(evenkeel.Schedule{}, false)
+			require.Equal(t, failed(rehearsed(evenkeel.Schedule{}, true), everyKind...), failed(named, everyKind...))
+			crashes := []evenkeel.ScheduleKind{evenkeel.CrashRecord, evenkeel.CrashTorn, evenkeel.CrashBefore, evenkeel.CrashAfter, evenkeel.CrashLost}
+			require.Equal(t, failed(report, crashes...), failed(named, crashes...), "a crash is no reason for a difference, though it is named")
 		})
 	}
+}
+
+// failed are the schedules that broke something by what happens in the rollback.
+func failed(r *evenkeel.RehearsalReport, kinds ...evenkeel.ScheduleKind) (list []string) {
+	for _, f := range r.Failures {
+		fault := strings.Contains("breaks, lost before, idle", string(f.Schedule.Then.Kind)) && slices.Contains(kinds, evenkeel.AnyFault)
+		if fault || slices.Contains(kinds, f.Schedule.Then.Kind) {
+			list = append(list, f.Schedule.String())
+		}
+	}
+	return list
+}
+
+// honest names what is left of undoable's steps.
+func honest(ctx context.Context, at evenkeel.Site) (differs []string, err error) {
+	for _, name := range []string{"a", "b"} {
+		res, err := at.Run(ctx, "h", sshexec.Command(sshexec.ReadOnly, "look", name))
+		if err != nil {
+			return nil, err
+		}
+		if len(res.Stdout) > 0 {
+			differs = append(differs, name+" is left")
+		}
+	}
+	return differs, nil
 }
 
 // A rollback that is refused looks what differs, and that can go wrong as well: it still changes nothing.
@@ -156,6 +191,52 @@ func TestWithinARefusedRollback(t *testing.T) {
 		}
 		require.Positive(t, explored[evenkeel.CrashBefore])
 		require.Positive(t, explored["moves"])
+	}
+}
+
+// A rollback is refused each time or never, and what is to happen in it happens: else nobody knows what it was judged by.
+func TestARefusalThatIsNotTheSame(t *testing.T) {
+	for _, tc := range []struct {
+		then, want string
+		steps      string
+		refuses    int // from this plan of a rollback on it is refused
+		looks      int // of the first comparison; later ones look once
+	}{
+		{"before-effect 2", "it came to its end, and what was to happen (the tool crashes, and its command does not arrive) did not",
+			"s1[a.safe undo:ua.safe] s2[b.safe]", 0, 2},
+		{"before-effect 1", "", "s1[a.safe undo:ua.safe] s2[b.safe]", 0, 2},
+		{"after-effect 1", "it was refused, and the rollback without interruption was not", "s1[a.safe undo:ua.safe] s2[b.safe undo:ub.safe]", 3, 1},
+		{"after-effect 1", "", "s1[a.safe undo:ua.safe] s2[b.safe undo:ub.safe]", 0, 1},
+	} {
+		rb, compared, planned := parseRunbook(t, tc.steps), 0, 0
+		rb.Compare = func(ctx context.Context, at evenkeel.Site) ([]string, error) {
+			looks := 1
+			if compared++; compared == 1 {
+				looks = tc.looks
+			}
+			for range looks {
+				if _, err := at.Run(ctx, "h", sshexec.Command(sshexec.ReadOnly, "look", "a")); err != nil {
+					return nil, err
+				}
+			}
+			return nil, nil
+		}
+		rb.Recover = func(st *evenkeel.State) (*evenkeel.Runbook, error) {
+			if planned++; tc.refuses > 0 && planned >= tc.refuses {
+				return nil, &evenkeel.CannotRollBackError{Step: "s1", Reason: "it does not want to"}
+			}
+			return rb.UndoPlan(st)
+		}
+		only, err := evenkeel.ParseSchedule("rollback-from 12 then " + tc.then)
+		require.NoError(t, err)
+		report, err := evenkeel.Rehearse(t.Context(), rb, fairWorld{newTrapWorld(nil)}, evenkeel.RehearsalPlan{Only: only})
+		require.NoError(t, err)
+		if tc.want == "" {
+			require.Empty(t, report.Failures)
+			continue
+		}
+		require.Len(t, report.Failures, 1)
+		require.ErrorContains(t, report.Failures[0], tc.want)
 	}
 }
 

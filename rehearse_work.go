@@ -231,7 +231,10 @@ func (t *tries) work(ctx context.Context, first *rehearsal) error {
 			wrong = append(wrong, err)
 		}
 	}
-	return errors.Join(append(wrong, ctx.Err())...)
+	if len(wrong) > 0 { // alone: that the context has ended meanwhile hides none of it
+		return errors.Join(wrong...)
+	}
+	return ctx.Err()
 }
 
 // worker is one of several. The first one plays the rollbacks: each of them may end in a state in which one before it was.
@@ -319,7 +322,7 @@ func (r *rehearsal) another(ctx context.Context) (*rehearsal, error) {
 		}
 		return nil, err
 	}
-	if straight.err != nil || *straight.end != r.end {
+	if straight.err != nil || straight.end.hash != r.end.hash {
 		return nil, errors.Join(errors.New("another worker's straight run ended otherwise: the world or its operator is not the same each time"),
 			straight.err, again.done())
 	}

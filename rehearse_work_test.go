@@ -2,6 +2,7 @@ package evenkeel_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -85,6 +86,39 @@ func TestWorkersOfAnotherWorld(t *testing.T) {
 	require.NotEqual(t, parseRunbook(t, text).Digest(), rb.Digest(), "a changed runbook has another digest")
 	_, err = evenkeel.Rehearse(t.Context(), rb, newTrapWorld(nil), evenkeel.RehearsalPlan{})
 	require.NoError(t, err)
+}
+
+// What is wrong is said, and alone, when the time is over as well: who takes that for the whole reason would not hear of it.
+func TestTheEndOfTheTimeHidesNothing(t *testing.T) {
+	text := "s1[a.safe b.safe] s2[c.safe d.safe] s3[e.safe]"
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	rb := parseRunbook(t, text)
+	report, err := evenkeel.Rehearse(ctx, rb, newTrapWorld(nil), evenkeel.RehearsalPlan{Progress: func(int, int) {
+		rb.Steps[2].Actions[0].Cmd.Argv[1] = "other"
+		stop()
+	}})
+	require.ErrorContains(t, err, "the runbook was changed while it was rehearsed")
+	require.NotErrorIs(t, err, context.Canceled)
+	require.Positive(t, report.Left)
+
+	ctx, stop = context.WithCancel(t.Context())
+	defer stop()
+	_, err = evenkeel.Rehearse(ctx, parseRunbook(t, text), newTrapWorld(nil), evenkeel.RehearsalPlan{Workers: 2,
+		Another: func() (*evenkeel.Runbook, evenkeel.World, string, error) {
+			stop()
+			return nil, nil, "", errors.New("there is no other")
+		}})
+	require.ErrorContains(t, err, "there is no other")
+	require.NotErrorIs(t, err, context.Canceled)
+
+	ctx, stop = context.WithCancel(t.Context())
+	defer stop()
+	report, err = evenkeel.Rehearse(ctx, parseRunbook(t, text), newTrapWorld(nil), evenkeel.RehearsalPlan{
+		Operator: func(evenkeel.World) evenkeel.Operator { stop(); return nil }})
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotContains(t, err.Error(), "straight through", "what it came to says nothing")
+	require.Zero(t, report.Space)
 }
 
 // Every finding has a name by which a rehearsal tries that schedule alone, and finds the same; a good schedule stays good.

@@ -103,9 +103,10 @@ func TestRollbackOnPaper(t *testing.T) {
 func TestRehearseRollback(t *testing.T) {
 	every := 37
 	if testing.Short() {
-		every = 211
+		every = 131
 	}
-	rehearse(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every, evenkeel.RollbackFrom)
+	report := rehearse(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every, evenkeel.RollbackFrom)
+	require.Positive(t, report.Rollbacks.Within)
 }
 
 // TestRollbackByState is the guide's rule when a rollback is possible (CPS-245, cps:1814,1832).

@@ -111,7 +111,7 @@ func (a *App) rehearse(ctx context.Context, o rehearsalFlags) (int, error) {
 	case err == nil:
 	case report == nil, errors.Is(err, evenkeel.ErrNoSchedule): // a kind or a schedule that there is not
 		return ExitInput, stage.named(err)
-	case limited.Err() == nil:
+	case !endedBy(limited, err):
 		return ExitFailed, stage.named(err)
 	}
 	r := stage.rehearsal(ctx, report, o)
@@ -119,6 +119,11 @@ func (a *App) rehearse(ctx context.Context, o rehearsalFlags) (int, error) {
 		return ExitFailed, err
 	}
 	return rehearsalEnd(report)
+}
+
+// endedBy tells whether an error is but that a context has ended.
+func endedBy(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, ctx.Err())
 }
 
 // rehearsalEnd is how a rehearsal ends that said what it found. What was not tried is neither fine nor a failure.

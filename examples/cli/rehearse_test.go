@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +112,31 @@ func TestHowARehearsalEnds(t *testing.T) {
 		require.Equal(t, tt.code, code)
 		require.Equal(t, tt.code != ExitDone, err != nil)
 	}
+}
+
+// Only that the time is over ends a rehearsal like a stop. Who interrupts the last schedule has left none out.
+func TestWhatEndedARehearsal(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	require.False(t, endedBy(ctx, context.Canceled), "of something else")
+	stop()
+	require.True(t, endedBy(ctx, fmt.Errorf("stopped: %w", context.Canceled)))
+	require.False(t, endedBy(ctx, errors.New("the runbook was changed")))
+
+	s := &stage{app: &App{Name: "tool"}, first: &play{runbook: &evenkeel.Runbook{}}}
+	require.Empty(t, s.rehearsal(ctx, &evenkeel.RehearsalReport{Space: 3, Schedules: 3}, rehearsalFlags{}).Banner)
+	require.Equal(t, "Stopped as asked: the other schedules were not tried (1).",
+		s.rehearsal(ctx, &evenkeel.RehearsalReport{Space: 3, Schedules: 2, Left: 1}, rehearsalFlags{}).Banner)
+}
+
+// What is thinned out is said in points, and rollbacks in states.
+func TestWordsOfARehearsal(t *testing.T) {
+	require.Contains(t, restsOn(rehearsalFlags{every: 20}), "Thinned out by --every 20: a crash was tried at one point in 20, a stop request and a "+
+		"rollback at one in 60, each kind of fault at one in 120. Within the rollbacks a crash was tried at one point in 60, a stop request at one "+
+		"in 180, each kind of fault at one in 360.")
+	require.Equal(t, "Rollbacks that nothing interrupted: 7, from 3 different states. Rollbacks in which something went wrong: 40.",
+		page.RehearsedRollbacks{Played: 7, Apart: 3, Within: 40}.Words())
+	require.Equal(t, "Rollbacks that nothing interrupted: 7. What can go wrong within them was not tried.",
+		page.RehearsedRollbacks{Played: 7}.Words())
 }
 
 // The directories of a rehearsal are not told: they are others each time.

@@ -31,7 +31,7 @@ func (s *stage) rehearsal(ctx context.Context, report *evenkeel.RehearsalReport,
 		r.Banner = "Stopped as asked, before the straight run had ended: nothing was tried."
 	case report.Space == 0 && o.budget > 0:
 		r.Banner = fmt.Sprintf("The budget of %s is spent, and the straight run had not ended: nothing was tried.", short(o.budget))
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && report.Left > 0:
 		r.Banner = fmt.Sprintf("Stopped as asked: the other schedules were not tried (%s).", thousands(report.Left))
 	case report.Left > 0:
 		r.Banner = fmt.Sprintf("The budget of %s is spent: %s schedules were not tried.", short(o.budget), thousands(report.Left))
@@ -148,8 +148,9 @@ func restsOn(o rehearsalFlags) []string {
 		"A schedule that waits for the operator ends there: how long an outage lasts that is open then is not known.",
 	}
 	if o.every > 1 {
-		list = append(list, fmt.Sprintf("Thinned out by --every %d: stop requests and rollbacks three times as much, faults six times; within "+
-			"rollbacks all of it three times more.", o.every))
+		list = append(list, fmt.Sprintf("Thinned out by --every %d: a crash was tried at one point in %[1]d, a stop request and a rollback at one in "+
+			"%d, each kind of fault at one in %d. Within the rollbacks a crash was tried at one point in %[2]d, a stop request at one in %[4]d, "+
+			"each kind of fault at one in %[5]d.", o.every, 3*o.every, 6*o.every, 9*o.every, 18*o.every))
 	}
 	if !o.faults && o.schedule == "" {
 		list = append(list, "No command went wrong by itself: --faults tries that.")

@@ -48,12 +48,13 @@ type options struct {
 	sample         int
 	seed, json     string
 	budget, slack  time.Duration
+	now            func() time.Time // measures what the trying took
 }
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("mutate: ")
-	o := options{dir: ".", targets: slices.Clone(targets), equivalents: "internal/mutate/equivalent.txt"}
+	o := options{dir: ".", now: time.Now, targets: slices.Clone(targets), equivalents: "internal/mutate/equivalent.txt"}
 	run := flag.String("run", "", "only tests of this pattern, of the package alone: to see whether a new one finds a mutant")
 	pkgs := flag.String("package", "", "of the targets only these, with commas between: ./mongo/live,./cps/issm")
 	flag.StringVar(&o.only, "only", "", "only mutants whose id begins with one of these, with commas between")
@@ -66,7 +67,7 @@ func main() {
 	flag.StringVar(&o.seed, "seed", time.Now().Format(time.DateOnly), "chooses the sample: the hash of a commit, or the day")
 	flag.StringVar(&o.json, "json", "", "write the report into this file")
 	flag.DurationVar(&o.budget, "budget", 0, "begin no mutant when those before it took this time; no limit when 0. "+
-		"They are tried in the order of the seed then")
+		"They are tried in the order of the seed then. Fewer than ten are an error, where there are ten")
 	flag.DurationVar(&o.slack, "slack", 20*time.Second, "a mutant may take this time beyond three times what its tests take without it")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -176,11 +177,14 @@ func (o options) run(ctx context.Context, w io.Writer) (*report, error) {
 	if o.json != "" {
 		err = r.write(o.json)
 	}
-	if err == nil && r.Tried == 0 {
-		err = errors.New("no mutant was tried")
+	if least := max(1, min(enough, len(all)-r.Dropped)); err == nil && r.Tried < least {
+		err = fmt.Errorf("mutants tried: %d; fewer than %d say nothing", r.Tried, least)
 	}
 	return r, err
 }
+
+// enough is how many mutants must be tried where there are so many: a budget or an interruption that leaves fewer is no good run.
+const enough = 10
 
 // mutants are all mutants of the target, whether they compile or not.
 func (t target) mutants(s *source) []*mutant {
@@ -263,14 +267,16 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 			fmt.Fprintf(w, "# the time is over\n")
 			return nil
 		}
-		start := time.Now()
+		start := o.now()
 		out := outcome{mutant: m}
 		out.Verdict, out.By = try(ctx, own, slices.Index(functions, m.in), m, o.slack)
 		if !out.found() && len(t.further) > 0 && (o.budget == 0 || list[m.ID] == nil) { // further tests take long to make
 			if others == nil {
+				making := o.now()
 				if others, err = made(t.further...); err != nil {
 					return err
 				}
+				start = start.Add(o.now().Sub(making)) // that is not trying
 			}
 			if v, by := try(ctx, others, slices.Index(functions, m.in), m, o.slack); v != unreached {
 				out.Verdict, out.By = v, by
@@ -280,8 +286,9 @@ func (o options) try(ctx context.Context, w io.Writer, r *report, s *source, t t
 			fmt.Fprintf(w, "# it was interrupted\n")
 			return nil
 		}
-		r.spent += time.Since(start)
-		out.Took, _ = strconv.ParseFloat(fmt.Sprintf("%.1f", time.Since(start).Seconds()), 64)
+		took := o.now().Sub(start)
+		r.spent += took
+		out.Took, _ = strconv.ParseFloat(fmt.Sprintf("%.1f", took.Seconds()), 64)
 		if e := list[m.ID]; e != nil {
 			out.Because = e.because
 		}

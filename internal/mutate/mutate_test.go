@@ -28,7 +28,7 @@ const (
 func ofLamp() options {
 	return options{
 		dir: root, targets: []target{{tests: tests{pkg: "./internal/mutate/testdata/lamp"}}}, equivalents: "internal/mutate/testdata/equivalent.txt",
-		seed: "s", slack: 5 * time.Second,
+		seed: "s", slack: 5 * time.Second, now: time.Now,
 	}
 }
 
@@ -164,7 +164,7 @@ func TestWhatFailsAnywayFindsNothing(t *testing.T) {
 	}
 }
 
-// A run that tries nothing is no good one; the budget is for trying alone, and begins at least one mutant.
+// A run that tries nothing, or too little, is no good one; the budget begins at least one mutant.
 func TestSomethingIsTried(t *testing.T) {
 	o := ofLamp()
 	o.targets[0].held, o.held, o.one = nil, true, true
@@ -175,12 +175,20 @@ func TestSomethingIsTried(t *testing.T) {
 	o.budget, o.only = 1, lamp+"Probe:"
 	first := map[string]bool{}
 	for _, o.seed = range []string{"a", "b", "c", "d"} {
-		_, r, out := played(t, o)
+		var out bytes.Buffer
+		r, err := o.run(t.Context(), &out)
+		require.ErrorContains(t, err, "mutants tried: 1; fewer than 10 say nothing")
 		require.Equal(t, 1, r.Tried)
-		require.Contains(t, out, "the time is over")
+		require.Contains(t, out.String(), "the time is over")
 		first[r.Mutants[0].ID] = true
 	}
 	require.Greater(t, len(first), 1, "the seed draws")
+	o.sample = 2
+	_, err = o.run(t.Context(), io.Discard)
+	require.ErrorContains(t, err, "mutants tried: 1; fewer than 2 say nothing")
+	o.sample = 1
+	_, err = o.run(t.Context(), io.Discard)
+	require.NoError(t, err, "there is no other")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = o.run(ctx, io.Discard)
@@ -276,6 +284,35 @@ func TestABudgetIsNotSpentOnEquivalents(t *testing.T) {
 		require.Zero(t, r.Survived)
 		require.Equal(t, faults > 0, strings.Contains(out, "shop: 1 tests"))
 	}
+}
+
+// The budget is for trying alone: that the further tests are made, as late as they are needed, takes nothing of it.
+func TestMakingFurtherTestsIsNotTrying(t *testing.T) {
+	o := ofLamp()
+	o.targets[0].further = []tests{{pkg: "./internal/mutate/testdata/shop", slow: "Slow"}}
+	var at time.Duration
+	o.now = func() time.Time { return time.Unix(0, 0).Add(at) }
+	o.only, o.budget = lamp+"Watts,"+lamp+"Pair.Light:error-ignored:1", time.Minute
+	r, err := o.run(t.Context(), writer(func(text string) {
+		if strings.Contains(text, "shop: ") {
+			at += time.Hour
+		}
+	}))
+	require.NoError(t, err)
+	require.Equal(t, time.Hour, at, "they were made")
+	require.Greater(t, r.Tried, 1)
+	require.Zero(t, r.spent)
+	for _, m := range r.Mutants {
+		require.Zero(t, m.Took)
+	}
+}
+
+// writer is told what is printed.
+type writer func(text string)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
 }
 
 // Of several packages one is drawn, by its mutants: the sample is of that one alone, and either has its turn.

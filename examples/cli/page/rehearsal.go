@@ -50,9 +50,9 @@ type RehearsedRollbacks struct {
 // Words are the numbers in words.
 func (r RehearsedRollbacks) Words() string {
 	if r.Apart == 0 { // the first one always is, where that was found out
-		return fmt.Sprintf("rollbacks without an interruption: %d; what can happen within them was not tried", r.Played)
+		return fmt.Sprintf("Rollbacks that nothing interrupted: %d. What can go wrong within them was not tried.", r.Played)
 	}
-	return fmt.Sprintf("rollbacks without an interruption: %d, of which %d began in a state of their own; schedules within these: %d",
+	return fmt.Sprintf("Rollbacks that nothing interrupted: %d, from %d different states. Rollbacks in which something went wrong: %d.",
 		r.Played, r.Apart, r.Within)
 }
 

@@ -25,8 +25,8 @@ type course struct {
 	back  bool
 }
 
-// endsAs is an error where a schedule came to another end than its course. After a fault a rollback may end otherwise, if it says so: it was
-// refused, or names other differences than the one without an interruption.
+// endsAs is an error where a schedule came to another end than its course. After a fault a rollback may end otherwise, if it
+// says so: it was refused, or names other differences than the one without an interruption.
 func (c course) endsAs(end ending, fault bool) error {
 	switch {
 	case fault && (end.refused || c.end.refused || !slices.Equal(end.differs, c.end.differs)):

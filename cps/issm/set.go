@@ -163,7 +163,8 @@ func (m *balancers) drainedAction(n int) evenkeel.Action {
 	return evenkeel.Action{
 		ID: "drained", Paper: steps.Again(m.takesNone(n)),
 		Change: evenkeel.Change{
-			Title: fmt.Sprintf("Wait until every endpoint of set %d is down", n), Ref: "cps:1717-1743", Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
+			Title: fmt.Sprintf("Wait until every endpoint of set %d is down", n), Ref: "cps:1717-1743",
+			Cmd: m.haproxyStatus(), Limit: 5 * time.Minute,
 			Expect: evenkeel.Expect{Text: fmt.Sprintf("every endpoint of set %d is down and without sessions", n), Check: m.silent(n)},
 		},
 	}

@@ -148,7 +148,8 @@ func restsOn(o rehearsalFlags) []string {
 		"A schedule that waits for the operator ends there: how long an outage lasts that is open then is not known.",
 	}
 	if o.every > 1 {
-		list = append(list, fmt.Sprintf("Thinned out by --every %d: a crash was tried at one point in %[1]d, a stop request and a rollback at one in "+
+		list = append(list, fmt.Sprintf("Thinned out by --every %d: a crash was tried at one point in %[1]d, a stop request and a rollback "+
+			"at one in "+
 			"%d, each kind of fault at one in %d. Within the rollbacks a crash was tried at one point in %[2]d, a stop request at one in %[4]d, "+
 			"each kind of fault at one in %[5]d.", o.every, 3*o.every, 6*o.every, 9*o.every, 18*o.every))
 	}

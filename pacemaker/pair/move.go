@@ -139,7 +139,8 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 	off, err1 := set("disable", "Disable "+u.name()+" on "+from.host, from.cib, from.roles("Stopped", u))
 	on, err2 := set("", "", to.cib, to.roles("Started", u))
 	over := evenkeel.Action{ID: "enable", Change: evenkeel.Change{
-		Title: "Enable " + u.name() + " on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host, Repeat: evenkeel.Idempotent,
+		Title: "Enable " + u.name() + " on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host,
+		Repeat: evenkeel.Idempotent,
 		Limit: p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(on.Cmd),
 			Text: "Look at " + from.host + " until none of this is so: " + proofs([]Unit{u}) + ". See that `cibadmin --query` there says " +

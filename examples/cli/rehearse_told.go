@@ -149,9 +149,8 @@ func restsOn(o rehearsalFlags) []string {
 	}
 	if o.every > 1 {
 		list = append(list, fmt.Sprintf("Thinned out by --every %d: a crash was tried at one point in %[1]d, a stop request and a rollback "+
-			"at one in "+
-			"%d, each kind of fault at one in %d. Within the rollbacks a crash was tried at one point in %[2]d, a stop request at one in %[4]d, "+
-			"each kind of fault at one in %[5]d.", o.every, 3*o.every, 6*o.every, 9*o.every, 18*o.every))
+			"at one in %d, each kind of fault at one in %d. Within the rollbacks a crash was tried at one point in %[2]d, each kind of "+
+			"fault at one in %[4]d.", o.every, 3*o.every, 6*o.every, 18*o.every))
 	}
 	if !o.faults && o.schedule == "" {
 		list = append(list, "No command went wrong by itself: --faults tries that.")

@@ -141,7 +141,7 @@ func (p *Pair) handOver(u Unit, from, to side) ([]evenkeel.Action, error) {
 	over := evenkeel.Action{ID: "enable", Change: evenkeel.Change{
 		Title: "Enable " + u.name() + " on " + to.host + " as soon as it is proven gone from " + from.host, Host: to.host,
 		Repeat: evenkeel.Idempotent,
-		Limit: p.Config.Outage,
+		Limit:  p.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.Disruptive, Cmds: evenkeel.Here(on.Cmd),
 			Text: "Look at " + from.host + " until none of this is so: " + proofs([]Unit{u}) + ". See that `cibadmin --query` there says " +
 				"target-role=Stopped of " + strings.Join(from.switches(u), ", ") + ", and that no operation of it is under way or failed in its " +

@@ -131,8 +131,8 @@ func TestWhatEndedARehearsal(t *testing.T) {
 // What is thinned out is said in points, and rollbacks in states.
 func TestWordsOfARehearsal(t *testing.T) {
 	require.Contains(t, restsOn(rehearsalFlags{every: 20}), "Thinned out by --every 20: a crash was tried at one point in 20, a stop request and a "+
-		"rollback at one in 60, each kind of fault at one in 120. Within the rollbacks a crash was tried at one point in 60, a stop request at one "+
-		"in 180, each kind of fault at one in 360.")
+		"rollback at one in 60, each kind of fault at one in 120. Within the rollbacks a crash was tried at one point in 60, each kind of "+
+		"fault at one in 360.")
 	require.Equal(t, "Rollbacks that nothing interrupted: 7, from 3 different states. Rollbacks in which something went wrong: 40.",
 		page.RehearsedRollbacks{Played: 7, Apart: 3, Within: 40}.Words())
 	require.Equal(t, "Rollbacks that nothing interrupted: 7. What can go wrong within them was not tried.",

@@ -101,11 +101,7 @@ func TestRollbackOnPaper(t *testing.T) {
 
 // TestRehearseRollback rolls back from every point of the migration, and crashes within the rollback.
 func TestRehearseRollback(t *testing.T) {
-	every := 37
-	if testing.Short() {
-		every = 131
-	}
-	report := rehearse(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every, evenkeel.RollbackFrom)
+	report := rehearse(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), 37, evenkeel.RollbackFrom)
 	require.Positive(t, report.Rollbacks.Within)
 }
 

@@ -43,8 +43,7 @@ func (a *activities) begin(ctx context.Context, s start) (b began, err error) {
 		b.Ending.How = course.WasAsked
 		return b, nil
 	}
-	defer beat(ctx, l, s.Beat)()
-	ctx, over := heed(ctx)
+	ctx, over := a.heed(ctx, l, s.Beat)
 	defer over()
 	if err := a.open(ctx, s, l); err != nil {
 		a.forget(s.Pair, l)
@@ -105,11 +104,10 @@ func (a *activities) perform(ctx context.Context, t task) (e course.Ending, err 
 	if err != nil {
 		return e, err
 	}
-	defer beat(ctx, l, t.Beat)()
 	if t.Word != nil {
 		l.hear(t.Decision.Step+"/"+t.Decision.Action, *t.Word)
 	}
-	work, over := heed(ctx)
+	work, over := a.heed(ctx, l, t.Beat)
 	defer over()
 	if err := l.life.Perform(work, t.Decision); err != nil {
 		return ending(err, course.Failed), nil
@@ -124,8 +122,7 @@ func (a *activities) end(ctx context.Context, t task) (e course.Ending, err erro
 	if err != nil {
 		return e, err
 	}
-	defer beat(ctx, l, t.Beat)()
-	work, over := heed(ctx)
+	work, over := a.heed(ctx, l, t.Beat)
 	defer over()
 	defer context.AfterFunc(work, l.cancel)()
 	if list := l.life.Next(); len(list) > 0 && list[0].Work() && !l.spent(list) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -218,23 +217,28 @@ func (a *activities) forgetGivenUp(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		a.mu.Lock()
-		lives := maps.Clone(a.lives)
-		journals := map[*life]*journal{}
-		for _, l := range lives {
-			journals[l] = l.writes
+		a.askGivenUp(ctx)
+	}
+}
+
+// askGivenUp asks all workflows at once, so that one which does not answer holds up no other. Those are asked again.
+func (a *activities) askGivenUp(ctx context.Context) {
+	ctx, end := context.WithTimeout(ctx, 20*time.Second)
+	defer end()
+	var round sync.WaitGroup
+	defer round.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for pair, l := range a.lives {
+		j := l.writes
+		if j == nil {
+			continue
 		}
-		a.mu.Unlock()
-		for pair, l := range lives {
-			if journals[l] == nil {
-				continue
-			}
-			asking, end := context.WithTimeout(ctx, 20*time.Second)
-			if is, err := journals[l].givenUp(asking); err == nil && is { // else it is asked again
+		round.Go(func() {
+			if is, err := j.givenUp(ctx); err == nil && is {
 				a.forget(pair, l)
 			}
-			end()
-		}
+		})
 	}
 }
 

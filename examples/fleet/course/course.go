@@ -285,6 +285,7 @@ const (
 	Well     How = ""
 	WasHeld  How = "held"    // it pauses, failed, or was kept out
 	WasAsked How = "stopped" // somebody asked it to stop: an operator, or the end of its worker
+	WasBusy  How = "busy"    // it could not begin: a command of an earlier one still runs on a machine
 )
 
 // Ending is what a life came to.

@@ -50,6 +50,10 @@ func (a *activities) begin(ctx context.Context, s start) (b began, err error) {
 			return b, temporal.NewNonRetryableApplicationError(err.Error(), "Worker", nil)
 		}
 		b.Ending = ending(err, course.KeptOut)
+		var busy *evenkeel.LeaseBusyError
+		if errors.As(err, &busy) {
+			b.Ending.How = course.WasBusy
+		}
 		return b, nil
 	}
 	b.Over = l.life.Next()[0].Kind == evenkeel.DecideDone

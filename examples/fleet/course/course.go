@@ -69,6 +69,7 @@ type Held struct {
 // Life is the life that is under way on a worker.
 type Life struct {
 	Verb  Verb            `json:"verb"`
+	Row   int             `json:"row,omitempty"`   // workers that were lost in a row before it
 	Told  bool            `json:"told,omitempty"`  // it was asked to stop
 	Over  bool            `json:"over,omitempty"`  // there is nothing to do in it
 	Spent map[string]bool `json:"spent,omitempty"` // the steps that did not come to a good end in it

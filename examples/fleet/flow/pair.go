@@ -134,6 +134,7 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 	}
 	p.in.Lives++
 	p.life = p.in.Lives
+	row := p.in.Losses.Row
 	p.ctx, p.now = workflow.WithCancel(ctx)
 	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, First: workflow.GetInfo(ctx).FirstRunID,
 		Beat: p.limits().heartbeat() / 4, Confirmed: p.place.Confirmed}
@@ -158,6 +159,7 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 		return nil
 	}
 	p.place.Begun(verb, b.Over)
+	p.place.Life.Row = row
 	p.in.Queue, p.busy, p.waits = b.Queue, 0, ""
 	return nil
 }
@@ -253,8 +255,14 @@ func (p *pair) task() task {
 	return task{Pair: p.in.Pair, Life: p.life, Beat: p.limits().heartbeat() / 4}
 }
 
-// limits are those of this life.
-func (p *pair) limits() Limits { return p.in.Limits.after(p.in.Losses.Row) }
+// limits are those of the life that is under way, else of the next one. What an operator says in a life changes nothing for it.
+func (p *pair) limits() Limits {
+	row := p.in.Losses.Row
+	if p.place.Life != nil {
+		row = p.place.Life.Row
+	}
+	return p.in.Limits.after(row)
+}
 
 // onLife is for an activity on the queue of the life's worker.
 func (p *pair) onLife(ctx workflow.Context, limit time.Duration) workflow.Context {

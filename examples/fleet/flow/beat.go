@@ -35,9 +35,9 @@ func heed(ctx context.Context, every time.Duration, sign func(context.Context) e
 			case <-signs.Done():
 				return
 			}
-			one, late := context.WithTimeout(signs, signTime*every)
+			one, done := context.WithTimeout(signs, signTime*every)
 			err := sign(one)
-			late()
+			done()
 			if ends(err) {
 				cancel(err)
 			}

@@ -100,6 +100,14 @@ func TestAWorkerThatWasGivenUpEnds(t *testing.T) {
 	require.Equal(t, "a b c", m.did())
 	require.Positive(t, out.Standing.Lost)
 	require.Empty(t, out.Standing.Asked, "no operator was needed")
+	var beats []time.Duration
+	for _, e := range historyOf(t, c, "p1").GetEvents() {
+		if at := e.GetActivityTaskScheduledEventAttributes(); at.GetActivityType().GetName() == activityPerform {
+			beats = append(beats, at.GetHeartbeatTimeout().AsDuration())
+		}
+	}
+	require.Equal(t, quick.Heartbeat, beats[0])
+	require.GreaterOrEqual(t, beats[len(beats)-1], 2*quick.Heartbeat, "the life that followed had more time")
 }
 
 // Where a command of an earlier life still runs, a life begins again by itself, until that has ended.

@@ -69,7 +69,7 @@ func TestCommands(t *testing.T) {
 	})
 	_, err = fleet("start", "pair1")
 	require.ErrorContains(t, err, "cannot begin demo/pair1")
-	require.Contains(t, does("status"), "fleet demo: wait")
+	a.comes(t, "the fleet tells where it stands", func() bool { return strings.Contains(does("status"), "fleet demo: wait") })
 	file := filepath.Join(a.dir, "exported.jsonl")
 	_, err = fleet("export", "pair1", file)
 	require.ErrorContains(t, err, "is under way at step")

@@ -158,9 +158,18 @@ func (d *demo) killInChange(ctx context.Context, pair string) error {
 		d.kill(name)
 	}
 	d.sims[pair].Release()
-	d.say("kill -9 of %s: a %s on %s had just taken effect, and the worker had not heard of it. worker3 takes its place.",
-		strings.Join(names, ", "), change, pair)
+	d.say("%s", killed(names, pair))
 	return d.work("worker3")
+}
+
+// killed says which workers were killed in the change of a pair. Where it is all of them, one had sent it, and nobody knows which.
+func killed(names []string, pair string) string {
+	if len(names) == 1 {
+		return fmt.Sprintf("kill -9 of %s: a %s on %s had just taken effect, and the worker had not heard of it. worker3 takes its place.",
+			names[0], change, pair)
+	}
+	return fmt.Sprintf("kill -9 of %s: a %s on %s had just taken effect. The worker that sent it was given up before, as the machine is "+
+		"busy, and it is not known which of them it was. worker3 takes their place.", strings.Join(names, " and "), change, pair)
 }
 
 // stands is where a pair stands. A worker that is busy may not tell at once: it is asked again.

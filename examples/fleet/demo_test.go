@@ -64,6 +64,17 @@ func TestDemo(t *testing.T) {
 	require.True(t, st.Done)
 }
 
+// What the demonstration says of one killed worker it does not say of two.
+func TestWhoWasKilledIsTold(t *testing.T) {
+	one, both := killed([]string{"worker2"}, "pair1"), killed([]string{"worker1", "worker2"}, "pair1")
+	require.Equal(t, "kill -9 of worker2: a shutdown on pair1 had just taken effect, and the worker had not heard of it. "+
+		"worker3 takes its place.", one)
+	require.Contains(t, both, "kill -9 of worker1 and worker2: a shutdown on pair1 had just taken effect.")
+	require.Contains(t, both, "not known which")
+	require.NotContains(t, both, "had not heard of it")
+	require.NotContains(t, both, "its place")
+}
+
 // Many pairs at once end as one that the library runs alone; what each costs is printed. EVENKEEL_FLEET=100 has a
 // hundred; 3 without.
 func TestManyPairs(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/wave"
 )
@@ -47,6 +48,24 @@ func (a *arena) within(t *testing.T, limit time.Duration, what string, so func()
 	t.Helper()
 	if err := until(t.Context(), what, limit, so); err != nil {
 		t.Fatalf("%v\n%s", err, a.tell(a.site.Names()...))
+	}
+}
+
+// reaches waits until a pair stands still at a point; where it ends or waits for an operator before, it does not come there.
+func (a *arena) reaches(t *testing.T, pair, point string, reached <-chan struct{}) {
+	t.Helper()
+	there, state := false, course.Running
+	a.within(t, whole, point, func() bool {
+		select {
+		case <-reached:
+			there = true
+		default:
+			state = standing(t.Context(), a.client, a.id(pair)).State
+		}
+		return there || state != course.Running && state != unknown
+	})
+	if !there {
+		t.Fatalf("%s is not reached: %s is %s\n%s", point, pair, state, a.tell(pair))
 	}
 }
 

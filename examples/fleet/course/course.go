@@ -69,6 +69,7 @@ type Held struct {
 // Life is the life that is under way on a worker.
 type Life struct {
 	Verb  Verb            `json:"verb"`
+	Row   int             `json:"row,omitempty"`   // workers that were lost in a row before it
 	Told  bool            `json:"told,omitempty"`  // it was asked to stop
 	Over  bool            `json:"over,omitempty"`  // there is nothing to do in it
 	Spent map[string]bool `json:"spent,omitempty"` // the steps that did not come to a good end in it
@@ -285,6 +286,7 @@ const (
 	Well     How = ""
 	WasHeld  How = "held"    // it pauses, failed, or was kept out
 	WasAsked How = "stopped" // somebody asked it to stop: an operator, or the end of its worker
+	WasBusy  How = "busy"    // it could not begin: a command of an earlier one still runs on a machine
 )
 
 // Ending is what a life came to.

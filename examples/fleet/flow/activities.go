@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -43,8 +42,7 @@ func (a *activities) begin(ctx context.Context, s start) (b began, err error) {
 		b.Ending.How = course.WasAsked
 		return b, nil
 	}
-	defer beat(ctx, l, s.Beat)()
-	ctx, over := heed(ctx)
+	ctx, over := a.heed(ctx, l, s.Beat)
 	defer over()
 	if err := a.open(ctx, s, l); err != nil {
 		a.forget(s.Pair, l)
@@ -52,6 +50,10 @@ func (a *activities) begin(ctx context.Context, s start) (b began, err error) {
 			return b, temporal.NewNonRetryableApplicationError(err.Error(), "Worker", nil)
 		}
 		b.Ending = ending(err, course.KeptOut)
+		var busy *evenkeel.LeaseBusyError
+		if errors.As(err, &busy) {
+			b.Ending.How = course.WasBusy
+		}
 		return b, nil
 	}
 	b.Over = l.life.Next()[0].Kind == evenkeel.DecideDone
@@ -105,11 +107,10 @@ func (a *activities) perform(ctx context.Context, t task) (e course.Ending, err 
 	if err != nil {
 		return e, err
 	}
-	defer beat(ctx, l, t.Beat)()
 	if t.Word != nil {
 		l.hear(t.Decision.Step+"/"+t.Decision.Action, *t.Word)
 	}
-	work, over := heed(ctx)
+	work, over := a.heed(ctx, l, t.Beat)
 	defer over()
 	if err := l.life.Perform(work, t.Decision); err != nil {
 		return ending(err, course.Failed), nil
@@ -124,8 +125,7 @@ func (a *activities) end(ctx context.Context, t task) (e course.Ending, err erro
 	if err != nil {
 		return e, err
 	}
-	defer beat(ctx, l, t.Beat)()
-	work, over := heed(ctx)
+	work, over := a.heed(ctx, l, t.Beat)
 	defer over()
 	defer context.AfterFunc(work, l.cancel)()
 	if list := l.life.Next(); len(list) > 0 && list[0].Work() && !l.spent(list) {
@@ -221,23 +221,28 @@ func (a *activities) forgetGivenUp(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		a.mu.Lock()
-		lives := maps.Clone(a.lives)
-		journals := map[*life]*journal{}
-		for _, l := range lives {
-			journals[l] = l.writes
+		a.askGivenUp(ctx)
+	}
+}
+
+// askGivenUp asks all workflows at once, so that one which does not answer holds up no other. Those are asked again.
+func (a *activities) askGivenUp(ctx context.Context) {
+	ctx, end := context.WithTimeout(ctx, 20*time.Second)
+	defer end()
+	var round sync.WaitGroup
+	defer round.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for pair, l := range a.lives {
+		j := l.writes
+		if j == nil {
+			continue
 		}
-		a.mu.Unlock()
-		for pair, l := range lives {
-			if journals[l] == nil {
-				continue
-			}
-			asking, end := context.WithTimeout(ctx, 20*time.Second)
-			if is, err := journals[l].givenUp(asking); err == nil && is { // else it is asked again
+		round.Go(func() {
+			if is, err := j.givenUp(ctx); err == nil && is {
 				a.forget(pair, l)
 			}
-			end()
-		}
+		})
 	}
 }
 

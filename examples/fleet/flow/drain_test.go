@@ -2,10 +2,12 @@ package flow
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
@@ -82,4 +84,55 @@ func TestADrainForgetsALifeThatWasGivenUp(t *testing.T) {
 	is, err := zombie.givenUp(t.Context())
 	require.Error(t, err, "where the server does not tell, the life is kept")
 	require.False(t, is)
+}
+
+// round is a server that answers when all pairs have been asked, but for one of which it tells nothing.
+type round struct {
+	client.Client
+	all       sync.WaitGroup
+	mu        sync.Mutex
+	deadlines map[time.Time]bool
+}
+
+func (r *round) QueryWorkflowWithOptions(ctx context.Context, of *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse,
+	error) {
+	r.mu.Lock()
+	until, _ := ctx.Deadline()
+	r.deadlines[until] = true
+	r.mu.Unlock()
+	r.all.Done()
+	if of.WorkflowID == "silent" {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	r.all.Wait()
+	return nil, serviceerror.NewNotFound("it has ended")
+}
+
+// A workflow that does not answer holds up no other, and the round has one limit.
+func TestKeptIsWhatDoesNotAnswer(t *testing.T) {
+	a := &activities{lives: map[string]*life{}}
+	r := &round{deadlines: map[time.Time]bool{}}
+	for _, pair := range []string{"silent", "p1", "p2", "p3"} {
+		r.all.Add(1)
+		l := newLife(start{Pair: pair})
+		l.writes = &journal{client: r, pair: pair}
+		a.lives[pair] = l
+	}
+	begins := newLife(start{Pair: "p4"}) // it has no journal yet
+	a.lives["p4"] = begins
+	ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
+	over := make(chan struct{})
+	go func() { defer close(over); a.askGivenUp(ctx) }()
+	require.Eventually(t, func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(a.lives) == 2
+	}, timeLimit, time.Millisecond)
+	cancel()
+	<-over
+	require.Contains(t, a.lives, "silent")
+	require.NoError(t, a.lives["silent"].work.Err())
+	require.Contains(t, a.lives, "p4")
+	require.Len(t, r.deadlines, 1)
 }

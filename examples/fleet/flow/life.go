@@ -49,8 +49,9 @@ func (l *life) opened(closes func()) {
 func (l *life) Event(e evenkeel.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.event = fmt.Sprintf("%s %s", e.Kind, e.Text)
 	if e.Step != nil {
-		l.event = fmt.Sprintf("%s: %s %s", e.Step.ID, e.Kind, e.Text)
+		l.event = e.Step.ID + ": " + l.event
 	}
 }
 

@@ -80,6 +80,9 @@ func (p *pair) hear(a Ask) {
 func (p *pair) standing() course.Standing {
 	s := p.place.Standing()
 	s.Pair, s.Lives, s.Lost, s.Worker, s.Asked = p.in.Pair, p.in.Lives, p.in.Lost, p.in.Queue, p.in.Asked
+	if s.State == course.Running {
+		s.Why = p.waits
+	}
 	for _, step := range slices.Sorted(maps.Keys(p.doing)) {
 		s.Doing = append(s.Doing, p.doing[step])
 		s.Step = p.doing[step].Step

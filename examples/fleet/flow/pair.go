@@ -30,7 +30,13 @@ type pair struct {
 	tells int                          // words to a life that are under way
 	told  shown                        // what was shown last
 	deaf  bool                         // its fleet does not hear it; that is said once
+	busy  int                          // lives in a row that a command of an earlier one kept out
+	waits string                       // for that command, where it begins again by itself
 }
+
+// mostBusy is how many lives a command of an earlier one may keep out before an operator is asked: half an hour, where each
+// waits for evenkeel.Options.TakeoverWait.
+const mostBusy = 15
 
 // Pair is the workflow of a pair.
 func (f *Flows) Pair(ctx workflow.Context, in In) (Out, error) {
@@ -128,6 +134,7 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 	}
 	p.in.Lives++
 	p.life = p.in.Lives
+	row := p.in.Losses.Row
 	p.ctx, p.now = workflow.WithCancel(ctx)
 	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, First: workflow.GetInfo(ctx).FirstRunID,
 		Beat: p.limits().heartbeat() / 4, Confirmed: p.place.Confirmed}
@@ -144,15 +151,32 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 	if b.Ending.How != course.Well {
 		p.life = 0
 		p.place.Begun(verb, false)
-		p.place.Ended(b.Ending)
-		if b.Ending.How == course.WasAsked { // that worker ends
+		e := p.keptOut(b.Ending)
+		p.place.Ended(e)
+		if e.How == course.WasAsked {
 			return workflow.Sleep(ctx, time.Second)
 		}
 		return nil
 	}
 	p.place.Begun(verb, b.Over)
-	p.in.Queue = b.Queue
+	p.place.Life.Row = row
+	p.in.Queue, p.busy, p.waits = b.Queue, 0, ""
 	return nil
+}
+
+// keptOut is what a life that did not begin comes to. Where its worker ends, another begins. So it is where a command of an
+// earlier life still runs: that one was given up, and the command has an end of its own; but not for ever.
+func (p *pair) keptOut(e course.Ending) course.Ending {
+	was := p.busy
+	p.busy, p.waits = 0, ""
+	switch {
+	case e.How != course.WasBusy:
+		return e
+	case was+1 >= mostBusy:
+		return course.Ending{How: course.WasHeld, Held: e.Held}
+	}
+	p.busy, p.waits = was+1, "it begins again by itself: "+e.Held.Why
+	return course.Ending{How: course.WasAsked}
 }
 
 // patience is how long to wait after workers were lost; none at first.
@@ -231,8 +255,14 @@ func (p *pair) task() task {
 	return task{Pair: p.in.Pair, Life: p.life, Beat: p.limits().heartbeat() / 4}
 }
 
-// limits are those of this life.
-func (p *pair) limits() Limits { return p.in.Limits.after(p.in.Losses.Row) }
+// limits are those of the life that is under way, else of the next one. What an operator says in a life changes nothing for it.
+func (p *pair) limits() Limits {
+	row := p.in.Losses.Row
+	if p.place.Life != nil {
+		row = p.place.Life.Row
+	}
+	return p.in.Limits.after(row)
+}
 
 // onLife is for an activity on the queue of the life's worker.
 func (p *pair) onLife(ctx workflow.Context, limit time.Duration) workflow.Context {

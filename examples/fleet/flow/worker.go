@@ -61,8 +61,6 @@ func NewWorker(c client.Client, jobs Jobs, o WorkerOptions) *Worker {
 	acts := &activities{jobs: jobs, client: c, options: o, lives: map[string]*life{}}
 	common := worker.Options{
 		Identity: o.Name, MaxConcurrentActivityExecutionSize: 4 * o.Lives,
-		// What the server waits for is a few of these: see Limits. So long may a sign of life take on its way, too.
-		MaxHeartbeatThrottleInterval: 3 * time.Second, DefaultHeartbeatThrottleInterval: 3 * time.Second,
 		DisableRegistrationAliasing: true,
 		// A decision takes milliseconds. On a machine that is busy it may be long before it gets them.
 		DeadlockDetectionTimeout: time.Minute,

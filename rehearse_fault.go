@@ -60,6 +60,7 @@ type dispatch struct {
 	host string
 	cmd  sshexec.Cmd
 	lied bool // its answer was a lie
+	at   int  // the number of journal records when it was sent
 }
 
 // String is the command as one would type it, with secrets masked, and cut where it is long. Of a script that begins with what it is for it
@@ -91,7 +92,7 @@ func (m *crashingTool) strike(host string, cmd sshexec.Cmd) {
 	w, _ := m.world.(Faulty) // else no such schedule is made
 	_, lies := w.Faults(cmd)
 	w.Strike(string(m.schedule.Kind))
-	m.struck, m.hit = true, &dispatch{host, cmd, slices.Contains(lies, string(m.schedule.Kind))}
+	m.struck, m.hit = true, &dispatch{host, cmd, slices.Contains(lies, string(m.schedule.Kind)), m.records}
 	m.story.fault("%s, on %s: %s", m.schedule.Kind, host, m.hit)
 }
 

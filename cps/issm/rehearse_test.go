@@ -38,6 +38,9 @@ func rehearse(t *testing.T, rb *evenkeel.Runbook, w simulated, every int, kinds 
 	return report
 }
 
+// thinned tells whether somebody says which points are tried.
+func thinned() bool { return os.Getenv("EVENKEEL_REHEARSE_EVERY") != "" }
+
 // TestRehearseISSM kills the tool, and its connections, throughout the migration: each time the run is taken up and
 // ends as the undisturbed one.
 func TestRehearseISSM(t *testing.T) {
@@ -47,7 +50,7 @@ func TestRehearseISSM(t *testing.T) {
 	}
 	report := rehearse(t, runbook(t, issm.Config{ArchiveDir: t.TempDir()}), deploy(t, cpstest.Options{}), every)
 	require.Greater(t, report.Schedules, 10)
-	if !testing.Short() { // else there is one rollback, and nothing happens in that
+	if !testing.Short() && !thinned() { // else there is one rollback, and nothing happens in that
 		require.Positive(t, report.Rollbacks.Within)
 	}
 }

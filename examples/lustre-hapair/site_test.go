@@ -172,9 +172,6 @@ func write(t *testing.T, file, text string) {
 func replaced(old, with string) func(*testing.T, string, string, string, string) {
 	return func(t *testing.T, file, _, _, _ string) {
 		t.Helper()
-		raw, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.Contains(t, string(raw), old)
-		write(t, file, strings.Replace(string(raw), old, with, 1))
+		clitest.EditFile(t, file, old, with)
 	}
 }

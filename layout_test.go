@@ -83,6 +83,7 @@ var arrows = map[string][]string{
 	"examples/internal/clitest":       {"examples/cli/...", "internal/golden", "internal/words", ".", "sshexec/..."},
 	"examples/internal/readme":        {}, // tests only
 	"examples/internal/pairfiles":     {".", "backup", "examples/cli/...", "pacemaker/...", "sshexec/..."},
+	"examples/internal/lustrejob":     {"..."}, // of lustre-hapair
 	"examples/lustre-hapair":          {"..."},
 	"examples/pacemaker-pair":         {"..."},
 	"examples/cps-issm":               {"..."},
@@ -96,8 +97,8 @@ var noDriver = []string{".", "sshexec", "backup", "pacemaker", "lustre", "exampl
 var noSSH = []string{"mongo", "pacemaker", "pacemaker/corosync", "pacemaker/placement", "pacemaker/readiness"}
 
 // commandLines are the packages that may know of cobra: who parses, plans and runs takes no flags.
-var commandLines = []string{"examples/cli", "examples/cps-issm", "examples/internal/clitest", "examples/internal/pairfiles", "examples/lustre-hapair",
-	"examples/pacemaker-pair"}
+var commandLines = []string{"examples/cli", "examples/cps-issm", "examples/internal/clitest", "examples/internal/lustrejob",
+	"examples/internal/pairfiles", "examples/lustre-hapair", "examples/pacemaker-pair"}
 
 type listed struct {
 	ImportPath string

@@ -21,15 +21,19 @@ import (
 // The sequence tests are the specification of resume and undo. A line says what a runbook is, what goes wrong in each
 // life of the tool, and then, word by word, what the machine saw.
 //
-//	runbook   s1[a.safe b.never] s2[c.probe] — steps with their actions; kinds: read, guard (guard>a: through a), safe, probe, never, manual. In a step "undo:x.safe" is an undo action
-//	          and "auto" undoes on failure; "verify:v.read" is a verification.
-//	faults    one entry a life of the tool, separated by "; ". A fault is CRASH@before:a (the tool crashes, the command never arrives), CRASH@after:a (it dies, the command
-//	          took effect), CRASH@record:7 (it dies right after journal record 7 of that life), fail:a (exit status 1, no effect), half:a (exit status 1, half an effect), lost:a (connection lost,
-//	          effect), gone:a (connection lost, no effect), cancel:a (the context ends while a runs), stop:a (the operator asks to stop while a runs; it takes effect). "-" is a
-//	          life without fault.
-//	          A life that begins with "rollback" is one of Rollback, the first is one of Run unless it says so, every other one of Resume; "run" is one of Run.
-//	want      what the machine saw: "a" the command took effect, "a~" half an effect, "a!" it failed without effect, "a?" the connection was lost after effect, "a-" before; "look:a" the probe of a, "read:r" a read-only action; "|" between lives; and
-//	          at the end of each life =done, =held, =failed, =died, =stopped, =cancelled, =refused (a rollback is in the way) or =cannot (roll back).
+//	runbook   s1[a.safe b.never] s2[c.probe] — steps with their actions; kinds: read, guard (guard>a: through a), safe, probe,
+//	          never, manual. In a step "undo:x.safe" is an undo action and "auto" undoes on failure; "verify:v.read" is a verification.
+//	faults    one entry a life of the tool, separated by "; ". A fault is CRASH@before:a (the tool crashes, the command never arrives),
+//	          CRASH@after:a (it dies, the command took effect), CRASH@record:7 (it dies right after journal record 7 of that life),
+//	          fail:a (exit status 1, no effect), half:a (exit status 1, half an effect), lost:a (connection lost, effect),
+//	          gone:a (connection lost, no effect), cancel:a (the context ends while a runs), stop:a (the operator asks to stop while a
+//	          runs; it takes effect). "-" is a life without fault.
+//	          A life that begins with "rollback" is one of Rollback, the first is one of Run unless it says so, every other one of Resume;
+//	          "run" is one of Run.
+//	want      what the machine saw: "a" the command took effect, "a~" half an effect, "a!" it failed without effect, "a?" the
+//	          connection was lost after effect, "a-" before; "look:a" the probe of a, "read:r" a read-only action; "|" between lives;
+//	          and at the end of each life =done, =held, =failed, =died, =stopped, =cancelled, =refused (a rollback is in the way) or
+//	          =cannot (roll back).
 var sequenceTests = []struct{ name, runbook, faults, want string }{
 	{"straight", "s1[a.safe b.never] s2[c.safe]", "-", "a b c =done"},
 	{"probe-first looks before the first time too", "s1[a.probe]", "-", "look:a a =done"},

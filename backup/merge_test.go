@@ -164,7 +164,8 @@ func TestMergeMovesTogether(t *testing.T) {
 			[]byte("root:x:1::::::\n"), []byte("root:::\n"))
 	}
 	now := files("a:x:501:0::/:/bin/sh\nb:x:500:0::/:/bin/sh\nc:x:502:0::/:/bin/sh\n")
-	m, err := backup.MergeAccounts(files("a:x:500:0::/:/bin/sh\nb:x:501:0::/:/bin/sh\nc:x:503:0::/:/bin/sh\nd:x:502:0::/:/bin/sh\ntwin:x:502:0::/:/bin/sh\n"), now, backup.MergeRules{})
+	old := files("a:x:500:0::/:/bin/sh\nb:x:501:0::/:/bin/sh\nc:x:503:0::/:/bin/sh\nd:x:502:0::/:/bin/sh\ntwin:x:502:0::/:/bin/sh\n")
+	m, err := backup.MergeAccounts(old, now, backup.MergeRules{})
 	require.NoError(t, err)
 	require.Empty(t, m.Clashes())
 	require.Equal(t, "root:x:0:0::/:/bin/sh\na:x:500:0::/:/bin/sh\nb:x:501:0::/:/bin/sh\nc:x:503:0::/:/bin/sh\nd:x:502:0::/:/bin/sh\ntwin:x:502:0::/:/bin/sh\n",

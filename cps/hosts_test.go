@@ -72,7 +72,8 @@ func TestHostsEdit(t *testing.T) {
 	h.Rows[1].Addresses["Management"] = netip.MustParseAddr("10.9.9.9")
 	h.Rows = append(h.Rows, cps.Host{Hypervisor: "e1", Guest: "qns01", Role: "qps", Alias: "qns01", Datastore: "ds3",
 		Addresses: map[string]netip.Addr{"Internal": netip.MustParseAddr("fd00::7")}})
-	require.Equal(t, header+"e1,lb01,lb01,lb01,\"ds,9\",,10.0.0.1,,\ne2,lb02,lb02,lb02,ds4,,10.0.0.2,10.9.9.9,\ne1,qns01,qps,qns01,ds3,,fd00:0:0:0:0:0:0:7,,\n", printed(t, h))
+	require.Equal(t, header+"e1,lb01,lb01,lb01,\"ds,9\",,10.0.0.1,,\ne2,lb02,lb02,lb02,ds4,,10.0.0.2,10.9.9.9,\n"+
+		"e1,qns01,qps,qns01,ds3,,fd00:0:0:0:0:0:0:7,,\n", printed(t, h))
 	h.Rows = h.Rows[1:]
 	require.NotContains(t, printed(t, h), "lb01")
 }

@@ -64,7 +64,8 @@ func TestLNetConfForms(t *testing.T) {
 
 // Whatever a file configures, it is restored: routes, peers, and what is not known here.
 func TestLNetConfWithoutNetworks(t *testing.T) {
-	for _, text := range []string{"route:\n - {net: o2ib, gateway: 1@tcp}\n", "peer:\n - primary nid: 1@tcp\n", "ip2nets:\n - net-spec: tcp\n", "global: {discovery: 0}\n"} {
+	for _, text := range []string{"route:\n - {net: o2ib, gateway: 1@tcp}\n", "peer:\n - primary nid: 1@tcp\n",
+		"ip2nets:\n - net-spec: tcp\n", "global: {discovery: 0}\n"} {
 		require.False(t, lnetConf(t, text).Empty(), text)
 	}
 }
@@ -142,7 +143,8 @@ func TestLNetConfDetails(t *testing.T) {
 	faces := []lustre.Interface{{Name: "ib0", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}}}
 	bonded := lnetConf(t, fmt.Sprintf(ni, "o2ib"))
 	require.Empty(t, bonded.NIDs(faces), "of several interfaces nobody knows whose address it is")
-	apart := lnetConf(t, "net:\n - net type: o2ib\n   local NI(s):\n    - {nid: 10.0.0.1@o2ib, interfaces: {0: ib0}}\n    - {nid: 10.0.0.2@o2ib, interfaces: {0: ib1}}\n")
+	apart := lnetConf(t, "net:\n - net type: o2ib\n   local NI(s):\n    - {nid: 10.0.0.1@o2ib, interfaces: {0: ib0}}\n"+
+		"    - {nid: 10.0.0.2@o2ib, interfaces: {0: ib1}}\n")
 	require.Empty(t, bonded.Missing(apart), "a release shows one NI for each interface")
 	require.Len(t, bonded.Missing(lnetConf(t, "net:\n - {net: o2ib, interfaces: {0: ib0}}\n")), 1)
 	both := lnetConf(t, fmt.Sprintf(ni, "o2ib")+" - {net: o2ib1, interfaces: {0: ib0}}\n")
@@ -150,7 +152,8 @@ func TestLNetConfDetails(t *testing.T) {
 	unplaced := lnetConf(t, "net:\n - {net: tcp, nid: 1@tcp}\n - {net: lo, nid: 0@lo}\n")
 	require.Len(t, unplaced.Missing(apart), 1, "the loopback is everywhere")
 
-	kept := lnetConf(t, strings.Replace(fmt.Sprintf(ni, "tcp"), "   local", "   CPT: \"[0,1]\"\n   local", 1)+"peer:\n - {primary nid: 1@tcp, health: 7, peer ni: [{nid: 1@tcp, state: up}]}\n"+
+	kept := lnetConf(t, strings.Replace(fmt.Sprintf(ni, "tcp"), "   local", "   CPT: \"[0,1]\"\n   local", 1)+
+		"peer:\n - {primary nid: 1@tcp, health: 7, peer ni: [{nid: 1@tcp, state: up}]}\n"+
 		"route:\n - {net: o2ib, gateway: 1@tcp, hop: 2}\n")
 	require.Equal(t, []lustre.LNetSetting{{Key: "net tcp/CPT", Value: "[0,1]"}, {Key: "peer/health", Value: "7"}, {Key: "peer ni/state", Value: "up"},
 		{Key: "route/hop", Value: "2"}}, kept.Other)

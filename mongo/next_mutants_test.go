@@ -219,8 +219,9 @@ func TestWhatAWishSaysOfTheSet(t *testing.T) {
 	x1, x2, y := bson.E{Key: "x", Value: int32(1)}, bson.E{Key: "x", Value: int32(2)}, bson.E{Key: "y", Value: int32(3)}
 	for name, tc := range map[string]struct{ from, wish, want mongo.Fields }{
 		"a term of a server that has none": {nil, mongo.Fields{"term": raw(t, 4), "x": raw(t, 1)}, mongo.Fields{"x": raw(t, 1)}},
-		"another term":                     {mongo.Fields{"term": raw(t, 4)}, mongo.Fields{"term": raw(t, 9), "x": raw(t, 1)}, mongo.Fields{"term": raw(t, 4), "x": raw(t, 1)}},
-		"the first settings":               {nil, mongo.Fields{"settings": settings(x1)}, mongo.Fields{"settings": settings(x1)}},
+		"another term": {mongo.Fields{"term": raw(t, 4)}, mongo.Fields{"term": raw(t, 9), "x": raw(t, 1)},
+			mongo.Fields{"term": raw(t, 4), "x": raw(t, 1)}},
+		"the first settings": {nil, mongo.Fields{"settings": settings(x1)}, mongo.Fields{"settings": settings(x1)}},
 		"a setting changed, one more": {mongo.Fields{"settings": settings(y, x1)}, mongo.Fields{"settings": settings(x2)},
 			mongo.Fields{"settings": settings(y, x2)}},
 		"a setting more": {mongo.Fields{"settings": settings(x1)}, mongo.Fields{"settings": settings(y)}, mongo.Fields{"settings": settings(x1, y)}},

@@ -60,7 +60,8 @@ func TestLinesOfReplicationInfo(t *testing.T) {
 func TestLinesOfSlaveReplicationInfo(t *testing.T) {
 	for text, want := range map[string]string{
 		"source: a:1\nsource: b:1\n\t0 secs (0 hrs) behind the primary": "1:1: this member has no line that says how far",
-		"\x00": "not a text file", "source: a:1\n\tsyncedTo": "unknown line", "source: a:1\n\treplLag": "unknown line", "source: a:1\n\treplLag: soon": "unknown line",
+		"\x00":                    "not a text file",
+		"source: a:1\n\tsyncedTo": "unknown line", "source: a:1\n\treplLag": "unknown line", "source: a:1\n\treplLag: soon": "unknown line",
 		"source: a:1\n\tnonsense": "unknown line", "source: a:1\n\tno line: x": "unknown line",
 		"source: a:1\n\t" + endless + " secs (0 hrs) behind the primary":                "cannot read lag",
 		"source: a:1\n\t0 secs (" + endless + " hrs) behind the primary":                "cannot read lag",

@@ -221,11 +221,12 @@ func TestReadyForAStep(t *testing.T) {
 		"the primary is to leave":       {c(2, 3), gone, s, over, 0},
 		"nor be elected any more":       {c(2, 3), c(0, 3), s, over, 0},
 		"more than half is up":          {c(2, 1), c(2, 1), of(s.Members[0], dead(s.Members[1]), s.Members[2]), "", 0},
-		"less than half is up":          {c(2, 1), c(2, 1), of(s.Members[0], dead(s.Members[1]), dead(s.Members[2])), "members with 1 votes of version 7 are up, and it needs 2 for a primary", 0},
-		"nothing is known of two":       {c(2, 1), c(2, 1), of(s.Members[0]), "version 7 is on members with 1 votes, and 2 are needed", 0},
-		"nobody is primary":             {c(2, 1), c(2, 1), of(s.Members[1], s.Members[2]), "there is no primary", 0},
-		"a status of another set's":     {c(2, 1), c(2, 1), mongo.Status{Set: "x", Members: s.Members}, `the status is of the set "x", not of "set02"`, 0},
-		"the primary is no member":      {gone, gone, s, "the primary a:1 is no member of version 7", 0},
+		"less than half is up": {c(2, 1), c(2, 1), of(s.Members[0], dead(s.Members[1]), dead(s.Members[2])),
+			"members with 1 votes of version 7 are up, and it needs 2 for a primary", 0},
+		"nothing is known of two":   {c(2, 1), c(2, 1), of(s.Members[0]), "version 7 is on members with 1 votes, and 2 are needed", 0},
+		"nobody is primary":         {c(2, 1), c(2, 1), of(s.Members[1], s.Members[2]), "there is no primary", 0},
+		"a status of another set's": {c(2, 1), c(2, 1), mongo.Status{Set: "x", Members: s.Members}, `the status is of the set "x", not of "set02"`, 0},
+		"the primary is no member":  {gone, gone, s, "the primary a:1 is no member of version 7", 0},
 	} {
 		why, within := mongo.Ready(tc.from, tc.to, tc.status)
 		require.Equal(t, tc.want, why, name)

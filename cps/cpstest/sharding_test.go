@@ -110,7 +110,8 @@ func TestEndState(t *testing.T) {
 // TestOwnClusterWithoutVIP: arbiters may run on VMs, and members on machines that Hosts.csv does not name.
 func TestOwnClusterWithoutVIP(t *testing.T) {
 	o := newOperator(t, cpstest.Options{
-		MongoConfig: "[SPR-SET1]\nSETNAME=set04\nARBITER=pcrfclient01:27720\nMEMBER1=sessionmgr01:27720\nMEMBER2=sessionmgr02:27720\nMEMBER3=far-sessionmgr01:27720\n[SPR-SET1-END]\n",
+		MongoConfig: "[SPR-SET1]\nSETNAME=set04\nARBITER=pcrfclient01:27720\n" +
+			"MEMBER1=sessionmgr01:27720\nMEMBER2=sessionmgr02:27720\nMEMBER3=far-sessionmgr01:27720\n[SPR-SET1-END]\n",
 	})
 	require.Empty(t, o.table().Findings())
 	o.moveManager()

@@ -30,8 +30,8 @@ func restoring(t testing.TB, restart bool) *evenkeel.Runbook {
 	return rb
 }
 
-// TestEndpointsComeBack (CPS-053, CPS-089, CPS-090, CPS-217, CPS-241): by the consoles alone, or with a restart of the processes; the engine and the operator's own hands come
-// to the same end.
+// TestEndpointsComeBack (CPS-053, CPS-089, CPS-090, CPS-217, CPS-241): by the consoles alone, or with a restart of the processes; the
+// engine and the operator's own hands come to the same end.
 func TestEndpointsComeBack(t *testing.T) {
 	for name, restart := range map[string]bool{"endpoints": false, "endpoints-restart": true} {
 		w := down(t, deploy(t, cpstest.Options{}), "9092", "9093", "9094")

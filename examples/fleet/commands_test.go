@@ -17,7 +17,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
-	"github.com/evenkeel-ha/evenkeel/examples/fleet/site"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/wave"
 )
 
@@ -116,7 +115,7 @@ func TestCommands(t *testing.T) {
 		return err == nil && f.Does == wave.Over
 	})
 	require.NoError(t, a.sims["pair1"].Do(func(w cli.SimWorld) error {
-		require.Empty(t, w.(site.Pair).Report().Violations)
+		require.Empty(t, w.Report().Violations)
 		return nil
 	}))
 

@@ -21,8 +21,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
-	"github.com/evenkeel-ha/evenkeel/examples/fleet/site"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/wave"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 )
 
@@ -187,7 +187,7 @@ func (d *demo) powerOff(ctx context.Context, pair string) bool {
 		return false
 	}
 	err := d.sims[pair].Do(func(w cli.SimWorld) error {
-		w.(site.Pair).PowerLoss(lustretest.Node2) //nolint:forcetypeassert // the arena makes no other
+		w.(lustrejob.Simulated).PowerLoss(lustretest.Node2) //nolint:forcetypeassert // the arena makes no other
 		return nil
 	})
 	if err == nil {
@@ -207,15 +207,15 @@ func (d *demo) mend(ctx context.Context, p course.Standing, powerless bool) erro
 	if len(d.mended) > mostMended*len(d.sims) {
 		return fmt.Errorf("the operator was called %d times, and does not know what else to do", len(d.mended)-1)
 	}
-	text, deed := "nothing is broken; the machine was busy", func(site.Pair) {}
+	text, deed := "nothing is broken; the machine was busy", func(lustrejob.Simulated) {}
 	switch {
 	case powerless && p.State == course.Paused:
-		text, deed = "the power was lost; every target is mounted", func(pair site.Pair) { pair.Seen(lustretest.Node2) }
+		text, deed = "the power was lost; every target is mounted", func(pair lustrejob.Simulated) { pair.Seen(lustretest.Node2) }
 	case powerless:
-		text, deed = "the power is back", func(pair site.Pair) { pair.Mend() }
+		text, deed = "the power is back", func(pair lustrejob.Simulated) { pair.Mend() }
 	}
 	err := d.sims[p.Pair].Do(func(w cli.SimWorld) error {
-		deed(w.(site.Pair)) //nolint:forcetypeassert // the arena makes no other
+		deed(w.(lustrejob.Simulated)) //nolint:forcetypeassert // the arena makes no other
 		return nil
 	})
 	d.say("  an operator says of %s: %s; and resumes it", p.Pair, text)

@@ -17,6 +17,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/course"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/flow"
 	"github.com/evenkeel-ha/evenkeel/examples/fleet/site"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -122,7 +123,7 @@ func befalls(t *testing.T, sim *cli.Simulation, f simhost.Fault) {
 	t.Helper()
 	require.NoError(t, sim.Do(func(w cli.SimWorld) error {
 		if f.Kind != 0 {
-			w.(site.Pair).World.Do(func(s *simhost.State) { s.Inject(f) }) //nolint:forcetypeassert // the arena makes no other
+			w.(lustrejob.Simulated).World.Do(func(s *simhost.State) { s.Inject(f) }) //nolint:forcetypeassert // the arena makes no other
 		}
 		return nil
 	}))
@@ -132,7 +133,7 @@ func befalls(t *testing.T, sim *cli.Simulation, f simhost.Fault) {
 func mends(t *testing.T, sim *cli.Simulation) {
 	t.Helper()
 	require.NoError(t, sim.Do(func(w cli.SimWorld) error {
-		pair := w.(site.Pair) //nolint:forcetypeassert // the arena makes no other
+		pair := w.(lustrejob.Simulated) //nolint:forcetypeassert // the arena makes no other
 		pair.Mend()
 		for _, host := range pair.Machines() {
 			if pair.Up(host) {

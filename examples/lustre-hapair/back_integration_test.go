@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
@@ -67,7 +68,7 @@ func TestRealPairNode2LosesPowerSwitchingOver(t *testing.T) {
 	for name, back := range map[string]bool{"and goes on": false, "and goes back": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newReal(t, 3, func(c *pairConfig) { c.Atomic, c.Outage = true, 90*time.Second })
+			r := newReal(t, 3, func(c *lustrejob.Config) { c.Atomic, c.Outage = true, 90*time.Second })
 			nodes := r.lab.Nodes()
 			before := r.cib(0)
 			for _, target := range r.targets { // the power goes while it is still being unmounted

@@ -6,6 +6,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
@@ -34,10 +35,7 @@ func needed(a *backup.Archive) []backup.Requirement {
 
 // takeNow backs both servers up.
 func takeNow(ctx context.Context, req cli.BackupRequest) ([]cli.Saved, error) {
-	job := jobOf(req.Config)
-	return pairfiles.Taking{Hosts: []string{job.Node1.Name, job.Node2.Name}, Manifest: job.manifest(),
+	job := lustrejob.Of(req.Config)
+	return pairfiles.Taking{Hosts: []string{job.Node1.Name, job.Node2.Name}, Manifest: job.Manifest(),
 		Dir: req.Config.Path(job.Archives), Needed: needed}.Take(ctx, req)
 }
-
-// manifest is what is backed up of a server: IML's state must be there where a manager is given.
-func (c *pairConfig) manifest() backup.Manifest { return upgrade.Manifest(c.Manager != "") }

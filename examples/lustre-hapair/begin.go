@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/lustre"
 )
@@ -16,14 +17,14 @@ func begin(dir string) (*cli.Config, map[string]string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	job := &pairConfig{PasswordFile: "hacluster-password", Archives: "."}
+	job := &lustrejob.Config{PasswordFile: "hacluster-password", Archives: "."}
 	marks := map[string]string{
 		"password_file": "the name of a file of mode 0600 that holds the password for hacluster alone",
 		"ssh.keys":      "your private key; or take it out, and set agent: true",
 		"agent_repos":   "the repositories of the new system's packages, by their addresses; none where they are configured by hand",
 		"archives":      "a directory of this machine for the fresh backups, with room for two",
 	}
-	for i, server := range []*serverConfig{&job.Node1, &job.Node2} {
+	for i, server := range []*pairfiles.Server{&job.Node1, &job.Node2} {
 		a := newest[i].Archive
 		server.Backup = newest[i].Path
 		name, full := newest[i].Name()
@@ -34,7 +35,7 @@ func begin(dir string) (*cli.Config, map[string]string, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if _, err := job.pcsFor(string(raw)); err != nil {
+		if _, err := job.TakePCS(string(raw)); err != nil {
 			return nil, nil, err
 		}
 		if len(a.Glob(lustre.TargetStoreDir+"/*")) > 0 {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,24 +20,15 @@ var fenceCanaries = []string{"ipmi_pw", "snmp_auth_password", "x_unknown_secret"
 // pairOfCanaries is a folder with a pair that people made, whose fence devices have a secret in each of those, as secret makes them.
 func pairOfCanaries(t *testing.T, secret func(name string) string) string {
 	t.Helper()
-	const from = "../../lustre/lustretest/testdata"
-	dir := t.TempDir()
-	conf, err := os.ReadFile(filepath.Join(from, "el6-corosync.conf"))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "corosync.conf"), conf, 0o600))
-	cib, err := os.ReadFile(filepath.Join(from, "zfs-groups-cib.xml"))
-	require.NoError(t, err)
-	text := string(cib)
+	dir := pairFiles(t, "zfs-groups-cib.xml")
 	for _, node := range []string{"ct6-mds1", "ct6-mds2"} {
 		passwd := `value="xyzzy-` + node + `-plugh"/>`
-		require.Contains(t, text, passwd)
 		planted := passwd
 		for i, name := range fenceCanaries {
 			planted += fmt.Sprintf(`<nvpair id="fence-%s-x%d" name="%s" value="%s"/>`, node, i, name, secret(name))
 		}
-		text = strings.Replace(text, passwd, planted, 1)
+		clitest.EditFile(t, filepath.Join(dir, "cib.xml"), passwd, planted)
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "cib.xml"), []byte(text), 0o600))
 	return dir
 }
 
@@ -52,12 +42,8 @@ func TestCanariesOfFenceDevices(t *testing.T) {
 	clitest.Canaries{
 		App: app, Dir: pairOfCanaries(t, func(name string) string { return escape.Replace(name + `-x7"Q&'-CANARY`) }),
 		Secrets: secrets, Planted: []string{"*.tgz", "cib.xml"},
-		Fail: map[string]func(sshexec.Cmd, string) bool{
-			"the command of a fence device": func(cmd sshexec.Cmd, in string) bool {
-				return cmd.Argv[0] == "cibadmin" && strings.Contains(in, "CANARY")
-			},
-			"a command without input": func(cmd sshexec.Cmd, _ string) bool { return cmd.Argv[0] == "pcs" && cmd.Effect != sshexec.ReadOnly },
-		},
+		Fail: map[string]func(sshexec.Cmd, string) bool{"the command of a fence device": clitest.OfFencing,
+			"a command without input": clitest.WithoutInput},
 	}.Run(t)
 }
 

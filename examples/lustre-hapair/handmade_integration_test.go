@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 )
 
@@ -50,7 +51,7 @@ func TestRealHandmadePairByCommands(t *testing.T) {
 func TestRealHandmadePairNode2LosesPower(t *testing.T) {
 	deep(t)
 	t.Parallel()
-	r := newHandmade(t, func(c *pairConfig) { c.Atomic, c.Outage = true, 90*time.Second })
+	r := newHandmade(t, func(c *lustrejob.Config) { c.Atomic, c.Outage = true, 90*time.Second })
 	before := r.cib(0)
 	node2 := r.lab.Nodes()[1]
 	slow := pairlab.Behaviour{StartDelay: 2 * time.Second, StopDelay: 5 * time.Second}

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
@@ -43,18 +45,18 @@ type real struct {
 }
 
 // newReal boots a pair, makes its old cluster, and backs it up with the tool.
-func newReal(t testing.TB, targets int, mend func(*pairConfig)) *real {
+func newReal(t testing.TB, targets int, mend func(*lustrejob.Config)) *real {
 	t.Helper()
 	return bootReal(t, pairlab.GuideTargets(targets), false, mend)
 }
 
 // newHandmade is the same with a pair that people made.
-func newHandmade(t testing.TB, mend func(*pairConfig)) *real {
+func newHandmade(t testing.TB, mend func(*lustrejob.Config)) *real {
 	t.Helper()
 	return bootReal(t, pairlab.HandMadeTargets(), true, mend)
 }
 
-func bootReal(t testing.TB, targets []pairlab.Target, byHand bool, mend func(*pairConfig)) *real {
+func bootReal(t testing.TB, targets []pairlab.Target, byHand bool, mend func(*lustrejob.Config)) *real {
 	t.Helper()
 	r := &real{t: t, dir: t.TempDir(), targets: targets, byHand: byHand}
 	lab, err := pairlab.Start(t.Context(),
@@ -75,8 +77,8 @@ func bootReal(t testing.TB, targets []pairlab.Target, byHand bool, mend func(*pa
 
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "hacluster"), []byte(labPassword+"\n"), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "archives"), 0o700))
-	job := &pairConfig{
-		Node1: serverConfig{Name: lab.Nodes()[0].Name()}, Node2: serverConfig{Name: lab.Nodes()[1].Name()},
+	job := &lustrejob.Config{
+		Node1: pairfiles.Server{Name: lab.Nodes()[0].Name()}, Node2: pairfiles.Server{Name: lab.Nodes()[1].Name()},
 		Manager: "ct6-iml.lfs.intl", PasswordFile: "hacluster", Archives: "archives", AgentRepos: lustretest.AgentRepos(),
 		OldPCS: labPCS, NewPCS: labPCS,
 	}
@@ -96,7 +98,7 @@ func bootReal(t testing.TB, targets []pairlab.Target, byHand bool, mend func(*pa
 
 	exit, text := r.tool("backup")
 	require.Zero(t, exit, text)
-	for i, server := range []*serverConfig{&job.Node1, &job.Node2} {
+	for i, server := range []*pairfiles.Server{&job.Node1, &job.Node2} {
 		short, _, _ := strings.Cut(lab.Nodes()[i].Name(), ".")
 		found, err := filepath.Glob(filepath.Join(r.dir, "archives", "bck-"+short+"-*.tgz"))
 		require.NoError(t, err)
@@ -196,9 +198,9 @@ func (r *real) cib(node int) *pacemaker.CIB {
 // pair is the plan that the tool makes.
 func (r *real) pair() *upgrade.Pair {
 	r.t.Helper()
-	cfg, err := cli.ReadConfig[pairConfig](r.config)
+	cfg, err := cli.ReadConfig[lustrejob.Config](r.config)
 	require.NoError(r.t, err)
-	p, err := loadPair(cfg)
+	p, err := lustrejob.LoadPair(cfg)
 	require.NoError(r.t, err)
 	return p
 }

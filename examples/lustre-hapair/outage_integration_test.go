@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
@@ -86,7 +87,7 @@ type live struct {
 	installed bool
 }
 
-func newLive(t *testing.T, targets int, mend func(*pairConfig)) *live {
+func newLive(t *testing.T, targets int, mend func(*lustrejob.Config)) *live {
 	l := &live{real: newReal(t, targets, mend), journal: &evenkeel.MemJournal{}, clients: evenkeel.HostMap{}}
 	l.pair = l.real.pair()
 	var err error
@@ -225,7 +226,7 @@ func (l *live) firstChange(step string) string {
 func typed(t *testing.T, targets int) (m measured) {
 	m.way = "the guide typed"
 	t.Run(fmt.Sprintf("%s with %d targets", m.way, targets), func(t *testing.T) {
-		l := newLive(t, targets, func(c *pairConfig) { c.PlainPCS = true })
+		l := newLive(t, targets, func(c *lustrejob.Config) { c.PlainPCS = true })
 		l.carryOut("cluster-node1")
 		n1, n2 := l.lab.Nodes()[0].Name(), l.lab.Nodes()[1].Name()
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
@@ -16,12 +17,12 @@ import (
 // off only where no technician is on the way.
 func TestTheOperatorSwitchesOn(t *testing.T) {
 	host := lustretest.Node1
-	asked := func(w simulated, action string) {
+	asked := func(w lustrejob.Simulated, action string) {
 		require.NoError(t, pairfiles.Technician(t.Context(), w, evenkeel.Prompt{Step: &evenkeel.Step{Host: host}, Action: &evenkeel.Action{ID: action}}))
 		w.Advance(2 * simhost.BootTime)
 	}
-	off := func() simulated {
-		w := simulated{lustretest.NewPair(lustretest.Options{})}
+	off := func() lustrejob.Simulated {
+		w := lustrejob.Simulated{Pair: lustretest.NewPair(lustretest.Options{})}
 		w.PowerLoss(host)
 		return w
 	}
@@ -41,7 +42,7 @@ func TestTheOperatorSwitchesOn(t *testing.T) {
 	asked(w, "install")
 	require.True(t, w.Up(host))
 	require.Equal(t, key, w.HostKeyID(host), "it is not installed a second time")
-	w = simulated{lustretest.NewPair(lustretest.Options{})}
+	w = lustrejob.Simulated{Pair: lustretest.NewPair(lustretest.Options{})}
 	asked(w, "install")
 	require.Contains(t, w.Pair.Report().Hosts[0].Release, "release 6", "it is up")
 	require.Error(t, w.Do(t.Context(), "switch-on nobody"))

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 )
 
 // TestReadmeConfiguration reads the configuration that README.md shows, as it stands there and with everything in it that is commented out.
@@ -31,9 +32,9 @@ func TestReadmeConfiguration(t *testing.T) {
 	t.Run("of a pair that people made", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "pair.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(own), 0o600))
-		cfg, err := cli.ReadConfig[pairConfig](path)
+		cfg, err := cli.ReadConfig[lustrejob.Config](path)
 		require.NoError(t, err)
-		job := jobOf(cfg)
+		job := lustrejob.Of(cfg)
 		require.Empty(t, job.Manager)
 		require.NotEmpty(t, job.AgentRepos)
 		require.Equal(t, "zfs", job.Profile)
@@ -46,14 +47,14 @@ func TestReadmeConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "pair.yaml")
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-			cfg, err := cli.ReadConfig[pairConfig](path)
+			cfg, err := cli.ReadConfig[lustrejob.Config](path)
 			require.NoError(t, err)
-			job := jobOf(cfg)
+			job := lustrejob.Of(cfg)
 			require.NotEmpty(t, job.Node1.Backup)
 			require.Equal(t, text == whole, job.Knet && job.Atomic && job.Outage > 0 && len(job.Addresses) == 2 &&
 				job.OldPCS != "" && job.NewPCS != "")
 			for key, version := range map[string]string{"old_pcs": job.OldPCS, "new_pcs": job.NewPCS} {
-				_, err := dialect(key, version)
+				_, err := lustrejob.Dialect(key, version)
 				require.NoError(t, err)
 			}
 		})

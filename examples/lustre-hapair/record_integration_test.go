@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
@@ -25,7 +26,7 @@ import (
 // is real, with its old cluster. What is enabled on node 1 is only written down: that spares the test the rebuild.
 func TestRealPairForgetsAStop(t *testing.T) {
 	t.Parallel()
-	l := newLive(t, 3, func(c *pairConfig) { c.Outage = 3 * time.Minute })
+	l := newLive(t, 3, func(c *lustrejob.Config) { c.Outage = 3 * time.Minute })
 	l.exec(1, "pcs property set stonith-enabled=false")
 	l.exec(0, "pcs node standby ct6-mds1 --wait=60")
 	l.exec(0, "service pacemaker stop && service corosync stop && pcs cluster disable")

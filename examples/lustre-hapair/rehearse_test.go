@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/lustre/lustretest"
 )
 
@@ -32,7 +33,7 @@ func TestRehearseOptions(t *testing.T) {
 	lab, names := filepath.Join("testdata", "pairs", "knet"), filepath.Join("testdata", "pairs", "full-names")
 	pools := pairOf(filepath.Join("testdata", "pairs", "zfs-groups"))
 	lustreRepos := []string{"https://mirror.example.com/lustre.repo", "https://mirror.example.com/dkms.repo"}
-	clitest.RehearseOptions[pairConfig](t, app, map[string]clitest.Option{
+	clitest.RehearseOptions[lustrejob.Config](t, app, map[string]clitest.Option{
 		"node1":        {Base: pairOf(names)},
 		"node1:lab":    {Base: pairOf(lab), Job: map[string]any{"atomic": true}},
 		"node2":        {Base: pairOf(names), Job: map[string]any{"atomic": true}},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 )
 
@@ -138,7 +139,7 @@ func (s *site) roles(file string) (errs []error) {
 		journals[s.manager.cfg.Path(s.manager.cfg.Journal)] = "the manager"
 	}
 	for _, p := range s.pairs {
-		job := jobOf(p.cfg)
+		job := lustrejob.Of(p.cfg)
 		if names[p.name] {
 			bad("two pairs are called %s", p.name)
 		}
@@ -192,7 +193,7 @@ func (s *site) books(file string) error {
 		}
 	}
 	for i := range s.pairs {
-		if s.pairs[i].book, err = load(s.pairs[i].cfg); err != nil {
+		if s.pairs[i].book, err = lustrejob.Load(s.pairs[i].cfg); err != nil {
 			errs = append(errs, fmt.Errorf("%s: pair %s: %w", file, s.pairs[i].name, err))
 		}
 	}
@@ -221,10 +222,10 @@ func (s *site) text() string {
 		first = 2
 	}
 	for i, p := range s.pairs {
-		job := jobOf(p.cfg)
+		job := lustrejob.Of(p.cfg)
 		fmt.Fprintf(&b, "\n%d. pair %s\n   node 1, rebuilt first: %s\n   node 2: %s\n", first+i, p.name, job.Node1.Name, job.Node2.Name)
 		if i > 0 {
-			if d := differences(jobOf(s.pairs[0].cfg), job); len(d) > 0 {
+			if d := differences(lustrejob.Of(s.pairs[0].cfg), job); len(d) > 0 {
 				fmt.Fprintf(&b, "   unlike pair %s:\n     %s\n", s.pairs[0].name, strings.Join(d, "\n     "))
 			} else {
 				fmt.Fprintf(&b, "   configured as pair %s\n", s.pairs[0].name)
@@ -263,7 +264,7 @@ func (p *part) steps(b *strings.Builder, command string) {
 var alone = []string{"node1", "node2", "addresses", "password_file", "archives"}
 
 // differences are the keys of the second job that differ from the first, with both values.
-func differences(first, second *pairConfig) (out []string) {
+func differences(first, second *lustrejob.Config) (out []string) {
 	one, other := keys(first), keys(second)
 	for _, key := range slices.Sorted(maps.Keys(merged(one, other))) {
 		if a, b := one[key], other[key]; !reflect.DeepEqual(a, b) && !slices.Contains(alone, key) {
@@ -274,7 +275,7 @@ func differences(first, second *pairConfig) (out []string) {
 }
 
 // keys are the keys of a job, as they stand in its file.
-func keys(job *pairConfig) map[string]any {
+func keys(job *lustrejob.Config) map[string]any {
 	out := map[string]any{}
 	if raw, err := yaml.Marshal(job); err == nil {
 		_ = yaml.Unmarshal(raw, &out) // it was made of one

@@ -129,8 +129,11 @@ func TestSiteRefusals(t *testing.T) {
 			t.Helper()
 			write(t, file, "manager: "+manager+"\npairs: [{name: mds, config: "+first+"}, {name: mds, config: "+first+"}]\n")
 		}, []string{"two pairs are called mds", "its journal is that of pair mds"}},
-		"no pair":  {replaced("pairs:", "others:"), []string{`site.yaml:2:1: there is no key "others"`}},
-		"no pairs": {func(t *testing.T, file, manager, _, _ string) { t.Helper(); write(t, file, "manager: "+manager+"\n") }, []string{"pairs: at least one is needed"}},
+		"no pair": {replaced("pairs:", "others:"), []string{`site.yaml:2:1: there is no key "others"`}},
+		"no pairs": {func(t *testing.T, file, manager, _, _ string) {
+			t.Helper()
+			write(t, file, "manager: "+manager+"\n")
+		}, []string{"pairs: at least one is needed"}},
 		"no manager for pairs of one": {func(t *testing.T, file, _, first, _ string) {
 			t.Helper()
 			write(t, file, "pairs: [{name: a, config: "+first+"}]\n")
@@ -172,9 +175,6 @@ func write(t *testing.T, file, text string) {
 func replaced(old, with string) func(*testing.T, string, string, string, string) {
 	return func(t *testing.T, file, _, _, _ string) {
 		t.Helper()
-		raw, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.Contains(t, string(raw), old)
-		write(t, file, strings.Replace(string(raw), old, with, 1))
+		clitest.EditFile(t, file, old, with)
 	}
 }

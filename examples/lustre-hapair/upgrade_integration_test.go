@@ -17,14 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 )
 
 // ways are the two ways to make the cluster again.
-var ways = map[string]func(*pairConfig){
-	"commands": func(*pairConfig) {},
-	"one CIB":  func(c *pairConfig) { c.Atomic = true },
+var ways = map[string]func(*lustrejob.Config){
+	"commands": func(*lustrejob.Config) {},
+	"one CIB":  func(c *lustrejob.Config) { c.Atomic = true },
 }
 
 // H5, H8 to H10, H17, H25, H26: a real pair is upgraded in both ways, and comes to the same end.

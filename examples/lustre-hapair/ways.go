@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/lustrejob"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
 	"github.com/evenkeel-ha/evenkeel/lustre/upgrade"
 )
@@ -28,7 +29,7 @@ is reached.`,
 		if err != nil {
 			return cli.ExitInput, err
 		}
-		pair, err := loadPair(cfg)
+		pair, err := lustrejob.LoadPair(cfg)
 		if err != nil {
 			return cli.ExitInput, cfg.Placed(err)
 		}

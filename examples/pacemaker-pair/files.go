@@ -68,7 +68,7 @@ func begin(dir string) (*cli.Config, map[string]string, error) {
 		"packages":      "the packages of your services, such as nfs-utils",
 		"archives":      "a directory of this machine for the fresh backups, with room for two",
 	}
-	for i, server := range []*serverConfig{&job.Node1, &job.Node2} {
+	for i, server := range []*pairfiles.Server{&job.Node1, &job.Node2} {
 		server.Backup = newest[i].Path
 		name, full := newest[i].Name()
 		if server.Name = name; !full {

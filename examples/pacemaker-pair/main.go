@@ -36,18 +36,18 @@ func app() *cli.App {
 		Read: cli.ReadConfig[pairConfig], Schema: schemaOf("pacemaker-pair"), Begin: begin, Load: load, Example: example,
 		Private: private, World: world, Inspect: files.Inspect, Kinds: kinds, Backup: takeNow, Person: pairfiles.Technician,
 		Verbs: []func(*cli.App) *cobra.Command{waysCommand, pairfiles.DiffCommand},
-		Jobs:  map[string]func() *cli.App{"preflight": preflightApp},
+		Jobs:  map[string]func() *cli.App{"preflight": func() *cli.App { return pairfiles.Preflight(app(), loadPair, known) }},
 	}
 }
 
 // pairConfig is the job of this binary in the configuration file.
 type pairConfig struct {
-	Node1        serverConfig `yaml:"node1"`                    // the node that is rebuilt first
-	Node2        serverConfig `yaml:"node2"`                    // the other node
-	From         string       `yaml:"from" oneof:"el7,el8,el9"` // the release that the pair runs on: RHEL 7, 8 or 9, or a rebuild of it
-	To           string       `yaml:"to" oneof:"el8,el9,el10"`  // the release that it is to run on
-	PasswordFile string       `yaml:"password_file"`            // a file of mode 0600 that holds the password for hacluster
-	Archives     string       `yaml:"archives"`                 // the directory for fresh backups
+	Node1        pairfiles.Server `yaml:"node1"`                    // the node that is rebuilt first
+	Node2        pairfiles.Server `yaml:"node2"`                    // the other node
+	From         string           `yaml:"from" oneof:"el7,el8,el9"` // the release that the pair runs on: RHEL 7, 8 or 9, or a rebuild of it
+	To           string           `yaml:"to" oneof:"el8,el9,el10"`  // the release that it is to run on
+	PasswordFile string           `yaml:"password_file"`            // a file of mode 0600 that holds the password for hacluster
+	Archives     string           `yaml:"archives"`                 // the directory for fresh backups
 	// files and directories that the services need, beside the host table and the SSH keys: /etc/exports
 	Restore []string `yaml:"restore,omitempty"`
 	// what the services need, by the names that dnf has for it, beside the cluster's own software
@@ -63,12 +63,6 @@ type pairConfig struct {
 	Install time.Duration `yaml:"install,omitempty"` // how long the wait for a machine may last; 30m when empty
 }
 
-// serverConfig is one node of the pair.
-type serverConfig struct {
-	Name   string `yaml:"name"`   // its full name
-	Backup string `yaml:"backup"` // its backup, a file bck-HOST-YYYYmmdd-HHMMSS.tgz
-}
-
 // provisionConfig is how a site installs a node by itself.
 type provisionConfig struct {
 	Host    string   `yaml:"host"`    // the machine that the command runs on
@@ -77,6 +71,12 @@ type provisionConfig struct {
 
 // jobOf is the job of a configuration.
 func jobOf(cfg *cli.Config) *pairConfig { return cfg.Job.(*pairConfig) } //nolint:forcetypeassert // App.Read and example make no other
+
+// known is what a configuration tells of the pair.
+func known(cfg *cli.Config) pairfiles.Pair {
+	c := jobOf(cfg)
+	return pairfiles.Pair{Backups: []string{c.Node1.Backup, c.Node2.Backup}, Addresses: c.Addresses, From: c.From, To: c.To}
+}
 
 // load makes the runbook that a configuration asks for.
 func load(cfg *cli.Config) (*evenkeel.Runbook, error) {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/internal/golden"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair/pairtest"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -87,7 +87,7 @@ func TestConfigCheck(t *testing.T) {
 func TestConfigInitOfRHEL(t *testing.T) {
 	for title, asked := range map[string]bool{"Red Hat Enterprise Linux release 8.10 (Ootpa)": true, "Rocky Linux release 8.10 (Green Obsidian)": false} {
 		w, dir := pairtest.New(pairtest.Options{}), t.TempDir()
-		c := &pairConfig{Node1: serverConfig{Name: pairtest.Node1}, Node2: serverConfig{Name: pairtest.Node2}}
+		c := &pairConfig{Node1: pairfiles.Server{Name: pairtest.Node1}, Node2: pairfiles.Server{Name: pairtest.Node2}}
 		w.Do(func(s *simhost.State) {
 			for _, name := range []string{pairtest.Node1, pairtest.Node2} {
 				s.Host(name).MustWrite(s, "/etc/redhat-release", title+"\n", 0o644)
@@ -106,43 +106,13 @@ func TestConfigInitOfRHEL(t *testing.T) {
 
 // No secret is in anything that the tool prints or writes: the new cluster's password, and the fencing passwords in the backups.
 func TestCanaries(t *testing.T) {
-	const password, fencing = `p4ss"w&rd'-CANARY`, `c4l"v&in'-CANARY`
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "web"))))
-	cib, err := os.ReadFile(filepath.Join(dir, "cib.xml"))
-	require.NoError(t, err)
-	planted := strings.ReplaceAll(string(cib), `"calvin"`, `"c4l&quot;v&amp;in'-CANARY"`)
-	require.NotEqual(t, string(cib), planted)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "cib.xml"), []byte(planted), 0o600))
-
-	clitest.Canaries{
-		Dir: dir, Secrets: []string{password, fencing}, Planted: []string{"hacluster-password", "*.tgz", "cib.xml"},
-		App: func() *cli.App {
-			a := app()
-			a.Example = func(into, dir string) (*cli.Config, error) {
-				cfg, err := example(into, dir)
-				if err == nil {
-					err = os.WriteFile(filepath.Join(into, jobOf(cfg).PasswordFile), []byte(password+"\n"), 0o600)
-				}
-				return cfg, err
-			}
-			return a
-		},
-		Fail: map[string]func(sshexec.Cmd, string) bool{
-			"the password's command":  func(_ sshexec.Cmd, in string) bool { return strings.HasPrefix(in, "hacluster:"+password) },
-			"a command without input": func(cmd sshexec.Cmd, _ string) bool { return cmd.Argv[0] == "pcs" && cmd.Effect != sshexec.ReadOnly },
-		},
-	}.Run(t)
+	clitest.PairCanaries(t, app, webFiles(t), "hacluster:").Run(t)
 }
 
 // What the new release does not take stops the plan, until somebody says that it is gone on with; the plan says so, too.
 func TestInSpite(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "web"))))
-	cib, err := os.ReadFile(filepath.Join(dir, "cib.xml"))
-	require.NoError(t, err)
-	old := strings.ReplaceAll(string(cib), `type="fence_ipmilan"`, `type="external/ipmi"`)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "cib.xml"), []byte(old), 0o600))
+	dir := webFiles(t)
+	clitest.EditFile(t, filepath.Join(dir, "cib.xml"), `type="fence_ipmilan"`, `type="external/ipmi"`)
 	config := clitest.Example(t, app, dir)
 	code, out := clitest.Here(app, "plan", "--config", config)
 	require.Equal(t, cli.ExitInput, code, "%s", out)

@@ -3,13 +3,13 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/clitest"
+	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair/pairtest"
 )
 
@@ -25,6 +25,12 @@ func web(t *testing.T, app func() *cli.App) string {
 	return clitest.Example(t, app, filepath.Join("testdata", "web"))
 }
 
+// webFiles is a directory of a test's own with the files of that pair.
+func webFiles(t *testing.T) string {
+	t.Helper()
+	return clitest.PairDir(t, filepath.Join("testdata", "web", "cib.xml"), filepath.Join("testdata", "web", "corosync.conf"))
+}
+
 // newer is such a pair on EL 9.
 func newer(t *testing.T, app func() *cli.App) string {
 	t.Helper()
@@ -38,7 +44,7 @@ func newer(t *testing.T, app func() *cli.App) string {
 		require.NoError(t, err)
 		dir := t.TempDir()
 		require.NoError(t, c.takeBackups(dir, w))
-		for node, s := range map[string]serverConfig{"node1": c.Node1, "node2": c.Node2} {
+		for node, s := range map[string]pairfiles.Server{"node1": c.Node1, "node2": c.Node2} {
 			job[node] = map[string]any{"name": s.Name, "backup": filepath.Join(dir, s.Backup)}
 		}
 		job["from"], job["to"] = site.From, site.To
@@ -95,13 +101,8 @@ func TestNotSimulated(t *testing.T) {
 		"script": {`class="systemd" type="nginx"`, `class="lsb" type="nginx"`, "web-server: the agent lsb:nginx is not simulated"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "web"))))
-			file := filepath.Join(dir, "cib.xml")
-			raw, err := os.ReadFile(file)
-			require.NoError(t, err)
-			require.Contains(t, string(raw), c.was)
-			require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(raw), c.was, c.is)), 0o600))
+			dir := webFiles(t)
+			clitest.EditFile(t, filepath.Join(dir, "cib.xml"), c.was, c.is)
 			for _, verb := range []string{"rehearse", "demo", "simulate"} {
 				code, out := clitest.Here(app, verb, "--dir", dir)
 				require.Equal(t, cli.ExitInput, code, "%s: %s", verb, out)

@@ -264,7 +264,8 @@ func (d departure) processes(ctx context.Context, at evenkeel.Site) ([]claim, er
 			continue
 		}
 		if named, any := d.meant(words, args); any {
-			claims = append(claims, claim{named, fmt.Sprintf("%q is at work on %s", args, d.host)})
+			// what follows the program may hold a password
+			claims = append(claims, claim{named, fmt.Sprintf("%q is at work on %s (ps -ef there shows on what)", words[0], d.host)})
 		}
 	}
 	return claims, nil

@@ -158,6 +158,15 @@ func TestWhatIsAtWork(t *testing.T) {
 	}
 }
 
+// What a process was told may be a password: its program is named, and no argument.
+func TestArgumentsOfWhatIsAtWorkAreNotShown(t *testing.T) {
+	n := newScene(t, lustretest.Options{}, nil).twoNodes(t)
+	n.procs = atWork(1<<30, "mount -o password=geheim /dev/sdx /mnt/MGS")
+	err := n.handOver()
+	require.ErrorContains(t, err, `"mount" is at work on `)
+	require.NotContains(t, err.Error(), "geheim")
+}
+
 // Only an answer of a form that is known is one. An empty or cut one proves nothing.
 func TestAnswersThatProveNothing(t *testing.T) {
 	s := newScene(t, lustretest.Options{}, nil)

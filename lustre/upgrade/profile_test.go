@@ -47,10 +47,12 @@ func TestTheProfileHasWhatTheTargetsNeed(t *testing.T) {
 		own     bool
 		says    string
 	}{
-		"IML's, ldiskfs":  {opts: guide, refused: lustre.ZFSOnly, other: lustre.LDISKFSOnly, says: "target MGS_32834e is on ldiskfs (/dev/"},
-		"IML's, ZFS":      {opts: onZFS(), refused: lustre.LDISKFSOnly, other: lustre.ZFSOnly, says: "target MGS_32834e is in the ZFS pool mgspool"},
-		"by hand, ZFS":    {opts: byHand(lustretest.ZFSGroups(pcs.V09)), own: true, refused: lustre.LDISKFSOnly, other: lustre.ZFSOnly, says: "in the ZFS pool ost2pool"},
-		"by hand, device": {opts: byHand(lustretest.LdiskfsByHand(pcs.V09)), own: true, refused: lustre.ZFSOnly, other: lustre.LDISKFSOnly, says: "(/dev/mapper/mpathc)"},
+		"IML's, ldiskfs": {opts: guide, refused: lustre.ZFSOnly, other: lustre.LDISKFSOnly, says: "target MGS_32834e is on ldiskfs (/dev/"},
+		"IML's, ZFS":     {opts: onZFS(), refused: lustre.LDISKFSOnly, other: lustre.ZFSOnly, says: "target MGS_32834e is in the ZFS pool mgspool"},
+		"by hand, ZFS": {opts: byHand(lustretest.ZFSGroups(pcs.V09)), own: true, refused: lustre.LDISKFSOnly, other: lustre.ZFSOnly,
+			says: "in the ZFS pool ost2pool"},
+		"by hand, device": {opts: byHand(lustretest.LdiskfsByHand(pcs.V09)), own: true, refused: lustre.ZFSOnly, other: lustre.LDISKFSOnly,
+			says: "(/dev/mapper/mpathc)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := backedUp(t, lustretest.NewPair(tt.opts))

@@ -90,7 +90,8 @@ func TestTheAgentIsInstalled(t *testing.T) {
 // LUS-026: the guide's warning passes with its answer; any other one, or a package that yum has not (LUS-025), stops
 // every installation.
 func TestWarningsOfAnInstallation(t *testing.T) {
-	const benign = "  /var/tmp/rpm-tmp.MV5LGi: line 5: /selinux/enforce: No such file or directory\n  []\n\n  {\n    \"result\": null,\n    \"success\": true\n  }\n"
+	const benign = "  /var/tmp/rpm-tmp.MV5LGi: line 5: /selinux/enforce: No such file or directory\n  []\n\n" +
+		"  {\n    \"result\": null,\n    \"success\": true\n  }\n"
 	s := newScene(t, lustretest.Options{}, nil)
 	checked := 0
 	for _, st := range s.book.Steps {

@@ -34,7 +34,8 @@ func TestUnknown(t *testing.T) {
 // Each input that is missing is named among what was not checked.
 func TestGaps(t *testing.T) {
 	whole := siteOf(t, "el7-nfs-pgsql")
-	whole.Agents = strings.Fields("ocf:heartbeat:LVM ocf:heartbeat:Filesystem ocf:heartbeat:nfsserver ocf:heartbeat:IPaddr2 ocf:heartbeat:pgsql fence_ipmilan systemd:postgres-exporter")
+	whole.Agents = strings.Fields("ocf:heartbeat:LVM ocf:heartbeat:Filesystem ocf:heartbeat:nfsserver ocf:heartbeat:IPaddr2 " +
+		"ocf:heartbeat:pgsql fence_ipmilan systemd:postgres-exporter")
 	gaps := func(change func(*readiness.Input)) (all []string) {
 		in := whole
 		change(&in)
@@ -48,14 +49,14 @@ func TestGaps(t *testing.T) {
 	require.Equal(t, []string{always}, gaps(func(*readiness.Input) {}))
 	require.Equal(t, []string{always, "transport, rings and encryption"}, gaps(func(in *readiness.Input) { in.Conf = nil }))
 	require.Equal(t, []string{always, "the configuration of the cluster: resources, agents, options, schema"}, gaps(func(in *readiness.Input) { in.CIB = nil }))
-	require.Equal(t, []string{always, "whether el9 has the agents ocf:heartbeat:Filesystem, ocf:heartbeat:IPaddr2, ocf:heartbeat:nfsserver, ocf:heartbeat:pgsql, " +
-		"stonith:fence_ipmilan, systemd:postgres-exporter"}, gaps(func(in *readiness.Input) { in.Agents = nil }))
+	require.Equal(t, []string{always, "whether el9 has the agents ocf:heartbeat:Filesystem, ocf:heartbeat:IPaddr2, ocf:heartbeat:nfsserver, " +
+		"ocf:heartbeat:pgsql, stonith:fence_ipmilan, systemd:postgres-exporter"}, gaps(func(in *readiness.Input) { in.Agents = nil }))
 	require.Equal(t, []string{"which ways lead from the pair's release to el9", always, "the versions of pacemaker and corosync on the nodes"},
 		gaps(func(in *readiness.Input) { in.Versions = nil }))
 	require.Equal(t, []string{always, "the version of pacemaker on db2", "the version of corosync on db2"},
 		gaps(func(in *readiness.Input) { in.Versions = []readiness.Versions{in.Versions[0], {Node: "db2"}} }))
-	require.Contains(t, gaps(func(in *readiness.Input) { in.Agents = []string{"ocf:heartbeat:Filesystem"} })[1], "stonith:fence_ipmilan, systemd:postgres-exporter",
-		"a list of resource agents says nothing of fence agents")
+	require.Contains(t, gaps(func(in *readiness.Input) { in.Agents = []string{"ocf:heartbeat:Filesystem"} })[1],
+		"stonith:fence_ipmilan, systemd:postgres-exporter", "a list of resource agents says nothing of fence agents")
 }
 
 // An agent that the target's list does not have blocks; one of another maker is not known to be there.
@@ -150,7 +151,8 @@ func TestReport(t *testing.T) {
 	require.True(t, strings.HasPrefix(report.Summary(), "not ready for sles16"))
 	fine := check(t, readiness.Input{CIB: cibWith(t, "")}, "debian12")
 	require.True(t, fine.Ready())
-	require.True(t, strings.HasPrefix(fine.Summary(), "ready as far as it was checked for debian12 (Debian 12): 0 blockers, 0 warnings, 0 notes; "), fine.Summary())
+	require.True(t, strings.HasPrefix(fine.Summary(), "ready as far as it was checked for debian12 (Debian 12): "+
+		"0 blockers, 0 warnings, 0 notes; "), fine.Summary())
 	raw, err := json.Marshal(fine)
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `{"target":"debian12","findings":[],"notChecked":[{"what":"`)

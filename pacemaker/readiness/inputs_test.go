@@ -44,7 +44,8 @@ func TestParseVersions(t *testing.T) {
 }
 
 func TestParseAgents(t *testing.T) {
-	agents, err := readiness.ParseAgents(strings.NewReader("# of the lab\nocf:heartbeat:IPaddr2 - Manages virtual IPv4 and IPv6 addresses\nfence_ipmilan - Fence agent\n" +
+	agents, err := readiness.ParseAgents(strings.NewReader("# of the lab\n" +
+		"ocf:heartbeat:IPaddr2 - Manages virtual IPv4 and IPv6 addresses\nfence_ipmilan - Fence agent\n" +
 		"ocf:heartbeat:apache -\nstonith:fence_sbd\nsystemd:chronyd\nsystemd:getty@tty1\nocf:heartbeat:apache\n"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"fence_ipmilan", "fence_sbd", "ocf:heartbeat:IPaddr2", "ocf:heartbeat:apache", "systemd:chronyd", "systemd:getty@tty1"}, agents)
@@ -55,7 +56,8 @@ func TestParseAgents(t *testing.T) {
 }
 
 func FuzzParseVersions(f *testing.F) {
-	for _, seed := range []string{"pacemaker-2.1.7-5.el9_4.x86_64\n", "pacemaker\t2.1.5-1+deb12u1\n", "package pcs is not installed\nNAME=x\n", "CentOS release 6.9 (Final)\npcs-0.9-1.noarch"} {
+	for _, seed := range []string{"pacemaker-2.1.7-5.el9_4.x86_64\n", "pacemaker\t2.1.5-1+deb12u1\n", "package pcs is not installed\nNAME=x\n",
+		"CentOS release 6.9 (Final)\npcs-0.9-1.noarch"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

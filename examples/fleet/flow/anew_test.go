@@ -14,13 +14,7 @@ import (
 func TestALifeOfAWorkflowThatWasBegunAnew(t *testing.T) {
 	_, c := server(t)
 	j, m := one(t, "s1[a] s2[b]")
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	m.hold = func(when, what string) {
-		if when == "before" && what == "b" {
-			close(reached)
-			<-goOn
-		}
-	}
+	reached, goOn := m.holdBefore("b")
 	old := started(t, c, j.in("p1")) // no worker yet
 	require.NoError(t, c.TerminateWorkflow(t.Context(), "p1", old.GetRunID(), "a test"))
 	run := started(t, c, j.in("p1"))

@@ -93,13 +93,7 @@ func TestAFailure(t *testing.T) {
 func TestAStop(t *testing.T) {
 	_, c := server(t)
 	j, m := one(t, "s1[a] s2[b] s3[c]")
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	m.hold = func(when, what string) {
-		if when == "before" && what == "b" {
-			close(reached)
-			<-goOn
-		}
-	}
+	reached, goOn := m.holdBefore("b")
 	work(t, c, j, "w1")
 	run := started(t, c, j.in("p1"))
 	<-reached
@@ -118,13 +112,7 @@ func TestAStop(t *testing.T) {
 func TestAHandover(t *testing.T) {
 	_, c := server(t)
 	j, m := one(t, "s1[a] s2[b.never] s3[c.never]")
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	m.hold = func(when, what string) {
-		if when == "before" && what == "b" {
-			close(reached)
-			<-goOn
-		}
-	}
+	reached, goOn := m.holdBefore("b")
 	first := work(t, c, j, "w1")
 	run := started(t, c, j.in("p1"))
 	<-reached

@@ -31,13 +31,7 @@ func idle(t *testing.T, c client.Client, w *Worker, id string, run client.Workfl
 func TestADrainForgetsALifeThatWasGivenUp(t *testing.T) {
 	ts, c := server(t)
 	j, m := one(t, "s1[a] s2[b]")
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	m.hold = func(when, what string) {
-		if when == "before" && what == "b" {
-			close(reached)
-			<-goOn
-		}
-	}
+	reached, goOn := m.holdBefore("b")
 	work(t, c, j, "w1")
 	old := started(t, c, j.in("p1"))
 	require.NoError(t, c.TerminateWorkflow(t.Context(), "p1", old.GetRunID(), "a test"))

@@ -125,13 +125,7 @@ func TestAFleetStopsOnAFailure(t *testing.T) {
 func TestAFleetIsStopped(t *testing.T) {
 	_, c := server(t)
 	j, in := many(t, "s1[a] s2[b]", wave.Plan{Waves: [][]string{{"p1"}, {"p2"}}})
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	j.machines["p1"].hold = func(when, what string) {
-		if when == "before" && what == "a" {
-			close(reached)
-			<-goOn
-		}
-	}
+	reached, goOn := j.machines["p1"].holdBefore("a")
 	work(t, c, j, "w1")
 	run := fleetStarted(t, c, in)
 	<-reached

@@ -68,6 +68,18 @@ func (m *machine) pause(when, what string) {
 	}
 }
 
+// holdBefore holds the machine before it does something: it closes reached when it comes there, and goes on when goOn is closed.
+func (m *machine) holdBefore(something string) (reached, goOn chan struct{}) {
+	reached, goOn = make(chan struct{}), make(chan struct{})
+	m.hold = func(when, what string) {
+		if when == "before" && what == something {
+			close(reached)
+			<-goOn
+		}
+	}
+	return reached, goOn
+}
+
 func (m *machine) mend(what string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,12 +1,9 @@
 package site
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,32 +11,6 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 )
-
-// The keys are those of lustre-hapair, by its published schema: one that it gains or loses is missed here.
-func TestTheKeysAreThoseOfTheBinary(t *testing.T) {
-	raw, err := os.ReadFile("../../lustre-hapair/schema/lustre-hapair.json")
-	require.NoError(t, err)
-	var schema struct {
-		Properties struct {
-			Job struct {
-				Properties map[string]any `json:"properties"`
-			} `json:"job"`
-		} `json:"properties"`
-	}
-	require.NoError(t, json.Unmarshal(raw, &schema))
-	var want, is []string
-	for key := range schema.Properties.Job.Properties {
-		want = append(want, key)
-	}
-	job := reflect.TypeFor[lustreJob]()
-	for i := range job.NumField() {
-		key, _, _ := strings.Cut(job.Field(i).Tag.Get("yaml"), ",")
-		is = append(is, key)
-	}
-	slices.Sort(want)
-	slices.Sort(is)
-	require.Equal(t, want, is)
-}
 
 // A worker's runbook is the one that the binary plans from the same file: so approvals and journals hold for both.
 func TestTheRunbookIsThatOfTheBinary(t *testing.T) {

@@ -35,6 +35,43 @@ type Canaries struct {
 	Fail map[string]func(cmd sshexec.Cmd, in string) bool
 }
 
+// PairCanaries plants two secrets in a pair: the password for hacluster in what the example writes, and in the CIB of the files in dir
+// a fencing password for "calvin". What a command reads the first of has before in front of it.
+func PairCanaries(t *testing.T, app func() *cli.App, dir, before string) Canaries {
+	t.Helper()
+	const password, fencing = `p4ss"w&rd'-CANARY`, `c4l"v&in'-CANARY`
+	EditFile(t, filepath.Join(dir, "cib.xml"), `"calvin"`, `"c4l&quot;v&amp;in'-CANARY"`)
+	return Canaries{
+		Dir: dir, Secrets: []string{password, fencing}, Planted: []string{"hacluster-password", "*.tgz", "cib.xml"},
+		App: func() *cli.App {
+			a := app()
+			example := a.Example
+			a.Example = func(into, dir string) (*cli.Config, error) {
+				cfg, err := example(into, dir)
+				if err == nil {
+					err = os.WriteFile(filepath.Join(into, "hacluster-password"), []byte(password+"\n"), 0o600)
+				}
+				return cfg, err
+			}
+			return a
+		},
+		Fail: map[string]func(sshexec.Cmd, string) bool{
+			"the password's command":  func(_ sshexec.Cmd, in string) bool { return strings.HasPrefix(in, before+password) },
+			"a command without input": WithoutInput,
+		},
+	}
+}
+
+// WithoutInput has a change by pcs fail.
+func WithoutInput(cmd sshexec.Cmd, _ string) bool {
+	return cmd.Argv[0] == "pcs" && cmd.Effect != sshexec.ReadOnly
+}
+
+// OfFencing has a command fail that reads a fencing password.
+func OfFencing(cmd sshexec.Cmd, in string) bool {
+	return cmd.Argv[0] == "cibadmin" && strings.Contains(in, "CANARY")
+}
+
 // forms are a secret as programs print it.
 func forms(v string) []string {
 	j, _ := json.Marshal(v)

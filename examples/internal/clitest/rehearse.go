@@ -231,6 +231,27 @@ func EditJob(t *testing.T, config string, edit func(job map[string]any)) {
 	require.NoError(t, os.WriteFile(config, raw, 0o600))
 }
 
+// EditFile changes a text in a file, wherever it stands there.
+func EditFile(t *testing.T, file, was, is string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), was)
+	require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(string(raw), was, is)), 0o600))
+}
+
+// PairDir is a directory of a test's own with the files of a pair, as --dir takes them.
+func PairDir(t *testing.T, cib, corosync string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, from := range map[string]string{"cib.xml": cib, "corosync.conf": corosync} {
+		raw, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), raw, 0o600))
+	}
+	return dir
+}
+
 // keys are the YAML keys of a struct.
 func keys(s reflect.Type) (all []string) {
 	for f := range s.Fields() {

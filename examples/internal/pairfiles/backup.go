@@ -142,10 +142,13 @@ func (f Found) Name() (name string, full bool) {
 	return name, strings.Contains(name, ".")
 }
 
+// backupNames is the pattern of the names of backups. It is not for package filepath: a name of a folder may hold a [.
+const backupNames = "bck-*.tgz"
+
 // Newest are the newest backups (bck-*.tgz) of the two servers that have one in a directory, by the servers' names. The error says how to
 // take them.
 func Newest(dir, how string) ([]Found, error) {
-	names, err := fs.Glob(os.DirFS(dir), "bck-*.tgz") // not of package filepath: a name of a folder may hold a [
+	names, err := fs.Glob(os.DirFS(dir), backupNames)
 	if err != nil {
 		return nil, err
 	}

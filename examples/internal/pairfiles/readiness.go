@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/backup"
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/internal/infile"
@@ -76,8 +77,24 @@ func (q *Asked) Report(a *cli.App, files []string) (*readiness.Report, *Files, e
 	return report, p, nil
 }
 
-// Readiness is "preflight --target el9": what of a pair a release does not take, by files alone.
-func Readiness(of func(*cli.Config) Pair) func(a *cli.App, c *cobra.Command) func(context.Context, []string) (int, error) {
+// Preflight is the job "preflight" of a binary: the checks of the upgrade alone, and readiness for a release by files alone.
+func Preflight[P interface {
+	Preflight() (*evenkeel.Runbook, error)
+}](job *cli.App, load func(*cli.Config) (P, error), of func(*cli.Config) Pair) *cli.App {
+	a := cli.Preflight(job, "look at a pair days before its upgrade: say all that would stop it, and change nothing",
+		func(cfg *cli.Config) (*evenkeel.Runbook, error) {
+			p, err := load(cfg)
+			if err != nil {
+				return nil, err
+			}
+			return p.Preflight()
+		})
+	a.Bare = readyFor(of)
+	return a
+}
+
+// readyFor is "preflight --target el9": what of a pair a release does not take, by files alone.
+func readyFor(of func(*cli.Config) Pair) func(a *cli.App, c *cobra.Command) func(context.Context, []string) (int, error) {
 	return func(a *cli.App, c *cobra.Command) func(context.Context, []string) (int, error) {
 		var format string
 		c.Long += `

@@ -65,22 +65,9 @@ func (c *call) startLustre(device, mount string) int {
 	return ocfSuccess
 }
 
+var lustreMetadata = agentMetadata("Lustre", "target!", "mountpoint!", "mountoptions")
+
 // agentMetadata is what an agent of Lustre says of itself.
 func agentMetadata(name string, parameters ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "<?xml version=\"1.0\"?>\n<resource-agent name=%q>\n<version>1.0</version>\n"+
-		"<longdesc lang=\"en\">A stand-in for ocf:lustre:%[1]s.</longdesc>\n<shortdesc lang=\"en\">%[1]s</shortdesc>\n<parameters>\n", name)
-	for _, p := range parameters {
-		p, required := strings.CutSuffix(p, "!")
-		fmt.Fprintf(&b, "<parameter name=%q required=\"%d\">\n<longdesc lang=\"en\">%[1]s</longdesc>\n<shortdesc lang=\"en\">%[1]s</shortdesc>\n"+
-			"<content type=\"string\" default=\"\"/>\n</parameter>\n", p, map[bool]int{true: 1}[required])
-	}
-	b.WriteString("</parameters>\n<actions>\n")
-	for _, action := range []string{"start", "stop", "validate-all", "meta-data"} {
-		fmt.Fprintf(&b, "<action name=%q timeout=\"300\"/>\n", action)
-	}
-	b.WriteString("<action name=\"monitor\" depth=\"0\" timeout=\"300\" interval=\"20\"/>\n</actions>\n</resource-agent>\n")
-	return b.String()
+	return metadata(name, "ocf:lustre:"+name, parameters, "start 300", "stop 300", "validate-all 300", "meta-data 300", "monitor 300 20")
 }
-
-var lustreMetadata = agentMetadata("Lustre", "target!", "mountpoint!", "mountoptions")

@@ -150,25 +150,5 @@ func runPostgres(c *call) int {
 	}
 }
 
-const pgsqlMetadata = `<?xml version="1.0"?>
-<!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
-<resource-agent name="pgsql">
-<version>1.0</version>
-<longdesc lang="en">A stand-in for the resource agent of a PostgreSQL server.</longdesc>
-<shortdesc lang="en">Manages a PostgreSQL server</shortdesc>
-<parameters>
-<parameter name="pgdata" required="0">
-<longdesc lang="en">The server's data directory.</longdesc>
-<shortdesc lang="en">pgdata</shortdesc>
-<content type="string" default="/var/lib/pgsql/data" />
-</parameter>
-</parameters>
-<actions>
-<action name="start" timeout="120" />
-<action name="stop" timeout="120" />
-<action name="monitor" depth="0" timeout="30" interval="30" />
-<action name="validate-all" timeout="5" />
-<action name="meta-data" timeout="5" />
-</actions>
-</resource-agent>
-`
+var pgsqlMetadata = metadata("pgsql", "the resource agent of a PostgreSQL server", []string{"pgdata=" + defaultData},
+	"start 120", "stop 120", "monitor 30 30", "validate-all 5", "meta-data 5")

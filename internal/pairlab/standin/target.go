@@ -14,19 +14,6 @@ import (
 	"github.com/evenkeel-ha/evenkeel/internal/pairlab/wire"
 )
 
-// The exit statuses of a resource agent.
-//
-// https://github.com/ClusterLabs/OCF-spec/blob/main/ra/1.1/resource-agent-api.md
-const (
-	ocfSuccess       = 0
-	ocfGeneric       = 1
-	ocfArgs          = 2
-	ocfUnimplemented = 3
-	ocfNotInstalled  = 5
-	ocfConfigured    = 6
-	ocfNotRunning    = 7
-)
-
 const (
 	storeDir = "/var/lib/chroma/targets"
 	agentLog = "/var/log/chroma-agent.log"
@@ -272,26 +259,5 @@ func (c *call) log(format string, args ...any) {
 	_ = f.Close()
 }
 
-const targetMetadata = `<?xml version="1.0"?>
-<!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
-<resource-agent name="Target">
-<version>1.0</version>
-<longdesc lang="en">A stand-in for the resource agent of a Chroma-managed Lustre target.</longdesc>
-<shortdesc lang="en">Manages Chroma-managed Lustre Targets</shortdesc>
-<parameters>
-<parameter name="target" required="1">
-<longdesc lang="en">The name of the target.</longdesc>
-<shortdesc lang="en">target</shortdesc>
-<content type="string" default="" />
-</parameter>
-</parameters>
-<actions>
-<action name="start" timeout="60" />
-<action name="stop" timeout="60" />
-<action name="notify" timeout="60" />
-<action name="monitor" depth="0" timeout="40" interval="20" />
-<action name="validate-all" timeout="5" />
-<action name="meta-data" timeout="5" />
-</actions>
-</resource-agent>
-`
+var targetMetadata = metadata("Target", "the resource agent of a Chroma-managed Lustre target", []string{"target!"},
+	"start 60", "stop 60", "notify 60", "monitor 40 20", "validate-all 5", "meta-data 5")

@@ -257,8 +257,8 @@ func (w movingWorld) Strike(string) {
 	w.trapWorld.Strike("breaks")
 }
 
-// Each kind of fault that a rollback's commands can meet is met in each step's rollback, also a crash or a stop; and the numbers are those of
-// the plan.
+// Each kind of fault that a rollback's commands can meet is met in each step's rollback, also a crash or a stop; and the
+// numbers are those of the plan.
 func TestEverythingHappensWithinRollbacks(t *testing.T) {
 	rehearsed := func(plan evenkeel.RehearsalPlan) *evenkeel.RehearsalReport {
 		report, err := evenkeel.Rehearse(t.Context(), undoable(t), fairWorld{newTrapWorld(nil)}, plan)

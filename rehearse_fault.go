@@ -127,6 +127,7 @@ func (r *rehearsal) settle(ctx context.Context, on track, tool *crashingTool, op
 	err := out.err
 	if !on.back {
 		tool.story.people("The operator rolls back.")
+		callOff(tool.world)
 		err = again(newRollback)
 	}
 	switch {

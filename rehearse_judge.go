@@ -13,6 +13,7 @@ import (
 // ending is how a run or a rollback came to a good end.
 type ending struct {
 	hash    string   // of the world; empty where it did not come to one
+	later   string   // the same when nobody was there for another hour; empty where that says nothing
 	refused bool     // a rollback: it did nothing
 	differs []string // what a rollback says that differs from the state before the run
 }
@@ -26,14 +27,16 @@ type course struct {
 }
 
 // endsAs is an error where a schedule came to another end than its course. After a fault a rollback may end otherwise, if it
-// says so: it was refused, or names other differences than the one without an interruption.
+// says so: it was refused, or names other differences than the one without an interruption. A stop takes an hour, in which the world
+// goes on by itself: a process that was restarted takes traffic by then. So where the ends differ, both are looked at once more after
+// the same hour.
 func (c course) endsAs(end ending, fault bool) error {
 	switch {
 	case fault && (end.refused || c.end.refused || !slices.Equal(end.differs, c.end.differs)):
 		return nil
 	case end.refused && !c.end.refused:
 		return fmt.Errorf("it was refused, and %s was not", c.name)
-	case end.hash != c.end.hash:
+	case end.hash != c.end.hash && (end.later == "" || end.later != c.end.later):
 		return errors.New("it ended in another state than " + c.name)
 	}
 	return nil
@@ -79,19 +82,45 @@ func (r *rehearsal) restored(out rehearsed) error {
 	return errors.New("everything was undone, the world is not what it was before the run, and the report names no difference")
 }
 
-// replaceable are the hosts that the operator may have replaced ahead of the step that has them reinstalled.
+// replaceable are the hosts that the operator may have replaced ahead of the step that has them reinstalled: one of the run, or of the
+// rollback that is under way.
 func (r *rehearsal) replaceable(report *Report) (hosts []string) {
-	for i := range r.rb.Steps {
-		s := &r.rb.Steps[i]
-		if report == nil || report.State == nil || report.State.Step(s.ID).Progress != Did {
+	rb, of := r.rb, &State{}
+	if report != nil && report.State != nil {
+		var err error
+		if rb, of, err = r.under(report.State); err != nil {
+			return nil // who takes the rollback up hears of it
+		}
+	}
+	for i := range rb.Steps {
+		if s := &rb.Steps[i]; of.Step(s.ID).Progress != Did {
 			hosts = append(hosts, s.Reinstalls...)
 		}
 	}
 	return hosts
 }
 
+// under is the runbook that is under way, and how far it is: that of the rollback, where one has begun and not ended.
+func (r *rehearsal) under(st *State) (*Runbook, *State, error) {
+	if !st.RollingBack() {
+		return r.rb, st, nil
+	}
+	rb, err := r.rb.RollbackPlan(st)
+	return rb, st.Rollback, err
+}
+
 // away is how long the operator is away after a stop.
 const away = time.Hour
+
+// later is the Hash of a world after another hour in which nobody is there; empty where an invariant did not hold then: such a world is
+// like no other.
+func later(ctx context.Context, world World) string {
+	world = world.Clone()
+	if err := errors.Join(world.Clock().Sleep(ctx, away), world.Check()); err != nil {
+		return ""
+	}
+	return world.Hash()
+}
 
 // stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and
 // every invariant that no open window suspends. A rollback may leave open what the run has left to it, until it begins to undo that.
@@ -103,12 +132,9 @@ func (r *rehearsal) stopped(ctx context.Context, world World, journal Journal) e
 	if err != nil {
 		return err
 	}
-	rb, of := r.rb, st
-	if st.RollingBack() {
-		of = st.Rollback
-		if rb, err = r.rb.RollbackPlan(st); err != nil {
-			return err
-		}
+	rb, of, err := r.under(st)
+	if err != nil {
+		return err
 	}
 	for _, w := range of.openWindows() {
 		if w.holdsStop() {

@@ -238,6 +238,9 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		if from.track.back && out.report != nil {
 			out.end.differs = out.report.Differs
 		}
+		if tool.stopped() || s == (Schedule{}) && r.plan.stops() {
+			out.end.later = later(ctx, world)
+		}
 	}
 	out.outages = r.outages(world)
 	tool.story.ends(out)
@@ -259,9 +262,9 @@ func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *cr
 		}
 		tool.stop, opts.Stop = nil, nil // the operator takes it up again
 	}
-	if kind := tool.schedule.Kind; !on.back && (kind == StopRecord || kind == StopCommand) {
-		// The operator went on by hand while the run was stopped, and took a machine away or replaced it: one that a step to come
-		// reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
+	if kind := tool.schedule.Kind; kind == StopRecord || kind == StopCommand {
+		// The operator went on by hand while the run or the rollback was stopped, and took a machine away or replaced it: one that a step
+		// to come reinstalls. There is no other operator here, and this one knows. Any other loss of a lease is a finding.
 		opts.forcible = r.replaceable(out.report)
 	}
 	if errors.As(out.err, new(*noHostError)) { // the operator resumes when somebody has switched one of them on

@@ -57,10 +57,23 @@ func stands(rehearsed, records []Record) int {
 }
 
 // RollbackFrom is a rollback from every point: the tool crashes right after a journal record and is started again to
-// roll back. Within each rollback all is tried that is tried in the run, but for a request to stop, at the points that
-// no rollback from an earlier record came by: until it comes to a step in a state in which one of those was. Where no
-// other kind is wanted it is all but faults.
+// roll back. Within each rollback all is tried that is tried in the run, at the points that no rollback from an earlier
+// record came by: until it comes to a step in a state in which one of those was. Where no other kind is wanted it is
+// all but faults.
 const RollbackFrom ScheduleKind = "rollback-from"
+
+// Staffed is a World in which people do a part of the run by themselves, such as a technician who replaces a machine once it is backed up.
+type Staffed interface {
+	// CallOff is what the operator tells them who rolls the run back: what they were still to do for it they do not do.
+	CallOff()
+}
+
+// callOff tells the people of a world that the run is being rolled back.
+func callOff(world World) {
+	if w, can := world.(Staffed); can {
+		w.CallOff()
+	}
+}
 
 // rolled is a rollback from a record of the straight run.
 type rolled struct {
@@ -205,6 +218,7 @@ func (r *rehearsal) crashed(ctx context.Context, from moment, record int) (momen
 	if !tool.dead {
 		return moment{}, fmt.Errorf("record %d was not reached: %w", record, err)
 	}
+	callOff(world)
 	local, err := treeOf(r.plan.Local)
 	return moment{track: backwards, world: world, journal: journal.Records(), local: local, record: record}, err
 }

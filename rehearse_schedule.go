@@ -141,12 +141,15 @@ func (p RehearsalPlan) tries(kind ScheduleKind) bool {
 	return slices.Contains(p.Kinds, kind) || kind.fault() && slices.Contains(p.Kinds, AnyFault)
 }
 
-// triesWithin tells whether schedules of a kind are wanted within rollbacks. A request to stop is not tried there, but by its name
-// ([RehearsalPlan.Only]): the hour for which nobody is there changes what some worlds come to.
+// stops tells whether a request to stop is tried.
+func (p RehearsalPlan) stops() bool {
+	return slices.ContainsFunc([]ScheduleKind{StopRecord, StopCommand}, func(k ScheduleKind) bool {
+		return p.tries(k) || p.triesWithin(k) || p.Only.Kind == k || p.Only.Then.Kind == k
+	})
+}
+
+// triesWithin tells whether schedules of a kind are wanted within rollbacks.
 func (p RehearsalPlan) triesWithin(kind ScheduleKind) bool {
-	if kind == StopRecord || kind == StopCommand {
-		return false
-	}
 	others := slices.ContainsFunc(p.Kinds, func(k ScheduleKind) bool { return k != RollbackFrom })
 	return p.tries(kind) || !others && !kind.fault()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func TestRehearseStopped(t *testing.T) {
 	require.Empty(t, report.Failures)
 }
 
-// wipedWorld is a park in which the lease of n2 is lost while the operator is away.
+// wipedWorld is a park in which the lease of n2 is lost while the operator is away, but not once all is undone.
 type wipedWorld struct {
 	*park
 	clock *stepClock
@@ -68,7 +69,8 @@ type wipingClock struct {
 }
 
 func (c wipingClock) Sleep(ctx context.Context, d time.Duration) error {
-	if d >= time.Hour {
+	over := slices.ContainsFunc(c.world.log, func(what string) bool { return strings.HasSuffix(what, " s1") })
+	if d >= time.Hour && !over {
 		c.world.machines["n2"].Lines = nil
 	}
 	return c.stepClock.Sleep(ctx, d)
@@ -90,6 +92,37 @@ func TestALeaseThatIsLostInARehearsedStop(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, tc.finding, len(report.Failures) > 0, "%q: %v", tc.reinstalls, report.Failures)
 		for _, f := range report.Failures {
+			var lost *evenkeel.LeaseLostError
+			require.ErrorAs(t, f.Err, &lost)
+			require.Equal(t, "n2", lost.Host)
+		}
+	}
+}
+
+// So it is in a rollback: there a step of the rollback to come reinstalls the host.
+func TestALeaseThatIsLostInAStoppedRollback(t *testing.T) {
+	for _, tc := range []struct {
+		reinstalls string // by the step that is undone last
+		finding    bool
+	}{{"", true}, {"n1", true}, {"n2", false}} {
+		rb := book(1, "n1", "n2", "n1")
+		for i := range rb.Steps {
+			s := &rb.Steps[i]
+			s.Undo = []evenkeel.Action{{ID: "undo", Change: evenkeel.Change{
+				Title: "x", Repeat: evenkeel.Idempotent, Cmd: sshexec.Command(sshexec.Disruptive, "undo", s.ID),
+			}}}
+		}
+		if tc.reinstalls != "" {
+			rb.Steps[0].Reinstalls = []string{tc.reinstalls}
+		}
+		rb.Compare = func(context.Context, evenkeel.Site) ([]string, error) { return []string{"the log is longer"}, nil }
+		plan := evenkeel.RehearsalPlan{Kinds: []evenkeel.ScheduleKind{evenkeel.RollbackFrom, evenkeel.StopRecord, evenkeel.StopCommand}}
+		report, err := evenkeel.Rehearse(t.Context(), rb, newWipedWorld(), plan)
+		require.NoError(t, err)
+		require.Positive(t, report.Rollbacks.Within)
+		found := slices.DeleteFunc(report.Failures, func(f evenkeel.RehearsalFailure) bool { return f.Schedule.Then == evenkeel.Interruption{} })
+		require.Equal(t, tc.finding, len(found) > 0, "%q: %v", tc.reinstalls, found)
+		for _, f := range found {
 			var lost *evenkeel.LeaseLostError
 			require.ErrorAs(t, f.Err, &lost)
 			require.Equal(t, "n2", lost.Host)

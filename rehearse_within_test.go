@@ -257,8 +257,8 @@ func (w movingWorld) Strike(string) {
 	w.trapWorld.Strike("breaks")
 }
 
-// Each kind of fault that a rollback's commands can meet is met in each step's rollback, also a crash, but no stop; and the numbers are those of
-// the plan.
+// Each kind of fault that a rollback's commands can meet is met in each step's rollback, also a crash or a stop; and the
+// numbers are those of the plan.
 func TestEverythingHappensWithinRollbacks(t *testing.T) {
 	rehearsed := func(plan evenkeel.RehearsalPlan) *evenkeel.RehearsalReport {
 		report, err := evenkeel.Rehearse(t.Context(), undoable(t), fairWorld{newTrapWorld(nil)}, plan)
@@ -274,7 +274,7 @@ func TestEverythingHappensWithinRollbacks(t *testing.T) {
 				kinds = append(kinds, string(c.Then))
 			}
 		}
-		require.ElementsMatch(t, strings.Split("after-record torn-record before-effect after-effect lost breaks lost_before idle",
+		require.ElementsMatch(t, strings.Split("after-record torn-record before-effect after-effect lost stop-record stop-command breaks lost_before idle",
 			" "), strings.Split(strings.ReplaceAll(strings.Join(kinds, " "), "lost before", "lost_before"), " "), step)
 	}
 	require.Equal(t, all.Space, all.Schedules)

@@ -211,6 +211,21 @@ func TestArbiterRehearsed(t *testing.T) {
 	}
 }
 
+// TestArbiterStoppedInItsRollback: nobody is there for an hour, and nobody deploys the new VM for a run that is being rolled back, be it
+// before the processes are started again or after.
+func TestArbiterStoppedInItsRollback(t *testing.T) {
+	for _, schedule := range []string{"rollback-from 58 then stop-record 1", "rollback-from 61 then stop-record 13", "rollback-from 64 then stop-command 5"} {
+		only, err := evenkeel.ParseSchedule(schedule)
+		require.NoError(t, err)
+		report, err := evenkeel.Rehearse(t.Context(), migrateArbiter(t), arbiterWorld(t, cpstest.Options{}), evenkeel.RehearsalPlan{
+			Only:     only,
+			Operator: func(w evenkeel.World) evenkeel.Operator { return &vcenter{world: w.(simulated)} },
+		})
+		require.NoError(t, err)
+		require.Empty(t, report.Failures, schedule)
+	}
+}
+
 // TestArbiterScriptDies (CPS-079): migrate.sh dies after any of its stages. Where it has stopped a process, it is not
 // run again by itself; the operator brings it to its end, or rolls back.
 func TestArbiterScriptDies(t *testing.T) {

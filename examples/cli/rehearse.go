@@ -34,8 +34,7 @@ func (a *App) rehearseCommand() *cobra.Command {
 which the tool could crash or a connection break. No machine is reached. Every point takes long; --every 100 takes each
 hundredth.
 
-The run is also rolled back from every point, and what goes wrong in the run goes wrong within the rollbacks, too
-(a request to stop does not: it is not rehearsed there yet).
+The run is also rolled back from every point, and what happens in the run happens within the rollbacks, too.
 
 With --faults every command goes wrong in every way, too: it fails, hangs, does half, only pretends; its output is cut, empty
 or old; its machine loses power or is fenced. The answer says how each schedule ended, by step and by what went wrong, and

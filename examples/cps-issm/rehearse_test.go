@@ -30,6 +30,15 @@ func renamed(key, to string) func(*testing.T, string, map[string]any) {
 	}
 }
 
+// An operator who stops a rollback goes on with it by hand: machines that a step to come has replaced are gone or new by the time that it is
+// taken up.
+func TestRehearseAStopInARollback(t *testing.T) {
+	code, out := clitest.Here(app, "rehearse", "--schedule", "rollback-from 241 then stop-command 74")
+	require.Equal(t, cli.ExitDone, code, "%s", out)
+	require.Contains(t, out, "FORCED TAKEOVER: lb02 cannot be reached")
+	require.Contains(t, out, "The run was rolled back.")
+}
+
 // What nobody does in the simulated world is said, and not waited for without an end.
 func TestRehearseAlone(t *testing.T) {
 	config := clitest.Example(t, app, "")

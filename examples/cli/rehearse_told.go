@@ -100,7 +100,11 @@ func happens(rb *evenkeel.Runbook, s evenkeel.Schedule, step, host string) strin
 	default:
 		text += ", and later " + s.Then.Kind.Words()
 	}
-	if host != "" {
+	switch {
+	case host == "":
+	case s.Then.Kind != "" && s.Kind != evenkeel.RollbackFrom: // either part may be the fault
+		text += ", the last fault on " + host
+	default:
 		text += " on " + host
 	}
 	if n := numberOf(rb, step); n > 0 {

@@ -113,6 +113,18 @@ func TestPairsWithinABudget(t *testing.T) {
 		require.Equal(t, n, one.Pairs.Tried)
 		require.Equal(t, reportText(one), reportText(many))
 	}
+	later, end := context.WithTimeout(t.Context(), time.Hour) // a rehearsal that may end early goes through the run in rounds
+	defer end()
+	for _, workers := range []int{1, 3} {
+		report, err := evenkeel.Rehearse(later, inOutage(t), fairWorld{newTrapWorld(nil)}, evenkeel.RehearsalPlan{Pairs: 90, Every: 1000, Workers: workers})
+		require.NoError(t, err)
+		require.Equal(t, 90, report.Pairs.Tried)
+	}
+	ended, stop := context.WithCancel(t.Context())
+	report, err := evenkeel.Rehearse(ended, inOutage(t), fairWorld{newTrapWorld(nil)}, evenkeel.RehearsalPlan{Pairs: 90, Every: 1000,
+		Progress: func(int, int) { stop() }})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Greater(t, report.Left, 80, "what was not tried is counted, pairs included")
 	steps := map[string]bool{}
 	for _, c := range rehearsed(evenkeel.RehearsalPlan{Pairs: 90}).Pairs.Coverage {
 		steps[c.Step] = true

@@ -165,8 +165,8 @@ type rehearsed struct {
 	journal           []Record
 	records, commands int
 	end               *ending    // no pointer to another run's: the states in which this one came to a step have it, too
-	passed            []passed   // before each decision
-	arrivals          []noted    // of a rollback without an interruption, and of the first part of pairs: the states in which it came to a step
+	passed            []passed   // of a run: before each decision
+	arrivals          []noted    // where they are noted: the states in which it came to a step
 	sent              []dispatch // from the moment on at which it began
 	before            int        // commands before that
 	since             passed     // where it stood when the last of its schedule happened
@@ -214,6 +214,7 @@ func (r *rehearsal) playTo(ctx context.Context, from moment, s Schedule, known s
 	}
 	meet := r.meeting(tool, from, known, &out, early, arrivals)
 	life, err := r.begun(ctx, from, tool, opts)
+	most := maxResumes * max(1, len(s.parts()))
 	for lives := 1; ; lives++ {
 		if out.err = err; err == nil && life != nil {
 			out.noted = nil
@@ -228,7 +229,7 @@ func (r *rehearsal) playTo(ctx context.Context, from moment, s Schedule, known s
 		if from.track.back {
 			out.how = RolledBack
 		}
-		if out.merged || out.err == nil && !tool.dead || lives == maxResumes*max(1, len(s.parts())) || r.over(ctx, from.track, &out, tool, &opts) {
+		if out.merged || out.err == nil && !tool.dead || lives == most || r.over(ctx, from.track, &out, tool, &opts) {
 			break
 		}
 		tool.dead = false

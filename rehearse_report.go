@@ -30,8 +30,8 @@ type RehearsedRollbacks struct {
 	Took   time.Duration // on this machine, summed over the workers
 }
 
-// RehearsedPairs is the part of a rehearsal in which two things go wrong in one run. It is counted apart: none of it is in Space, Schedules,
-// Met and Coverage.
+// RehearsedPairs is the part of a rehearsal in which two things go wrong in one run. It is counted apart: none of it is in Space,
+// Schedules, Met and Coverage.
 type RehearsedPairs struct {
 	Firsts   int                 // first parts that they have
 	Tried    int                 // pairs

@@ -41,7 +41,8 @@ func (r *rehearsal) shrink(ctx context.Context, t *tries) error {
 
 // smaller is the first of the shorter schedules that breaks something: the second part alone, where the straight run has it, or a pair
 // whose second part is of the same kind and nearer; nil where none does. What was tried alone is kept.
-func (r *rehearsal) smaller(ctx context.Context, straight rehearsed, p *paired, second due, tried map[Schedule]tried) (*smaller, error) {
+func (r *rehearsal) smaller(ctx context.Context, straight rehearsed, p *paired, second due, alone map[Schedule]tried,
+) (*smaller, error) {
 	w := r.walk(ctx, r.start, r.way)
 	defer w.close()
 	if err := w.reach(p.Schedule); err != nil {
@@ -49,14 +50,14 @@ func (r *rehearsal) smaller(ctx context.Context, straight rehearsed, p *paired, 
 	}
 	first := r.playTo(ctx, w.from, p.Schedule, r.known, true, false)
 	for _, s := range straight.alike(first, second) {
-		if _, known := tried[s.Schedule]; !known {
+		if _, known := alone[s.Schedule]; !known {
 			one, err := r.alone(ctx, s)
 			if err != nil {
 				return nil, err
 			}
-			tried[s.Schedule] = one
+			alone[s.Schedule] = one
 		}
-		if one := tried[s.Schedule]; one.err != nil {
+		if one := alone[s.Schedule]; one.err != nil {
 			return &smaller{one}, nil
 		}
 	}

@@ -34,6 +34,12 @@ type RehearsalPlan struct {
 	// an error.
 	Only Schedule
 
+	// Pairs is how many pairs are tried at most: a crash, a lost answer or a fault of the wanted kinds, and a second one later in the same
+	// run. The first ones are spread over the steps. Of the second ones half lie in the recovery, which is what follows in the same step and
+	// what a resume begins with, a quarter later at another machine, and a quarter later anywhere, as far as there are so many. Every does
+	// not thin them out. None when zero.
+	Pairs int
+
 	// Workers is how many schedules are tried at the same time; 1 when zero. What the report says does not depend on it. Rollbacks without
 	// an interruption are tried by one of them.
 	Workers int
@@ -99,7 +105,9 @@ func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan)
 	if plan.Only != (Schedule{}) && t.of() == 0 {
 		return report, fmt.Errorf("%w %q: %d journal records, %d commands", ErrNoSchedule, plan.Only, straight.records, straight.commands)
 	}
-	err = t.work(ctx, r)
+	if err = t.work(ctx, r); err == nil {
+		err = r.shrink(ctx, t)
+	}
 	if t.report(report); err == nil && report.Left != 0 {
 		err = fmt.Errorf("%d schedules were not tried, and nothing says why", report.Left)
 	}

@@ -85,21 +85,50 @@ func (d *dispatch) String() string {
 
 // strike has the command that is about to be sent go wrong, where that is scheduled.
 func (m *crashingTool) strike(host string, cmd sshexec.Cmd) {
-	m.sent = append(m.sent, dispatch{host: host, cmd: cmd})
-	if !m.schedule.Kind.fault() || m.schedule.At != m.commands {
+	here := &m.sent[len(m.sent)-1]
+	*here = dispatch{host: host, cmd: cmd}
+	if len(m.todo) == 0 || !m.todo[0].Kind.fault() || m.todo[0].At != m.commands {
 		return
 	}
 	w, _ := m.world.(Faulty) // else no such schedule is made
-	_, lies := w.Faults(cmd)
-	w.Strike(string(m.schedule.Kind))
-	m.struck, m.hit = true, &dispatch{host, cmd, slices.Contains(lies, string(m.schedule.Kind)), m.records}
-	m.story.fault("%s, on %s: %s", m.schedule.Kind, host, m.hit)
+	kind := string(m.todo[0].Kind)
+	honest, lies := w.Faults(cmd)
+	if !slices.Contains(slices.Concat(honest, lies), kind) {
+		return // it is the second part of a schedule that somebody named: see ErrNoSchedule
+	}
+	w.Strike(kind)
+	m.happened()
+	m.hits = append(m.hits, dispatch{host, cmd, slices.Contains(lies, kind), m.records})
+	m.story.fault("%s, on %s: %s", kind, host, here)
 }
 
-// down tells whether the machine on which a fault struck does not answer, where the world can tell.
+// hit is what met the last scheduled fault; nil where none was met.
+func (m *crashingTool) hit() *dispatch {
+	if len(m.hits) == 0 {
+		return nil
+	}
+	return &m.hits[len(m.hits)-1]
+}
+
+// down tells whether a machine on which a fault struck does not answer, where the world can tell.
 func (m *crashingTool) down() bool {
 	w, can := m.world.(interface{ Up(host string) bool })
-	return can && m.hit != nil && !w.Up(m.hit.host)
+	return can && slices.ContainsFunc(m.hits, func(d dispatch) bool { return !w.Up(d.host) })
+}
+
+// pretended are the changes that were only pretended to be made.
+func (m *crashingTool) pretended() (list []dispatch) {
+	for _, d := range m.hits {
+		if d.lied && d.cmd.Effect != ReadOnly {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// misled tells whether a look was lied to.
+func (m *crashingTool) misled() bool {
+	return slices.ContainsFunc(m.hits, func(d dispatch) bool { return d.lied && d.cmd.Effect == ReadOnly })
 }
 
 // settle is what people do with a run that a fault has stopped for good: what a command only pretended to do they do by hand; and they roll
@@ -116,9 +145,11 @@ func (r *rehearsal) settle(ctx context.Context, on track, tool *crashingTool, op
 		}
 		return err
 	}
-	if tool.hit.lied && tool.hit.cmd.Effect != ReadOnly {
+	if list := tool.pretended(); len(list) > 0 {
 		tool.story.people("The operator does by hand what only pretended to be done, and starts the tool again.")
-		tool.byHand(ctx)
+		for _, d := range list {
+			tool.byHand(ctx, d)
+		}
 		if err := again(on.again); err == nil {
 			out.err = nil
 			return
@@ -133,7 +164,7 @@ func (r *rehearsal) settle(ctx context.Context, on track, tool *crashingTool, op
 	switch {
 	case err == nil:
 		out.how, out.err = RolledBack, nil
-	case tool.hit.lied && tool.hit.cmd.Effect == ReadOnly:
+	case tool.misled():
 		if stuck := inOutage(opts.Journal); stuck != nil {
 			out.err = fmt.Errorf("%w, and there is no way on: %w", stuck, out.err)
 			return
@@ -156,15 +187,15 @@ func inOutage(j Journal) error {
 	return nil
 }
 
-// byHand carries the struck command out as the operator does who types it.
-func (m *crashingTool) byHand(ctx context.Context) {
-	cmd := m.hit.cmd
+// byHand carries a struck command out as the operator does who types it.
+func (m *crashingTool) byHand(ctx context.Context, d dispatch) {
+	cmd := d.cmd
 	if job, is := sshexec.SimJobStart(cmd); is {
 		cmd = job.Cmd
 		cmd.Stdin = sshexec.Input{} // what the job was started with can be read once, and was
 	}
 	cmd.Fence = nil
-	if r, err := m.world.Runner(m.hit.host); err == nil {
+	if r, err := m.world.Runner(d.host); err == nil {
 		_, _ = r.Run(ctx, cmd) // the run sees what came of it
 	}
 }

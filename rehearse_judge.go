@@ -46,8 +46,8 @@ func (c course) endsAs(end ending, fault bool) error {
 func (r *rehearsal) judge(out rehearsed, tool *crashingTool) error {
 	refused := errors.As(out.err, new(*CannotRollBackError))
 	switch {
-	case (out.err == nil || refused) && tool.schedule != (Schedule{}) && !tool.struck:
-		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.schedule.Kind.Words())
+	case (out.err == nil || refused) && len(tool.todo) > 0:
+		return fmt.Errorf("it came to its end, and what was to happen (%s) did not", tool.todo[0].Kind.Words())
 	case refused:
 		if tool.schedule == (Schedule{}) && tool.changes > 0 { // one that was interrupted may have gone back a part of the way: see endsAs
 			return errors.New("the rollback says that it cannot go back, and changed something all the same")

@@ -109,15 +109,14 @@ const checkEach = 64
 // meeting is when a schedule is not taken further: when what it tries is behind it, and it comes to a step in a state in which another run
 // came to it: one without an interruption, or one that goes apart at the same place (near). Each notes its states; end is where it ends.
 // A rollback without an interruption meets those from earlier records alone, in whatever order they are played.
-func (r *rehearsal) meeting(tool *crashingTool, from moment, known states, out *rehearsed) func(*Life, Decision, bool) bool {
+func (r *rehearsal) meeting(tool *crashingTool, from moment, known states, out *rehearsed, early, arrivals bool,
+) func(*Life, Decision, bool) bool {
 	world, can := tool.world.(Fingerprinter)
 	straight := tool.schedule == (Schedule{})
-	can = can && r.plan.Only == (Schedule{}) && (straight || !r.plan.Whole && r.nth%checkEach != 0)
+	can = can && early
 	return func(l *Life, d Decision, arrives bool) bool {
-		if straight {
-			out.passed = append(out.passed, passed{d.Step, tool.records, tool.commands})
-		}
-		if !can || !arrives || tool.dead || !straight && (!tool.struck || l.e.opts.Stop != nil && tool.stopped()) {
+		out.passed = append(out.passed, passed{d.Step, tool.records, tool.commands})
+		if !can || !arrives || tool.dead || !straight && (!tool.struck() || l.e.opts.Stop != nil && tool.stopped()) {
 			return false
 		}
 		local, err := treeOf(r.plan.Local)
@@ -127,7 +126,7 @@ func (r *rehearsal) meeting(tool *crashingTool, from moment, known states, out *
 		key, left := l.fingerprint(d, local, r.plan.Local)
 		key += world.Fingerprint(LeasePath)
 		here := noted{key: key, left: left, place: len(out.passed) - 1}
-		if straight && from.track.back {
+		if arrivals {
 			here.out = r.out(r.outages(tool.world))
 			out.arrivals = append(out.arrivals, here)
 		}
@@ -135,7 +134,7 @@ func (r *rehearsal) meeting(tool *crashingTool, from moment, known states, out *
 			if !s.serves(left) || straight && s.of >= from.record {
 				continue
 			}
-			if r.plan.Whole || r.out(r.outages(tool.world)) {
+			if straight && r.plan.Whole || r.out(r.outages(tool.world)) {
 				return false // how long it lasts is of this run alone
 			}
 			*out.end = *s.end // not the same pointer: the states before this one have that of this run

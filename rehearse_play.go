@@ -95,7 +95,7 @@ func (r *rehearsal) batch(ctx context.Context, w *walk, c course, list []due, fo
 	defer func() { r.near = nil }()
 	for i, s := range list {
 		r.nth++
-		one, err := r.fault(ctx, w.from, c, s)
+		one, _, err := r.fault(ctx, w.from, c, s)
 		if err != nil {
 			return err
 		}
@@ -105,10 +105,10 @@ func (r *rehearsal) batch(ctx context.Context, w *walk, c course, list []due, fo
 }
 
 // fault tries one of the schedules that go apart from a course after a moment of it.
-func (r *rehearsal) fault(ctx context.Context, from moment, c course, s due) (tried, error) {
-	got := r.play(ctx, from, s.Schedule, c.known)
+func (r *rehearsal) fault(ctx context.Context, from moment, c course, s due) (one tried, got rehearsed, err error) {
+	got = r.play(ctx, from, s.Schedule, c.known)
 	if err := ctx.Err(); err != nil {
-		return tried{}, err // what the schedule came to says nothing
+		return one, got, err // what the schedule came to says nothing
 	}
 	ends := got.how == Finished || got.how == Resumed || c.back && got.how == RolledBack
 	// With one record to come all is undone, and compared with the state before the run: a fault then happens behind the tool's back.
@@ -123,10 +123,14 @@ func (r *rehearsal) fault(ctx context.Context, from moment, c course, s due) (tr
 			}
 		}
 	}
-	if got.err != nil && got.hit != nil {
+	switch {
+	case got.err == nil || got.hit == nil:
+	case s.pair(): // the second part may lie in another step than the first
+		got.err = fmt.Errorf("%s on %s: %w", got.hit, got.hit.host, got.err)
+	default:
 		got.err = fmt.Errorf("%s on %s, in step %s: %w", got.hit, got.hit.host, s.step, got.err)
 	}
-	return r.tried(s, got), nil
+	return r.tried(s, got), got, nil
 }
 
 // behind tells whether the point of a schedule lies before a moment of a run.
@@ -160,10 +164,15 @@ type rehearsed struct {
 	report            *Report
 	journal           []Record
 	records, commands int
-	end               *ending  // no pointer to another run's: the states in which this one came to a step have it, too
-	passed            []passed // of a run without an interruption: before each decision
-	arrivals          []noted  // of such a rollback: the states in which it came to a step
-	sent              []dispatch
+	end               *ending    // no pointer to another run's: the states in which this one came to a step have it, too
+	passed            []passed   // of a run: before each decision
+	arrivals          []noted    // where they are noted: the states in which it came to a step
+	sent              []dispatch // from the moment on at which it began
+	before            int        // commands before that
+	since             passed     // where it stood when the last of its schedule happened
+	reached           passed     // where it stood when nobody started the tool again
+	written           int        // records since the moment at which it began, without what was torn
+	pending           int        // parts of its schedule that did not happen
 	outages           []RehearsalOutage
 	how               RehearsalEnd
 	hit               *dispatch // what met the scheduled fault
@@ -180,14 +189,22 @@ type noted struct {
 	out   bool // something was down that is not down after the straight run
 }
 
-// maxResumes bounds how often a schedule is taken up again: once for the crash, and a few times for what the crash left behind.
+// maxResumes bounds how often a schedule is taken up again for each of its parts: once for the crash, and a few times for what the crash
+// left behind.
 const maxResumes = 6
 
 // play is one schedule from a moment on: the run, the crash, and the resumes to the end, or to a state in which the straight run was.
 func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known states) rehearsed {
-	out := rehearsed{world: from.world.Clone(), end: &ending{}}
+	early := r.plan.Only == (Schedule{}) && (s == Schedule{} || !r.plan.Whole && r.nth%checkEach != 0)
+	return r.playTo(ctx, from, s, known, early, from.track.back && s == Schedule{})
+}
+
+// playTo plays a schedule. Where early says so it ends in a state in which another run was; with arrivals it notes the states in which it
+// comes to a step.
+func (r *rehearsal) playTo(ctx context.Context, from moment, s Schedule, known states, early, arrivals bool) rehearsed {
+	out := rehearsed{world: from.world.Clone(), before: from.commands, end: &ending{}}
 	world := out.world
-	tool := &crashingTool{world: world, schedule: s, stop: make(chan struct{}), commands: from.commands, records: from.records}
+	tool := (&crashingTool{world: world, stop: make(chan struct{})}).goes(from, s)
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
 	tool.story = r.story(world, s != Schedule{} || from.track.back && r.plan.Only.Then == Interruption{})
 	opts := r.options(world, tool, journal)
@@ -195,8 +212,9 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 	if from.track.back {
 		tool.story.fault("The tool has crashed, and the operator rolls the run back.")
 	}
-	meet := r.meeting(tool, from, known, &out)
+	meet := r.meeting(tool, from, known, &out, early, arrivals)
 	life, err := r.begun(ctx, from, tool, opts)
+	most := maxResumes * max(1, len(s.parts()))
 	for lives := 1; ; lives++ {
 		if out.err = err; err == nil && life != nil {
 			out.noted = nil
@@ -211,7 +229,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		if from.track.back {
 			out.how = RolledBack
 		}
-		if out.merged || out.err == nil && !tool.dead || lives == maxResumes || r.over(ctx, from.track, &out, tool, &opts) {
+		if out.merged || out.err == nil && !tool.dead || lives == most || r.over(ctx, from.track, &out, tool, &opts) {
 			break
 		}
 		tool.dead = false
@@ -222,7 +240,9 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		}
 		life, err = startLife(ctx, start, r.rb, tool, opts)
 	}
-	if out.err != nil && tool.hit != nil && ctx.Err() == nil {
+	out.since, out.reached = tool.since, passed{records: tool.records, commands: tool.commands}
+	out.written, out.pending = len(journal.Records())-len(from.journal), len(tool.todo)
+	if out.err != nil && len(tool.hits) > 0 && ctx.Err() == nil {
 		r.settle(ctx, from.track, tool, opts, &out)
 	}
 	if out.err == nil && !out.merged && tool.down() { // after the last look of the run: what it did stands, and the machine comes back
@@ -231,7 +251,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 		out.noted = nil
 	}
 	out.journal = journal.Records()[len(from.journal):]
-	out.records, out.commands, out.hit, out.sent = tool.records, tool.commands, tool.hit, tool.sent
+	out.records, out.commands, out.hit, out.sent = tool.records, tool.commands, tool.hit(), tool.sent
 	refused := errors.As(out.err, new(*CannotRollBackError))
 	if out.err = errors.Join(r.judge(out, tool), world.Check()); out.err == nil && !out.merged {
 		*out.end = ending{hash: world.Hash(), refused: refused}
@@ -250,7 +270,7 @@ func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known sta
 // over tells whether a schedule is not taken up again after a life that did not come to its end; else it does what the operator does
 // before.
 func (r *rehearsal) over(ctx context.Context, on track, out *rehearsed, tool *crashingTool, opts *Options) bool {
-	if tool.hit != nil {
+	if len(tool.hits) > 0 {
 		tool.world.(Faulty).Mend() //nolint:forcetypeassert // it has struck
 		tool.story.people("People give back the power, and start what does not start by itself.")
 		return ctx.Err() != nil

@@ -17,6 +17,7 @@ type RehearsalReport struct {
 	Failures  []RehearsalFailure
 	Worst     RehearsalWorst // of all outages, those of the straight run included
 	Rollbacks RehearsedRollbacks
+	Pairs     RehearsedPairs
 	Straight  *Report
 	End       World // the world after the straight run
 }
@@ -29,11 +30,21 @@ type RehearsedRollbacks struct {
 	Took   time.Duration // on this machine, summed over the workers
 }
 
+// RehearsedPairs is the part of a rehearsal in which two things go wrong in one run. It is counted apart: none of it is in Space,
+// Schedules, Met and Coverage.
+type RehearsedPairs struct {
+	Firsts   int                 // first parts that they have
+	Tried    int                 // pairs
+	Broke    int                 // of these
+	Coverage []RehearsalCoverage // by the step of the first part, and by both kinds
+}
+
 // RehearsalFailure is a schedule that broke an invariant, did not come to its end, or ended in another state than the straight run.
 type RehearsalFailure struct {
 	Schedule Schedule
 	Step     string // in which it goes apart from the straight run; empty before the first one and after the last one
 	Err      error
+	From     Schedule // the pair of which it is the shortest part that breaks something; the zero value where it was found as it is
 }
 
 func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }
@@ -42,7 +53,7 @@ func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f
 type RehearsalCoverage struct {
 	Step     string // empty before the first one and after the last one
 	Kind     ScheduleKind
-	Then     ScheduleKind // what happens within the rollback; empty where nothing does
+	Then     ScheduleKind // what happens within the rollback, or second in a pair; empty where nothing does
 	Explored int
 	Broke    int
 	Ends     map[RehearsalEnd]int // of those that broke nothing
@@ -82,23 +93,54 @@ func (r *RehearsalReport) tried(t tried) {
 	if t.merged {
 		r.Met++
 	}
-	at := slices.IndexFunc(r.Coverage, func(c RehearsalCoverage) bool { return c.Step == t.step && c.Kind == t.Kind && c.Then == t.Then.Kind })
-	if at < 0 {
-		at = len(r.Coverage)
-		r.Coverage = append(r.Coverage, RehearsalCoverage{Step: t.step, Kind: t.Kind, Then: t.Then.Kind, Ends: map[RehearsalEnd]int{}})
+	r.Coverage = covered(r.Coverage, t)
+	r.worst(t)
+	if t.err != nil {
+		r.Failures = append(r.Failures, RehearsalFailure{Schedule: t.Schedule, Step: t.step, Err: t.err})
 	}
-	c := &r.Coverage[at]
+}
+
+// covered counts a schedule by step and kind.
+func covered(list []RehearsalCoverage, t tried) []RehearsalCoverage {
+	at := slices.IndexFunc(list, func(c RehearsalCoverage) bool { return c.Step == t.step && c.Kind == t.Kind && c.Then == t.Then.Kind })
+	if at < 0 {
+		at = len(list)
+		list = append(list, RehearsalCoverage{Step: t.step, Kind: t.Kind, Then: t.Then.Kind, Ends: map[RehearsalEnd]int{}})
+	}
+	c := &list[at]
 	c.Explored++
 	if t.down {
 		c.Down++
 	}
-	r.worst(t)
 	if t.err != nil {
 		c.Broke++
-		r.Failures = append(r.Failures, RehearsalFailure{t.Schedule, t.step, t.err})
+	} else {
+		c.Ends[t.how]++
+	}
+	return list
+}
+
+// pair counts a pair. What breaks something by itself, or was found already, is told once.
+func (r *RehearsalReport) pair(t tried, shrunk *smaller) {
+	r.Pairs.Tried++
+	r.Pairs.Coverage = covered(r.Pairs.Coverage, t)
+	r.worst(t)
+	if t.err == nil {
 		return
 	}
-	c.Ends[t.how]++
+	r.Pairs.Broke++
+	if shrunk == nil {
+		r.also(RehearsalFailure{Schedule: t.Schedule, Step: t.step, Err: t.err})
+		return
+	}
+	r.also(RehearsalFailure{shrunk.Schedule, shrunk.step, shrunk.err, t.Schedule})
+}
+
+// also adds a failure that was not found before.
+func (r *RehearsalReport) also(f RehearsalFailure) {
+	if !slices.ContainsFunc(r.Failures, func(was RehearsalFailure) bool { return was.Schedule == f.Schedule }) {
+		r.Failures = append(r.Failures, f)
+	}
 }
 
 // worst keeps the longest outage.

@@ -36,25 +36,29 @@ func rehearseFrom(ctx context.Context, rb *Runbook, world World, plan RehearsalP
 
 // stands is the number of the record in a rehearsed journal at which another journal stands; 0 where it has begun no step.
 func stands(rehearsed, records []Record) int {
-	type place struct {
-		kind         Kind
-		step, action string
-		phase        Phase
-	}
-	places := map[place]int{}
+	places := map[recorded]int{}
 	for i, r := range rehearsed {
 		if r.Step != "" {
-			places[place{r.Kind, r.Step, r.Action, r.Phase}] = i + 1
+			places[r.place()] = i + 1
 		}
 	}
 	for i := len(records) - 1; i >= 0; i-- {
 		r := records[i]
-		if at := places[place{r.Kind, r.Step, r.Action, r.Phase}]; at > 0 {
+		if at := places[r.place()]; at > 0 {
 			return at
 		}
 	}
 	return 0
 }
+
+// recorded is what a record is about, whoever wrote it and when.
+type recorded struct {
+	kind         Kind
+	step, action string
+	phase        Phase
+}
+
+func (r Record) place() recorded { return recorded{r.Kind, r.Step, r.Action, r.Phase} }
 
 // RollbackFrom is a rollback from every point: the tool crashes right after a journal record and is started again to
 // roll back. Within each rollback all is tried that is tried in the run, at the points that no rollback from an earlier
@@ -188,7 +192,7 @@ func (r *rehearsal) interrupted(ctx context.Context, from moment, b *rolled, t *
 	if r.plan.Only != (Schedule{}) || len(b.whole.passed) == 0 { // its story begins with the rollback; one that is refused decides nothing
 		for i, s := range b.list {
 			r.nth++
-			one, err := r.fault(ctx, crashed, c, s)
+			one, _, err := r.fault(ctx, crashed, c, s)
 			if err != nil {
 				return err
 			}
@@ -209,7 +213,7 @@ func (r *rehearsal) interrupted(ctx context.Context, from moment, b *rolled, t *
 // crashed is the moment after a crash right after a record, at which a rollback begins.
 func (r *rehearsal) crashed(ctx context.Context, from moment, record int) (moment, error) {
 	world := from.world.Clone()
-	tool := &crashingTool{world: world, schedule: Schedule{Kind: CrashRecord, At: record}, commands: from.commands, records: from.records}
+	tool := (&crashingTool{world: world}).goes(from, Schedule{Kind: CrashRecord, At: record})
 	journal := &dyingJournal{tool: tool, MemJournal: MemJournal{records: slices.Clip(from.journal)}}
 	life, err := r.begun(ctx, from, tool, r.options(world, tool, journal))
 	if err == nil {

@@ -33,6 +33,11 @@ func (k ScheduleKind) atRecords() bool {
 	return k == CrashRecord || k == CrashTorn || k == StopRecord || k == RollbackFrom
 }
 
+// pairs tells whether something of a kind can be a part of a pair: a crash, a lost answer or a fault.
+func (k ScheduleKind) pairs() bool {
+	return !slices.Contains([]ScheduleKind{"", RollbackFrom, AnyFault, StopRecord, StopCommand}, k)
+}
+
 // fault tells whether a kind is one of the world's own.
 func (k ScheduleKind) fault() bool {
 	return k != "" && k != RollbackFrom && !slices.Contains(scheduleKinds, k)
@@ -56,14 +61,37 @@ func (k ScheduleKind) Words() string {
 type Schedule struct {
 	Kind ScheduleKind
 	At   int // the number of the record or command
-	// Then is what happens within the rollback of a schedule of the kind RollbackFrom; the zero value where nothing does.
+	// Then is what happens next; the zero value where nothing does: within the rollback, where the kind is RollbackFrom, else in the same
+	// run, of which this is a pair then.
 	Then Interruption
 }
 
-// Interruption is what happens within a rollback.
+// Interruption is what happens after something else has.
 type Interruption struct {
 	Kind ScheduleKind
-	At   int // the number of the record or command of the rollback
+	// At is the number of the record or command: of the rollback, where it lies in one. In a pair the numbers go on from the first record or
+	// command of the run through its resumes, and what never arrived counts, too.
+	At int
+}
+
+// pair tells whether two things happen in the same run.
+func (s Schedule) pair() bool { return s.Then != (Interruption{}) && s.Kind != RollbackFrom }
+
+// canFollow tells whether a pair can have its second part: of a kind of pairs, and later than the first.
+func (s Schedule) canFollow() bool {
+	later := s.Kind.atRecords() != s.Then.Kind.atRecords() || s.Then.At > s.At
+	return s.Kind.pairs() && s.Then.Kind.pairs() && later
+}
+
+// parts are what happens in one run or rollback, in its order.
+func (s Schedule) parts() (list []Interruption) {
+	if s != (Schedule{}) {
+		list = append(list, Interruption{s.Kind, s.At})
+	}
+	if s.pair() {
+		list = append(list, s.Then)
+	}
+	return list
 }
 
 const scheduleThen = " then "
@@ -76,7 +104,8 @@ func (s Schedule) String() string {
 	return text
 }
 
-// ParseSchedule reads the name of a schedule, such as "after-effect 12". Whether a run has it only a rehearsal can tell.
+// ParseSchedule reads the name of a schedule, such as "after-effect 12", or of a pair, such as "fails 12 then after-effect 15". Whether a
+// run has it only a rehearsal can tell.
 func ParseSchedule(text string) (Schedule, error) {
 	bad := fmt.Errorf("%q names no schedule: it is a kind and a number, such as %q", text, Schedule{Kind: CrashAfter, At: 12})
 	first, then, nested := strings.Cut(text, scheduleThen)
@@ -93,9 +122,12 @@ func ParseSchedule(text string) (Schedule, error) {
 	if s.Kind, s.At, ok = one(first); !ok {
 		return Schedule{}, bad
 	}
+	if nested && strings.Contains(then, scheduleThen) {
+		return Schedule{}, bad
+	}
 	if nested {
 		s.Then.Kind, s.Then.At, ok = one(then)
-		if !ok || s.Kind != RollbackFrom || s.Then.Kind == RollbackFrom || s.Then.Kind == AnyFault {
+		if !ok || s.Then.Kind == RollbackFrom || s.Then.Kind == AnyFault || s.pair() && !s.canFollow() {
 			return Schedule{}, bad
 		}
 	}
@@ -120,7 +152,7 @@ func (p RehearsalPlan) every(kind ScheduleKind) int {
 // due tells whether a schedule is one of those that are tried.
 func (p RehearsalPlan) due(kind ScheduleKind, at int) bool {
 	if p.Only != (Schedule{}) {
-		return p.Only.Kind == kind && p.Only.At == at
+		return !p.Only.pair() && p.Only.Kind == kind && p.Only.At == at
 	}
 	return p.tries(kind) && kind.nth(at, p.every(kind))
 }
@@ -177,11 +209,10 @@ type due struct {
 	place int // the number of the decision after which it goes apart
 }
 
-// schedules are those that go apart from a run or a rollback, and are chosen, in its order. Each lies between two decisions, of which the
-// places are given.
-func (r *rehearsal) schedules(straight rehearsed, places []passed, choose func(kind ScheduleKind, at int) (counts, due bool),
+// schedules are those that go apart from a run or a rollback behind a point of it, and are chosen, in its order. Each lies between two
+// decisions, of which the places are given.
+func (r *rehearsal) schedules(straight rehearsed, from passed, places []passed, choose func(kind ScheduleKind, at int) (counts, due bool),
 ) (list []due, space int) {
-	var from passed
 	for place, to := range places {
 		add := func(kind ScheduleKind, at int) {
 			counts, chosen := choose(kind, at)
@@ -214,7 +245,7 @@ func (r *rehearsal) schedules(straight rehearsed, places []passed, choose func(k
 // faults are the kinds of faults that a command of the straight run can meet.
 func (r *rehearsed) faults(at int) (kinds []ScheduleKind) {
 	w, ok := r.world.(Faulty)
-	cmd := r.sent[at-1].cmd
+	cmd := r.sent[at-1-r.before].cmd
 	if !ok || len(cmd.Argv) == 0 {
 		return nil
 	}

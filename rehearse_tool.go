@@ -21,18 +21,38 @@ type crashingTool struct {
 	changes  int // commands that change something: those with a fence
 	records  int
 	dead     bool
-	struck   bool          // what is scheduled has happened
-	turn     sync.Mutex    // an operation may ask several servers at once
-	stop     chan struct{} // closed to ask for a stop; nil when that was done
-	sent     []dispatch    // each command or document
-	hit      *dispatch     // what met the scheduled fault
-	story    *story        // nil where nobody is told
+	todo     []Interruption // what of the schedule has not happened yet
+	since    passed         // where the run stood when the last of it happened
+	turn     sync.Mutex     // an operation may ask several servers at once
+	stop     chan struct{}  // closed to ask for a stop; nil when that was done
+	sent     []dispatch     // each command or document
+	hits     []dispatch     // what met a scheduled fault
+	story    *story         // nil where nobody is told
 }
+
+// goes has the tool go on from a moment by a schedule.
+func (m *crashingTool) goes(from moment, s Schedule) *crashingTool {
+	m.schedule, m.todo, m.commands, m.records = s, s.parts(), from.commands, from.records
+	return m
+}
+
+// due tells whether this is the next point at which something is scheduled.
+func (m *crashingTool) due(kind ScheduleKind, n int) bool {
+	return len(m.todo) > 0 && m.todo[0] == Interruption{kind, n}
+}
+
+// happened notes that what is scheduled next has happened.
+func (m *crashingTool) happened() {
+	m.todo, m.since = m.todo[1:], passed{records: m.records, commands: m.commands}
+}
+
+// struck tells whether all that is scheduled has happened.
+func (m *crashingTool) struck() bool { return m.schedule != (Schedule{}) && len(m.todo) == 0 }
 
 // asked asks to stop where that is scheduled.
 func (m *crashingTool) asked(kind ScheduleKind, n int) {
-	if m.schedule.Kind == kind && m.schedule.At == n && m.stop != nil {
-		m.struck = true
+	if m.due(kind, n) && m.stop != nil {
+		m.happened()
 		m.story.fault("Somebody asks the tool to stop.")
 		close(m.stop)
 	}
@@ -40,17 +60,18 @@ func (m *crashingTool) asked(kind ScheduleKind, n int) {
 
 // stopped tells whether a stop was asked for.
 func (m *crashingTool) stopped() bool {
-	return m.struck && (m.schedule.Kind == StopRecord || m.schedule.Kind == StopCommand)
+	return m.struck() && (m.schedule.Kind == StopRecord || m.schedule.Kind == StopCommand)
 }
 
 // dies tells whether this is the scheduled point, and ends the tool's life there.
 func (m *crashingTool) dies(crash ScheduleKind, n int) bool {
-	hit := m.schedule.Kind == crash && m.schedule.At == n
-	m.dead, m.struck = m.dead || hit, m.struck || hit
-	if hit {
-		m.story.fault("%s (%s).", sentence(crash.Words()), m.schedule)
+	if !m.due(crash, n) {
+		return false
 	}
-	return hit
+	m.dead = true
+	m.happened()
+	m.story.fault("%s (%s %d).", sentence(crash.Words()), crash, n)
+	return true
 }
 
 // Runner is the way to a machine of the world, for as long as the tool lives.
@@ -85,6 +106,7 @@ func (m *crashingTool) sends(changes bool, send func()) error {
 		return errDied
 	}
 	m.commands++
+	m.sent = append(m.sent, dispatch{}) // of a document it stays empty
 	if changes {
 		m.changes++
 	}
@@ -97,8 +119,8 @@ func (m *crashingTool) sends(changes bool, send func()) error {
 	switch {
 	case m.dies(CrashAfter, n):
 		return errDied
-	case m.schedule.Kind == CrashLost && m.schedule.At == n:
-		m.struck = true
+	case m.due(CrashLost, n):
+		m.happened()
 		m.story.fault("The answer of the command is lost; it took effect.")
 		return errLost
 	}
@@ -123,7 +145,6 @@ type crashingConn struct {
 // Send sends a document while the tool lives. An error that does not say what became of it counts as unknown.
 func (c *crashingConn) Send(ctx context.Context, d change.Doc) (reply string, err error) {
 	if died := c.tool.sends(d.Effect != ReadOnly, func() {
-		c.tool.sent = append(c.tool.sent, dispatch{})
 		reply, err = c.Conn.Send(ctx, d)
 	}); died != nil {
 		return "", died

@@ -27,6 +27,14 @@ type tries struct {
 	inner  []*rolled // those within which something is to be tried, in the order in which they are taken
 	within int       // schedules within rollbacks
 	part   RehearsedRollbacks
+
+	straight rehearsed
+	most     int           // pairs to be tried
+	pairs    []*paired     // in the order of the run
+	seconds  int           // of pairs
+	chosen   chan struct{} // closed when the pairs are known
+	queue    []*paired     // those with a second part, in the order in which they are taken
+	paired   int           // of queue: those that were taken
 }
 
 // span is a part of a list: from first up to end, without it.
@@ -66,10 +74,11 @@ func round[T any](all []T, first int) (list []T) {
 	return list
 }
 
-// tries are the schedules that are due.
+// tries are the schedules that are due. Pairs are chosen later, but for one that was asked for by its name.
 func (r *rehearsal) tries(ctx context.Context, straight rehearsed) *tries {
-	t := &tries{only: r.plan.Only != Schedule{}, known: states{}, rolled: make(chan struct{})}
-	t.list, t.space = r.schedules(straight, append(straight.passed, passed{"", straight.records, straight.commands}),
+	t := &tries{only: r.plan.Only != Schedule{}, known: states{}, rolled: make(chan struct{}), straight: straight,
+		most: r.plan.Pairs, chosen: make(chan struct{})}
+	t.list, t.space = r.schedules(straight, passed{}, append(straight.passed, passed{"", straight.records, straight.commands}),
 		func(kind ScheduleKind, at int) (counts, due bool) { return r.plan.tries(kind), r.plan.due(kind, at) })
 	if t.batch = batches(t.list); limited(ctx) {
 		t.batch = spread(t.batch)
@@ -83,12 +92,19 @@ func (r *rehearsal) tries(ctx context.Context, straight rehearsed) *tries {
 			t.backs = append(t.backs, &rolled{due: due{Schedule: Schedule{Kind: RollbackFrom, At: at}}})
 		}
 	}
+	switch {
+	case r.plan.Only.pair():
+		t.most = 0
+		t.named(r, r.plan.Only)
+	case t.only:
+		t.most = 0
+	}
 	return t
 }
 
 // of is how many schedules are due, as far as that is known by now.
 func (t *tries) of() int {
-	all := len(t.list) + len(t.backs) + t.within
+	all := len(t.list) + len(t.backs) + t.within + max(t.seconds, t.most)
 	if t.only {
 		return min(all, 1)
 	}
@@ -159,7 +175,7 @@ func (t *tries) lookInside(ctx context.Context, r *rehearsal) error {
 			continue
 		}
 		var space int
-		b.list, space = r.schedules(b.whole, places, func(kind ScheduleKind, at int) (counts, due bool) {
+		b.list, space = r.schedules(b.whole, passed{}, places, func(kind ScheduleKind, at int) (counts, due bool) {
 			if t.only {
 				then := Interruption{kind, at} == r.plan.Only.Then
 				return then, then
@@ -201,9 +217,10 @@ func (t *tries) report(report *RehearsalReport) {
 			t.part.Played++
 		}
 	}
-	report.Left, report.Space, report.Rollbacks = t.of()-report.Schedules, t.space, t.part
+	t.reportPairs(report)
+	report.Left, report.Space, report.Rollbacks = t.of()-report.Schedules-report.Pairs.Tried, t.space, t.part
 	if t.only {
-		report.Space = t.of()
+		report.Space = len(t.list) + min(len(t.backs), 1)
 	}
 }
 
@@ -211,7 +228,7 @@ func (t *tries) report(report *RehearsalReport) {
 func (t *tries) work(ctx context.Context, first *rehearsal) error {
 	within, stop := context.WithCancel(ctx)
 	defer stop()
-	workers := max(1, min(first.plan.Workers, len(t.list)+len(t.backs)))
+	workers := max(1, min(first.plan.Workers, len(t.list)+len(t.backs)+t.most))
 	if first.plan.Another == nil && first.plan.Local != "" {
 		workers = 1
 	}
@@ -247,6 +264,9 @@ func (t *tries) worker(ctx context.Context, first *rehearsal, i, of int) error {
 		return err
 	}
 	if err = r.faults(ctx, t, len(t.batch)); err == nil {
+		err = r.pairsWhenChosen(ctx, t)
+	}
+	if err == nil {
 		select {
 		case <-t.rolled:
 			err = r.within(ctx, t, len(t.backs))
@@ -262,13 +282,24 @@ func (t *tries) worker(ctx context.Context, first *rehearsal, i, of int) error {
 
 // leads is the work of the first worker.
 func (t *tries) leads(ctx context.Context, r *rehearsal, of int) error {
-	all := func() error { return r.faults(ctx, t, len(t.batch)) }
+	if err := r.choosePairs(ctx, t); err != nil {
+		return err
+	}
+	all := func() error {
+		if err := r.faults(ctx, t, len(t.batch)); err != nil {
+			return err
+		}
+		return r.pairs(ctx, t, len(t.queue))
+	}
 	if limited(ctx) { // some of all in each round
 		for _, from := range roundsFrom {
 			if err := r.rollbacks(ctx, t, round(t.backs, from)); err != nil {
 				return err
 			}
 			if err := r.faults(ctx, t, 1+len(t.batch)/(2*rounds)); err != nil {
+				return err
+			}
+			if err := r.pairs(ctx, t, 1+len(t.queue)/rounds); err != nil {
 				return err
 			}
 		}

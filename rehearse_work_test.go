@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,11 +21,12 @@ func reportText(r *evenkeel.RehearsalReport) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, r.Records, r.Commands, r.Space, r.Schedules, r.Left, r.Met, r.Worst, r.Straight.State.Done, r.End.Hash())
 	fmt.Fprintln(&b, r.Rollbacks.Played, r.Rollbacks.Apart, r.Rollbacks.Within)
-	for _, c := range r.Coverage {
+	fmt.Fprintln(&b, r.Pairs.Firsts, r.Pairs.Tried, r.Pairs.Broke)
+	for _, c := range slices.Concat(r.Coverage, r.Pairs.Coverage) {
 		fmt.Fprintln(&b, c)
 	}
 	for _, f := range r.Failures {
-		fmt.Fprintln(&b, f.Step, f)
+		fmt.Fprintln(&b, f.Step, f, f.From)
 	}
 	return b.String()
 }
@@ -34,7 +36,8 @@ func TestWorkersSayTheSame(t *testing.T) {
 	found, met := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		text, traps := trapped(rt)
-		plan := evenkeel.RehearsalPlan{Kinds: everyKind, Every: rapid.IntRange(1, 3).Draw(rt, "every"), Outages: undone}
+		plan := evenkeel.RehearsalPlan{Kinds: everyKind, Every: rapid.IntRange(1, 3).Draw(rt, "every"), Outages: undone,
+			Pairs: rapid.SampledFrom([]int{0, 7, 100}).Draw(rt, "pairs")}
 		one, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, text), newTrapWorld(traps), plan)
 		plan.Workers = rapid.IntRange(2, 9).Draw(rt, "workers")
 		made := atomic.Int32{}
@@ -153,13 +156,17 @@ func TestOnlyOneSchedule(t *testing.T) {
 // What is no schedule of the run is an error, and not a rehearsal that tried nothing.
 func TestASchedule(t *testing.T) {
 	for _, bad := range []string{"", "12", "after-effect", "after-effect 0", "after-effect -1", "after-effect 01", "after-effect  1", " 1",
-		"after-effect 1 then lost 1", "rollback-from 1 then faults 1", "rollback-from 1 then rollback-from 1", "rollback-from 1 then lost", "rollback-from 1 then lost 0", "lost 1 "} {
+		"after-effect 1 then lost 1", "rollback-from 1 then faults 1", "rollback-from 1 then rollback-from 1", "rollback-from 1 then lost", "rollback-from 1 then lost 0", "lost 1 ",
+		"fails 3 then fails 3", "after-record 3 then torn-record 2", "fails 3 then stop-command 4", "stop-record 3 then fails 4", "fails 3 then faults 4",
+		"faults 3 then fails 4", "fails 3 then rollback-from 4", "fails 3 then fails 4 then fails 5"} {
 		_, err := evenkeel.ParseSchedule(bad)
 		require.Error(t, err, bad)
 	}
 	for text, want := range map[string]string{
 		"after-effect 99": "the run has no schedule", "after-effect 1": "", "breaks 1": "", "rollback-from 1": "", "rollback-from 99": "the run has no schedule",
 		"rollback-from 3 then lost 1": "", "rollback-from 3 then breaks 1": "", "rollback-from 3 then lost 99": "its rollback has",
+		"breaks 2 then lost 3": "", "torn-record 4 then breaks 4": "", "breaks 2 then lost 99": "its second part is not reached",
+		"breaks 2 then brakes 3": "its second part is not reached", "breaks 99 then lost 100": "the run has no schedule",
 		"brakes 1": `knows no fault of the kind "brakes"`, "faults 1": "",
 	} {
 		s, err := evenkeel.ParseSchedule(text)
@@ -170,7 +177,7 @@ func TestASchedule(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err, text)
-		require.Equal(t, 1, report.Schedules, text)
+		require.Equal(t, 1, report.Schedules+report.Pairs.Tried, text)
 	}
 }
 

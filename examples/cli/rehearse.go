@@ -22,6 +22,7 @@ type rehearsalFlags struct {
 	config, dir, format string
 	every               int
 	faults              bool
+	pairs               int
 	budget              time.Duration
 	schedule            string
 }
@@ -41,6 +42,10 @@ or old; its machine loses power or is fenced. The answer says how each schedule 
 what the worst outage was. Each finding is told as a story, with the command that repeats it: --schedule tries one schedule
 and tells its story.
 
+--pairs 300 has two things go wrong in one run, in 300 ways: a crash, a lost answer or, with --faults, a fault, and a second one
+later. They are spread over the steps, and chosen by risk: half of the second ones lie in the recovery from the first, a quarter
+later at the other machine, and a quarter later anywhere. A pair that breaks something is told as the shortest schedule that does.
+
 --budget ends it after a time. The schedules are then tried in 16 rounds through the run, rollbacks too, so that a short time
 has been everywhere a little. What was left out is counted, and the exit code is 4: what was not tried is neither fine nor a
 failure.
@@ -50,12 +55,14 @@ As many schedules are tried at the same time as there are processors. The answer
 Exit status 1 tells that a schedule failed.`,
 		Example: `  TOOL rehearse --config config.yaml --every 100
   TOOL rehearse --config config.yaml --faults --every 20 --budget 10m -o html > rehearsal.html
+  TOOL rehearse --config config.yaml --faults --every 100 --pairs 300
   TOOL rehearse --config config.yaml --schedule 'after-effect 12'
   TOOL rehearse --dir FOLDER`,
 	}, func(ctx context.Context, _ []string) (int, error) { return a.rehearse(ctx, o) })
 	sourceFlags(c, &o.config, &o.dir)
 	c.Flags().IntVar(&o.every, "every", 1, "try each `N`-th point only")
 	c.Flags().BoolVar(&o.faults, "faults", false, "have commands go wrong, too, in every way that the simulated world knows")
+	c.Flags().IntVar(&o.pairs, "pairs", 0, "have two things go wrong in one run, in `N` ways at most")
 	c.Flags().DurationVar(&o.budget, "budget", 0, "stop after this `DURATION`, such as 60s, and say how much was left out")
 	c.Flags().StringVar(&o.schedule, "schedule", "", "try this one `SCHEDULE` only, and tell what happens in it")
 	OutputFlag(c, &o.format, "text", "json", formatHTML)
@@ -67,9 +74,12 @@ func (o rehearsalFlags) plan() (plan evenkeel.RehearsalPlan, err error) {
 	switch plan.Every = o.every; {
 	case o.every < 1:
 		return plan, fmt.Errorf("--every %d: it takes 1 for every point, 2 for each second one, and so on", o.every)
+	case o.pairs < 0:
+		return plan, fmt.Errorf("--pairs %d: it takes how many pairs to try at most, such as 300", o.pairs)
 	case o.budget < 0:
 		return plan, fmt.Errorf("--budget %s: it takes a time to come, such as 60s", short(o.budget))
 	}
+	plan.Pairs = o.pairs
 	if o.faults {
 		plan.Kinds = evenkeel.EveryKind()
 	}
@@ -130,7 +140,7 @@ func rehearsalEnd(report *evenkeel.RehearsalReport) (int, error) {
 	switch {
 	case len(report.Failures) > 0:
 		return ExitFailed, errors.New("the rehearsal broke something")
-	case report.Left > 0, report.Schedules == 0: // the straight run may not have ended
+	case report.Left > 0, report.Schedules+report.Pairs.Tried == 0: // the straight run may not have ended
 		return ExitStopped, evenkeel.ErrStopped
 	}
 	return ExitDone, nil

@@ -25,6 +25,9 @@ func TestTheSentence(t *testing.T) {
 		"7 of 11,482 schedules, 1 violation, no outage": {Schedules: 7, Space: 11482, Failures: make([]evenkeel.RehearsalFailure, 1)},
 		"7 schedules, 0 violations, worst outage 2 s (x; nothing goes wrong)": {Schedules: 7, Space: 7,
 			Worst: evenkeel.RehearsalWorst{RehearsalOutage: evenkeel.RehearsalOutage{What: "x", Longest: 2 * time.Second}}},
+		"7 of 11,482 schedules and 500 pairs, 0 violations, no outage": {Schedules: 7, Space: 11482,
+			Pairs: evenkeel.RehearsedPairs{Tried: 500}},
+		"1 pair, 1 violation, no outage": {Pairs: evenkeel.RehearsedPairs{Tried: 1, Broke: 1}, Failures: make([]evenkeel.RehearsalFailure, 1)},
 	} {
 		require.Equal(t, want, sentence(rb, &r))
 	}
@@ -32,6 +35,9 @@ func TestTheSentence(t *testing.T) {
 	back := evenkeel.Schedule{Kind: evenkeel.RollbackFrom, At: 2, Then: evenkeel.Interruption{Kind: evenkeel.CrashLost, At: 1}}
 	require.Equal(t, "the tool crashes, and the run is rolled back, and in the rollback the answer is lost, before the first step or after the last one",
 		happens(rb, back, "", ""))
+	pair := evenkeel.Schedule{Kind: "fails", At: 2, Then: evenkeel.Interruption{Kind: evenkeel.CrashLost, At: 9}}
+	require.Equal(t, "fails, and later the answer is lost, in step 2", happens(rb, pair, "two", ""))
+	require.Equal(t, "fails, and later the answer is lost, the last fault on mds2, in step 2", happens(rb, pair, "two", "mds2"))
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 12345: "12,345", 1234567: "1,234,567"} {
 		require.Equal(t, want, thousands(n))
 	}
@@ -41,12 +47,14 @@ func TestTheSentence(t *testing.T) {
 func TestTextOfARehearsal(t *testing.T) {
 	rb := &evenkeel.Runbook{Steps: []evenkeel.Step{{ID: "one", Title: "One"}, {ID: "two", Title: "Two"}}}
 	r := &page.Rehearsal{Title: "Upgrade", Sentence: "the sentence", Tried: 5, Space: 9, Broke: 1, Notes: []string{"a note"}, Banner: "a banner",
-		Findings: []page.Story{{What: "what", Schedule: "fails 3", Verdict: "verdict", Again: "tool rehearse --schedule 'fails 3'", Lines: []page.StoryLine{
+		Findings: []page.Story{{What: "what", Schedule: "fails 3", Verdict: "verdict", From: "lost 1 then fails 3", Again: "tool rehearse --schedule 'fails 3'", Lines: []page.StoryLine{
 			{After: 90 * time.Second, Step: 2, Who: "fault", Text: "it fails", Served: []string{"MGS: a → nowhere"}}}}}}
 	report := &evenkeel.RehearsalReport{Coverage: []evenkeel.RehearsalCoverage{
 		{Step: "two", Kind: "fails", Explored: 2, Broke: 1, Ends: map[evenkeel.RehearsalEnd]int{evenkeel.Held: 1}, Down: 1},
 		{Step: "", Kind: evenkeel.CrashRecord, Explored: 3, Ends: map[evenkeel.RehearsalEnd]int{evenkeel.Resumed: 2, evenkeel.RolledBack: 1}},
-	}}
+	}, Pairs: evenkeel.RehearsedPairs{Firsts: 1, Tried: 4, Coverage: []evenkeel.RehearsalCoverage{
+		{Step: "one", Kind: "fails", Then: evenkeel.CrashRecord, Explored: 4, Ends: map[evenkeel.RehearsalEnd]int{evenkeel.Resumed: 4}}}}}
+	r.Pairs = page.RehearsedPairs{Firsts: 1, Tried: 4}
 	cover(r, rb, report)
 	text := rehearsalText(r)
 	for _, want := range []string{
@@ -54,7 +62,9 @@ func TestTextOfARehearsal(t *testing.T) {
 		`(?m)^  1 the tool crashes after a journal record +3 +0 +2 +1 +0 +0 +0 +0$`, `(?m)^  2 fails +2 +0 +0 +0 +1 +0 +1 +1$`,
 		`(?m)^   0 begin, end +B·  3 schedules, 2 resumed, 1 rolled back$`, `(?m)^   1 one +··  not tried$`,
 		`(?m)^   2 two +·X  2 schedules, 1 BROKE SOMETHING, 1 held, something down at the end of 1$`,
-		`(?m)^FINDING 1: what \(fails 3\)\n  verdict\n +\+1 m 30 s  step 2   fault  it fails\n +MGS: a → nowhere\n  To repeat exactly this: tool rehearse --schedule 'fails 3'$`,
+		`(?m)^FINDING 1: what \(fails 3\)\n  verdict\n +\+1 m 30 s  step 2   fault  it fails\n +MGS: a → nowhere\n  It is the shortest part of a longer schedule that broke something: lost 1 then fails 3\n  To repeat exactly this: tool rehearse --schedule 'fails 3'$`,
+		`(?m)^pairs: 4 tried, after 1 different first parts; 0 violations$`,
+		`(?m)^Pairs, by the step of the first part and the kind of the second:\n   1 one +R·  4 schedules, 4 resumed$`,
 		`(?m)^a note\na banner\n\z`,
 	} {
 		require.Regexp(t, want, text)
@@ -81,12 +91,13 @@ func TestMeter(t *testing.T) {
 
 // What cannot be rehearsed is bad input.
 func TestBadRehearsals(t *testing.T) {
-	for flag, o := range map[string]rehearsalFlags{"--every": {every: 0}, "--budget": {every: 1, budget: -1}, "--schedule": {every: 1, schedule: "x"}} {
+	for flag, o := range map[string]rehearsalFlags{"--every": {every: 0}, "--budget": {every: 1, budget: -1}, "--pairs": {every: 1, pairs: -1}, "--schedule": {every: 1, schedule: "x"}} {
 		_, err := o.plan()
 		require.ErrorContains(t, err, flag)
 	}
-	plan, err := rehearsalFlags{every: 3, faults: true, schedule: "fails 12"}.plan()
+	plan, err := rehearsalFlags{every: 3, faults: true, pairs: 7, schedule: "fails 12"}.plan()
 	require.NoError(t, err)
+	require.Equal(t, 7, plan.Pairs)
 	require.Equal(t, evenkeel.Schedule{Kind: "fails", At: 12}, plan.Only)
 	require.Contains(t, plan.Kinds, evenkeel.AnyFault)
 	require.Contains(t, plan.Kinds, evenkeel.RollbackFrom)
@@ -103,6 +114,7 @@ func TestHowARehearsalEnds(t *testing.T) {
 		code   int
 	}{
 		{evenkeel.RehearsalReport{Schedules: 3}, ExitDone},
+		{evenkeel.RehearsalReport{Pairs: evenkeel.RehearsedPairs{Tried: 1}}, ExitDone},
 		{evenkeel.RehearsalReport{Schedules: 3, Left: 1}, ExitStopped},
 		{evenkeel.RehearsalReport{}, ExitStopped},
 		{evenkeel.RehearsalReport{Schedules: 3, Left: 1, Failures: finding}, ExitFailed},

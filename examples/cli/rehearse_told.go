@@ -24,7 +24,8 @@ func (s *stage) rehearsal(ctx context.Context, report *evenkeel.RehearsalReport,
 	r := &page.Rehearsal{Title: rb.Title, Digest: s.digest, Made: s.app.maker(o.config, o.dir), Commands: report.Commands,
 		Records: report.Records, Space: report.Space, Tried: report.Schedules, Left: report.Left, Met: report.Met,
 		Broke: len(report.Failures), Sentence: sentence(rb, report), Findings: []page.Story{}, Notes: restsOn(o),
-		Rollbacks: page.RehearsedRollbacks{Played: report.Rollbacks.Played, Apart: report.Rollbacks.Apart, Within: report.Rollbacks.Within}}
+		Rollbacks: page.RehearsedRollbacks{Played: report.Rollbacks.Played, Apart: report.Rollbacks.Apart, Within: report.Rollbacks.Within},
+		Pairs:     page.RehearsedPairs{Firsts: report.Pairs.Firsts, Tried: report.Pairs.Tried, Broke: report.Pairs.Broke}}
 	cover(r, rb, report)
 	switch {
 	case report.Space == 0 && ctx.Err() != nil:
@@ -39,13 +40,16 @@ func (s *stage) rehearsal(ctx context.Context, report *evenkeel.RehearsalReport,
 	for i, f := range report.Failures {
 		told := s.untold(rb, f.Schedule, f.Step, "", o)
 		told.Verdict = s.text("It broke something: " + firstLine(f.Err))
+		if f.From != (evenkeel.Schedule{}) {
+			told.From = f.From.String()
+		}
 		if i < storiesTold {
 			s.tell(ctx, &told, f.Schedule)
 		}
 		r.Findings = append(r.Findings, told)
 	}
-	if only, err := evenkeel.ParseSchedule(o.schedule); err == nil && len(report.Coverage) == 1 && len(report.Failures) == 0 {
-		c := report.Coverage[0]
+	if only, err := evenkeel.ParseSchedule(o.schedule); err == nil && report.Schedules+report.Pairs.Tried == 1 && len(report.Failures) == 0 {
+		c := slices.Concat(report.Coverage, report.Pairs.Coverage)[0]
 		told := s.untold(rb, only, c.Step, "", o)
 		for end := range c.Ends { // one
 			told.Verdict = end.Words() + "."
@@ -89,10 +93,18 @@ func happens(rb *evenkeel.Runbook, s evenkeel.Schedule, step, host string) strin
 		return "nothing goes wrong"
 	}
 	text := s.Kind.Words()
-	if s.Then.Kind != "" {
+	switch {
+	case s.Then.Kind == "":
+	case s.Kind == evenkeel.RollbackFrom:
 		text += ", and in the rollback " + s.Then.Kind.Words()
+	default:
+		text += ", and later " + s.Then.Kind.Words()
 	}
-	if host != "" {
+	switch {
+	case host == "":
+	case s.Then.Kind != "" && s.Kind != evenkeel.RollbackFrom: // either part may be the fault
+		text += ", the last fault on " + host
+	default:
 		text += " on " + host
 	}
 	if n := numberOf(rb, step); n > 0 {
@@ -105,16 +117,23 @@ func numberOf(rb *evenkeel.Runbook, step string) int {
 	return 1 + slices.IndexFunc(rb.Steps, func(s evenkeel.Step) bool { return s.ID == step })
 }
 
-// sentence is what is signed: how many schedules, how many violations, the worst outage.
+// sentence is what is signed: how many schedules and pairs, how many violations, the worst outage.
 func sentence(rb *evenkeel.Runbook, r *evenkeel.RehearsalReport) string {
-	if r.Schedules == 0 {
+	var words []string
+	if r.Schedules > 0 {
+		text := thousands(r.Schedules)
+		if r.Schedules != r.Space {
+			text += " of " + thousands(r.Space)
+		}
+		words = append(words, text+noun(r.Space, " schedule"))
+	}
+	if n := r.Pairs.Tried; n > 0 {
+		words = append(words, thousands(n)+noun(n, " pair"))
+	}
+	if len(words) == 0 {
 		return "nothing was tried"
 	}
-	text := thousands(r.Schedules)
-	if r.Schedules != r.Space {
-		text += " of " + thousands(r.Space)
-	}
-	text += noun(r.Space, " schedule") + ", " + thousands(len(r.Failures)) + noun(len(r.Failures), " violation") + ", "
+	text := strings.Join(words, " and ") + ", " + thousands(len(r.Failures)) + noun(len(r.Failures), " violation") + ", "
 	if r.Worst.Longest == 0 {
 		return text + "no outage"
 	}
@@ -152,6 +171,10 @@ func restsOn(o rehearsalFlags) []string {
 			"at one in %d, each kind of fault at one in %d. Within the rollbacks a crash was tried at one point in %[2]d, each kind of "+
 			"fault at one in %[4]d.", o.every, 3*o.every, 6*o.every, 18*o.every))
 	}
+	if o.pairs > 0 {
+		list = append(list, "A pair is a crash, a lost answer or a fault, and a second one later in the same run. They were chosen by risk, and are "+
+			"counted apart.")
+	}
 	if !o.faults && o.schedule == "" {
 		list = append(list, "No command went wrong by itself: --faults tries that.")
 	}
@@ -160,7 +183,7 @@ func restsOn(o rehearsalFlags) []string {
 
 // cover fills in the steps and the kinds of schedules, and how these ended.
 func cover(r *page.Rehearsal, rb *evenkeel.Runbook, report *evenkeel.RehearsalReport) {
-	for _, c := range report.Coverage {
+	for _, c := range slices.Concat(report.Coverage, report.Pairs.Coverage) {
 		kind := cmp.Or(c.Then, c.Kind)
 		if !slices.ContainsFunc(r.Kinds, func(k page.RehearsedKind) bool { return k.Kind == kind }) {
 			r.Kinds = append(r.Kinds, page.RehearsedKind{Kind: kind, Words: kind.Words()})
@@ -175,23 +198,40 @@ func cover(r *page.Rehearsal, rb *evenkeel.Runbook, report *evenkeel.RehearsalRe
 		r.Steps = append(r.Steps, page.RehearsedStep{Number: i + 1, ID: rb.Steps[i].ID, Title: rb.Steps[i].Title,
 			Cells: make([]page.Tally, len(r.Kinds))})
 	}
-	within := slices.Clone(r.Steps)
+	within, pairs := rowsLike(r.Steps), rowsLike(r.Steps)
 	for i := range within {
-		within[i].Rollback, within[i].Cells = true, make([]page.Tally, len(r.Kinds))
+		within[i].Rollback, pairs[i].Pairs = true, true
 	}
-	for _, c := range report.Coverage {
-		rows := r.Steps
-		if c.Then != "" {
+	for _, c := range slices.Concat(report.Coverage, report.Pairs.Coverage) {
+		rows, pair := r.Steps, c.Then != "" && c.Kind != evenkeel.RollbackFrom
+		switch {
+		case pair:
+			rows = pairs
+		case c.Then != "":
 			rows = within
 		}
 		step := &rows[numberOf(rb, c.Step)]
 		at := slices.IndexFunc(r.Kinds, func(k page.RehearsedKind) bool { return k.Kind == cmp.Or(c.Then, c.Kind) })
-		for _, t := range []*page.Tally{&step.Cells[at], &step.Tally, &r.Kinds[at].Tally} {
+		tallies := []*page.Tally{&step.Cells[at], &step.Tally}
+		if !pair { // they are counted apart
+			tallies = append(tallies, &r.Kinds[at].Tally)
+			r.Down += c.Down
+		}
+		for _, t := range tallies {
 			t.Add(c.Explored, c.Broke, c.Down, c.Ends)
 		}
-		r.Down += c.Down
 	}
-	r.Within = slices.DeleteFunc(within, func(s page.RehearsedStep) bool { return s.Explored == 0 })
+	untried := func(s page.RehearsedStep) bool { return s.Explored == 0 }
+	r.Within, r.Pairs.Steps = slices.DeleteFunc(within, untried), slices.DeleteFunc(pairs, untried)
+}
+
+// rowsLike are rows of the same steps, in which nothing is counted.
+func rowsLike(list []page.RehearsedStep) []page.RehearsedStep {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Cells = make([]page.Tally, len(list[i].Cells))
+	}
+	return list
 }
 
 // rank is the place of a kind of schedules: in the order in which the library knows them, faults behind them.
@@ -266,7 +306,10 @@ func rehearsalText(r *page.Rehearsal) string {
 	if r.Rollbacks.Played > 0 {
 		put("%s", r.Rollbacks.Words())
 	}
-	if r.Tried > 1 {
+	if r.Pairs.Tried > 0 {
+		put("%s", r.Pairs.Words())
+	}
+	if r.Tried+r.Pairs.Tried > 1 {
 		coverageText(put, r)
 	}
 	for i, f := range r.Findings {
@@ -318,6 +361,10 @@ func coverageText(put func(string, ...any), r *page.Rehearsal) {
 		put("\nWithin the rollbacks from these steps:")
 		rows(r.Within)
 	}
+	if len(r.Pairs.Steps) > 0 {
+		put("\nPairs, by the step of the first part and the kind of the second:")
+		rows(r.Pairs.Steps)
+	}
 }
 
 func endLetters() (text string) {
@@ -338,6 +385,9 @@ func storyText(put func(string, ...any), s page.Story) {
 		for _, served := range l.Served {
 			put("  %27s %s", "", served)
 		}
+	}
+	if s.From != "" {
+		put("  It is the shortest part of a longer schedule that broke something: %s", s.From)
 	}
 	if s.Again != "" {
 		put("  To repeat exactly this: %s", s.Again)

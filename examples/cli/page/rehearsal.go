@@ -31,6 +31,7 @@ type Rehearsal struct {
 	Down     int      `json:"down_at_the_end"` // schedules at whose end something was down
 
 	Rollbacks RehearsedRollbacks `json:"rollbacks"`
+	Pairs     RehearsedPairs     `json:"pairs"` // counted apart: none of them is in the numbers above, nor in the kinds
 
 	Kinds    []RehearsedKind `json:"kinds"`
 	Steps    []RehearsedStep `json:"steps"`
@@ -56,6 +57,19 @@ func (r RehearsedRollbacks) Words() string {
 		r.Played, r.Apart, r.Within)
 }
 
+// RehearsedPairs is the part in which two things go wrong in one run.
+type RehearsedPairs struct {
+	Firsts int             `json:"firsts"` // first parts that they have
+	Tried  int             `json:"tried"`
+	Broke  int             `json:"broke"`
+	Steps  []RehearsedStep `json:"steps,omitempty"` // by the step of the first part; a cell is a kind of the second
+}
+
+// Words are the numbers in words.
+func (r RehearsedPairs) Words() string {
+	return fmt.Sprintf("pairs: %d tried, after %d different first parts; %s", r.Tried, r.Firsts, printable.Count(r.Broke, "violation"))
+}
+
 // RehearsedKind is a kind of schedule.
 type RehearsedKind struct {
 	Kind  evenkeel.ScheduleKind `json:"kind"`
@@ -72,10 +86,14 @@ type RehearsedStep struct {
 	Tally
 
 	Rollback bool `json:"-"` // within the rollbacks from this step
+	Pairs    bool `json:"-"` // of pairs whose first part lies in this step
 }
 
 // Where says where its schedules go apart: in a step, or in the rollback from one.
 func (s *RehearsedStep) Where() string {
+	if s.Pairs {
+		return fmt.Sprintf("second after step %d", s.Number)
+	}
 	if s.Rollback {
 		return fmt.Sprintf("in rollback from step %d", s.Number)
 	}
@@ -84,7 +102,7 @@ func (s *RehearsedStep) Where() string {
 
 // Rows are all rows of the coverage.
 func (r *Rehearsal) Rows() (rows []*RehearsedStep) {
-	for _, list := range [][]RehearsedStep{r.Steps, r.Within} {
+	for _, list := range [][]RehearsedStep{r.Steps, r.Within, r.Pairs.Steps} {
 		for i := range list {
 			rows = append(rows, &list[i])
 		}
@@ -166,7 +184,8 @@ type Story struct {
 	What     string        `json:"what"` // in words
 	Step     int           `json:"step"` // in which it goes apart from the straight run; 0 before the first one
 	Verdict  string        `json:"verdict"`
-	Again    string        `json:"again"` // the command that repeats it
+	Again    string        `json:"again"`          // the command that repeats it
+	From     string        `json:"from,omitempty"` // the longer schedule that broke something, of which it is the shortest part that does
 	Lasted   time.Duration `json:"lasted_ns"`
 	Targets  []string      `json:"targets,omitempty"`
 	Lines    []StoryLine   `json:"lines,omitempty"` // none where it is not told
@@ -227,6 +246,9 @@ func (r *Rehearsal) heat() template.HTML {
 		label := fmt.Sprintf("%d %s", s.Number, s.ID)
 		if s.Rollback {
 			label = "rollback from " + label
+		}
+		if s.Pairs {
+			label = "pairs after " + label
 		}
 		y, name := row*(j+1), []rune(printable.Line(label))
 		if most := (left - 12) * 10 / int(letter*10); len(name) > most {

@@ -14,7 +14,7 @@ import (
 
 // rehearsed has every kind of text that the page of a rehearsal shows, and bad in each of them.
 func rehearsed(bad string) *page.Rehearsal {
-	story := page.Story{Schedule: bad, What: bad, Step: 1, Verdict: bad, Again: bad, Targets: []string{bad, "u", "v"}, Lines: []page.StoryLine{
+	story := page.Story{Schedule: bad, What: bad, Step: 1, Verdict: bad, Again: bad, From: bad, Targets: []string{bad, "u", "v"}, Lines: []page.StoryLine{
 		{After: time.Second, Step: 1, Who: bad, Text: bad, Where: []string{"a" + bad, "b", "c"}},
 		{After: time.Minute, Step: 1, Who: "fault", Text: bad, Served: []string{bad}, Where: []string{"", "b", "c"}},
 		{After: time.Hour, Step: 2, Who: "end", Text: bad, Where: []string{"b" + bad, "b", "c"}},
@@ -29,6 +29,9 @@ func rehearsed(bad string) *page.Rehearsal {
 	for i := range step.Cells {
 		step.Add(step.Cells[i].Explored, step.Cells[i].Broke, step.Cells[i].Down, step.Cells[i].Ends)
 	}
+	pairs := step
+	pairs.Pairs = true
+	r.Pairs = page.RehearsedPairs{Firsts: 1, Tried: 7, Steps: []page.RehearsedStep{pairs}}
 	r.Steps = []page.RehearsedStep{step, {Number: 2, ID: "s2", Cells: make([]page.Tally, 2)}}
 	return r
 }
@@ -106,13 +109,15 @@ func TestWhatARehearsalShows(t *testing.T) {
 	for _, n := range all(root) {
 		classes[n.Data+"."+attr(n, "class")]++
 	}
-	require.Equal(t, 1, classes["rect.cell end3"], "held is the gravest of its cell: %v", classes)
-	require.Equal(t, 1, classes["rect.cell endX"], "broken: %v", classes)
+	require.Equal(t, 2, classes["rect.cell end3"], "held is the gravest of its cell, also of pairs: %v", classes)
+	require.Equal(t, 2, classes["rect.cell endX"], "broken: %v", classes)
 	require.Equal(t, 2, classes["rect.cell end"], "step 2 was not tried")
 	require.Equal(t, 4*2, classes["rect.bar place0"]+classes["rect.bar place1"]+classes["rect.bar place2"], "only what moves has a lane: %v", classes)
 	require.Equal(t, 4, classes["path.noreturn"], "the fault in each story")
 	for _, want := range []string{"step 1, word: 3 schedules, 2 finished, 1 held, something down at the end of 1",
-		"step 1, fails: 4 schedules, 1 BROKE SOMETHING, 3 misled", "7 tried of 9 in all; 2 were to be tried and were not", "+1 m", "not tried"} {
+		"step 1, fails: 4 schedules, 1 BROKE SOMETHING, 3 misled", "7 tried of 9 in all; 2 were to be tried and were not", "+1 m", "not tried",
+		"pairs: 7 tried, after 1 different first parts; 0 violations", "second after step 1, word: 3 schedules",
+		"It is the shortest part of a longer schedule that broke something: word"} {
 		require.Contains(t, said, want)
 	}
 	require.Equal(t, 4, strings.Count(text, "To repeat exactly this schedule"))

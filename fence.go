@@ -176,20 +176,40 @@ func (e *uncheckedError) Outcome() sshexec.Outcome { return NotStarted }
 // checkLease has a machine check its lease. One that does not answer, or is being reinstalled, says nothing. Any other that
 // answers otherwise, with another host key or a login that it refuses, is not known to keep others out.
 func (e *engine) checkLease(ctx context.Context, host string) error {
+	_, err := e.leaseSays(ctx, host)
+	return err
+}
+
+// leaseSays is checkLease, and tells whether the machine said that the lease is this life's.
+func (e *engine) leaseSays(ctx context.Context, host string) (mine bool, err error) {
 	r, err := e.hosts.Runner(host)
 	if err != nil {
-		return err
+		return false, err
 	}
 	takes := e.takes(host)
 	_, err = r.Run(ctx, sshexec.CheckLease(e.fence(host)))
 	var refused *sshexec.FencedError
 	switch {
 	case errors.As(err, &refused) && !e.cameBack(host, refused, takes):
-		return e.lost(host, refused, err)
+		return false, e.lost(host, refused, err)
 	case err == nil, refused != nil, unreached(err), e.expected(host), ctx.Err() != nil:
-		return nil //nolint:nilerr // a machine that does not answer says nothing
+		return err == nil, nil //nolint:nilerr // a machine that does not answer says nothing
 	}
-	return &uncheckedError{host, err}
+	return false, &uncheckedError{host, err}
+}
+
+// takenAway is an error where another tool has taken the run over: this one then asks nobody to do anything. One machine that says
+// otherwise is enough, since a life takes the leases of all before it does anything. Where none answers nobody can know.
+func (e *engine) takenAway(ctx context.Context) error {
+	for _, host := range e.mine.Hosts {
+		if !e.holds(host) {
+			continue
+		}
+		if mine, err := e.leaseSays(ctx, host); mine || err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cameBack tells whether a machine refused because it is the one that a step brings: without a lease, or with an old

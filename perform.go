@@ -475,6 +475,9 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 		}
 		return "", NeedsOperator("%s", instruction)
 	}
+	if err := e.takenAway(ctx); err != nil {
+		return "", err
+	}
 	e.keyed(EventAsk, s, a, waitKey(s, a, ""), "%s", instruction)
 	var answer string
 	err = e.untilStop(ctx, s, true, func(ctx context.Context) (err error) {

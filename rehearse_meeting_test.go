@@ -161,7 +161,7 @@ func trapped(rt *rapid.T) (text string, traps map[string]string) {
 // everyKind are all kinds of schedules.
 var everyKind = []evenkeel.ScheduleKind{
 	evenkeel.CrashRecord, evenkeel.CrashTorn, evenkeel.CrashBefore, evenkeel.CrashAfter, evenkeel.CrashLost, evenkeel.StopRecord,
-	evenkeel.StopCommand, evenkeel.AnyFault, evenkeel.RollbackFrom,
+	evenkeel.StopCommand, evenkeel.TakenOver, evenkeel.AnyFault, evenkeel.RollbackFrom,
 }
 
 // A schedule that ends early is judged as it is when it is taken to its end.
@@ -170,6 +170,11 @@ func TestMeetingHidesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text, traps := trapped(rt)
 		w, plan := newTrapWorld(traps), evenkeel.RehearsalPlan{Kinds: everyKind, Pairs: rapid.SampledFrom([]int{0, 20, 300}).Draw(rt, "pairs")}
+		for name := range traps {
+			if strings.Contains(text, name+".read") || strings.Contains(text, name+".guard") { // a look that changes something
+				plan.Kinds = slices.DeleteFunc(slices.Clone(everyKind), func(k evenkeel.ScheduleKind) bool { return k == evenkeel.TakenOver })
+			}
+		}
 		early, err := evenkeel.Rehearse(t.Context(), parseRunbook(t, text), w, plan)
 		plan.Whole = true
 		whole, werr := evenkeel.Rehearse(t.Context(), parseRunbook(t, text), w, plan)

@@ -116,7 +116,7 @@ func (r *rehearsal) meeting(tool *crashingTool, from moment, known states, out *
 	can = can && early
 	return func(l *Life, d Decision, arrives bool) bool {
 		out.passed = append(out.passed, passed{d.Step, tool.records, tool.commands})
-		if !can || !arrives || tool.dead || !straight && (!tool.struck() || l.e.opts.Stop != nil && tool.stopped()) {
+		if !can || !arrives || tool.dead || tool.overtaken || !straight && (!tool.struck() || l.e.opts.Stop != nil && tool.stopped()) {
 			return false
 		}
 		local, err := treeOf(r.plan.Local)

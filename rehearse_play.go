@@ -213,32 +213,18 @@ func (r *rehearsal) playTo(ctx context.Context, from moment, s Schedule, known s
 		tool.story.fault("The tool has crashed, and the operator rolls the run back.")
 	}
 	meet := r.meeting(tool, from, known, &out, early, arrivals)
+	var next *succession
+	if s.Kind == TakenOver {
+		tool.another = func() { next = r.succeed(ctx, from, tool, journal.Records(), known, early) }
+	}
 	life, err := r.begun(ctx, from, tool, opts)
-	most := maxResumes * max(1, len(s.parts()))
-	for lives := 1; ; lives++ {
-		if out.err = err; err == nil && life != nil {
-			out.noted = nil
-			out.report, out.merged, out.err = live(life, meet)
+	r.lives(ctx, from, life, err, tool, &opts, meet, &out)
+	if next != nil {
+		next.out.err = next.judge(ctx, out.err)
+		if next.out.merged && errors.Is(next.out.err, errWoken) { // or the people of the world did, when they saw it look
+			return r.playTo(ctx, from, s, known, false, arrivals)
 		}
-		if out.err != nil || tool.dead || tool.stopped() { // who was asked to stop goes on with more rights
-			out.noted = nil
-		}
-		if out.how = Resumed; lives == 1 {
-			out.how = Finished
-		}
-		if from.track.back {
-			out.how = RolledBack
-		}
-		if out.merged || out.err == nil && !tool.dead || lives == most || r.over(ctx, from.track, &out, tool, &opts) {
-			break
-		}
-		tool.dead = false
-		tool.story.people("The operator starts the tool again.")
-		start := from.track.first
-		if len(journal.Records()) > 0 {
-			start = from.track.again
-		}
-		life, err = startLife(ctx, start, r.rb, tool, opts)
+		out, tool, journal, world = next.out, next.tool, next.journal, next.out.world
 	}
 	out.since, out.reached = tool.since, passed{records: tool.records, commands: tool.commands}
 	out.written, out.pending = len(journal.Records())-len(from.journal), len(tool.todo)
@@ -265,6 +251,38 @@ func (r *rehearsal) playTo(ctx context.Context, from moment, s Schedule, known s
 	out.outages = r.outages(world)
 	tool.story.ends(out)
 	return out
+}
+
+// lives are those of a schedule, until one comes to its end or is not taken up again.
+func (r *rehearsal) lives(ctx context.Context, from moment, life *Life, err error, tool *crashingTool, opts *Options,
+	meet func(*Life, Decision, bool) bool, out *rehearsed,
+) {
+	most := maxResumes * max(1, len(tool.schedule.parts()))
+	for lives := 1; ; lives++ {
+		if out.err = err; err == nil && life != nil {
+			out.noted = nil
+			out.report, out.merged, out.err = live(life, meet)
+		}
+		if out.err != nil || tool.dead || tool.stopped() { // who was asked to stop goes on with more rights
+			out.noted = nil
+		}
+		if out.how = Resumed; lives == 1 {
+			out.how = Finished
+		}
+		if from.track.back {
+			out.how = RolledBack
+		}
+		if out.merged || out.err == nil && !tool.dead || tool.overtaken || lives == most || r.over(ctx, from.track, out, tool, opts) {
+			return
+		}
+		tool.dead = false
+		tool.story.people("The operator starts the tool again.")
+		start := from.track.first
+		if len(opts.Journal.Records()) > 0 {
+			start = from.track.again
+		}
+		life, err = startLife(ctx, start, r.rb, tool, *opts)
+	}
 }
 
 // over tells whether a schedule is not taken up again after a life that did not come to its end; else it does what the operator does

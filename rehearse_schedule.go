@@ -20,10 +20,13 @@ const (
 	CrashLost   ScheduleKind = "lost"          // no crash: the connection breaks after the effect, and the tool lives on
 	StopRecord  ScheduleKind = "stop-record"   // a stop is asked for when a journal record was written
 	StopCommand ScheduleKind = "stop-command"  // a stop is asked for while a command runs
+	// TakenOver is a second operator: the tool is suspended right before it sends a command, and another one takes the run over with a copy
+	// of the journal, to its end. Then the first one wakes up, sends that command, and goes on until it ends. It must change nothing.
+	TakenOver ScheduleKind = "taken-over"
 )
 
 // scheduleKinds are all of them but RollbackFrom.
-var scheduleKinds = []ScheduleKind{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost, StopRecord, StopCommand}
+var scheduleKinds = []ScheduleKind{CrashRecord, CrashTorn, CrashBefore, CrashAfter, CrashLost, StopRecord, StopCommand, TakenOver}
 
 // EveryKind are all kinds of schedules, faults included.
 func EveryKind() []ScheduleKind { return append(slices.Clone(scheduleKinds), RollbackFrom, AnyFault) }
@@ -35,7 +38,7 @@ func (k ScheduleKind) atRecords() bool {
 
 // pairs tells whether something of a kind can be a part of a pair: a crash, a lost answer or a fault.
 func (k ScheduleKind) pairs() bool {
-	return !slices.Contains([]ScheduleKind{"", RollbackFrom, AnyFault, StopRecord, StopCommand}, k)
+	return !slices.Contains([]ScheduleKind{"", RollbackFrom, AnyFault, StopRecord, StopCommand, TakenOver}, k)
 }
 
 // fault tells whether a kind is one of the world's own.
@@ -49,7 +52,9 @@ func (k ScheduleKind) Words() string {
 		CrashRecord: "the tool crashes after a journal record", CrashTorn: "the tool crashes in the middle of a journal record",
 		CrashBefore: "the tool crashes, and its command does not arrive", CrashAfter: "the tool crashes, and its command took effect",
 		CrashLost: "the answer is lost", StopRecord: "a stop is asked for after a journal record",
-		StopCommand: "a stop is asked for while a command runs", RollbackFrom: "the tool crashes, and the run is rolled back",
+		StopCommand:  "a stop is asked for while a command runs",
+		TakenOver:    "the tool is suspended before a command, another operator takes the run over, and the tool wakes up",
+		RollbackFrom: "the tool crashes, and the run is rolled back",
 	}[k]
 	if words == "" {
 		return string(k)

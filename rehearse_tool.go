@@ -28,6 +28,10 @@ type crashingTool struct {
 	sent     []dispatch     // each command or document
 	hits     []dispatch     // what met a scheduled fault
 	story    *story         // nil where nobody is told
+
+	another   func() // has another operator take the run over; nil where that is not scheduled, or was done
+	overtaken bool   // that was done
+	late      error  // a command that ran all the same
 }
 
 // goes has the tool go on from a moment by a schedule.
@@ -84,6 +88,7 @@ func (m *crashingTool) Runner(host string) (sshexec.Runner, error) {
 		died := m.sends(cmd.Fence != nil && cmd.Effect != ReadOnly, func() {
 			m.strike(host, cmd)
 			res, err = r.Run(ctx, cmd)
+			m.ran(host, cmd, err)
 		})
 		switch {
 		case errors.Is(died, errLost):
@@ -112,6 +117,7 @@ func (m *crashingTool) sends(changes bool, send func()) error {
 	}
 	n := m.commands
 	m.asked(StopCommand, n)
+	m.suspend(n)
 	if m.dies(CrashBefore, n) {
 		return errDied
 	}

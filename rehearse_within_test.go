@@ -274,7 +274,7 @@ func TestEverythingHappensWithinRollbacks(t *testing.T) {
 				kinds = append(kinds, string(c.Then))
 			}
 		}
-		require.ElementsMatch(t, strings.Split("after-record torn-record before-effect after-effect lost stop-record stop-command breaks lost_before idle",
+		require.ElementsMatch(t, strings.Split("after-record torn-record before-effect after-effect lost stop-record stop-command taken-over breaks lost_before idle",
 			" "), strings.Split(strings.ReplaceAll(strings.Join(kinds, " "), "lost before", "lost_before"), " "), step)
 	}
 	require.Equal(t, all.Space, all.Schedules)

@@ -220,7 +220,7 @@ func (r *rehearsal) playTo(ctx context.Context, from moment, s Schedule, known s
 	life, err := r.begun(ctx, from, tool, opts)
 	r.lives(ctx, from, life, err, tool, &opts, meet, &out)
 	if next != nil {
-		next.out.err = next.judge(ctx, out.err)
+		next.out.err = next.judge(ctx)
 		if next.out.merged && errors.Is(next.out.err, errWoken) { // or the people of the world did, when they saw it look
 			return r.playTo(ctx, from, s, known, false, arrivals)
 		}

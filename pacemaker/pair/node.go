@@ -24,6 +24,7 @@ type node struct {
 
 	archiveName, archivePath, archiveSum evenkeel.Fact[string]
 	autostart, bootSeen, bootOld, fenced evenkeel.Fact[string]
+	software                             evenkeel.Fact[string]
 }
 
 func (p *Pair) node(i int) *node {
@@ -38,6 +39,7 @@ func (p *Pair) node(i int) *node {
 	n.bootSeen = fact("boot.seen", "the boot id at the beginning of the run")
 	n.bootOld = fact("boot.old", "the boot id, before it is shut down,")
 	n.fenced = fact("fenced", "the history of fencing at the beginning of the run")
+	n.software = fact("software", "the packages before the update")
 	return n
 }
 

@@ -21,7 +21,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 	was := p.oldCluster(n2.Name)
 	actions := []evenkeel.Action{
 		evenkeel.Prove("ready", "Verify that "+n2.Name+" can take the units", was.Online(old2)).AsPrecondition(),
-		p.carries("carries", n1, n2).AsPrecondition(), p.calm().AsPrecondition(),
+		p.carries("carries", n1, n2, n2.Name).AsPrecondition(), p.calm().AsPrecondition(),
 	}
 	actions = append(actions, changed("standby", "Put "+old1+" into standby", disrupting(was.Standby(old1)))...)
 	actions = append(actions,
@@ -71,12 +71,12 @@ func left(st *pacemaker.Status, node, stays string) error {
 	other, there := st.Node(stays)
 	switch {
 	case !there || !other.Online || !st.DC.Present:
-		return evenkeel.NotYet(0, "the old cluster does not show its own node %s online", stays)
+		return evenkeel.NotYet(0, "the cluster does not show its own node %s online", stays)
 	case known && n.Unclean:
-		return evenkeel.NeedsOperator("the old cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good order: start "+
+		return evenkeel.NeedsOperator("the cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good order: start "+
 			"the cluster there, wait until it is online, stop it, and resume", node)
 	case known && n.Online:
-		return evenkeel.NotYet(0, "%s is still online in the old cluster", node)
+		return evenkeel.NotYet(0, "%s is still online in the cluster", node)
 	}
 	return nil
 }

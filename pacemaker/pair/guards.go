@@ -46,17 +46,17 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 		evenkeel.Prove("cib", "Verify that the cluster is configured as it was when the plan was made",
 			was.InCIB("no difference to the backup", p.unchanged)),
 		evenkeel.Await(p.Config.Outage, "active", "Wait until every resource runs, on one node each", was.Active(ids...)),
-		p.carries("carries-1", n2, n1), p.carries("carries", n1, n2))
+		p.carries("carries-1", n2, n1, n2.Name), p.carries("carries", n1, n2, n2.Name))
 	if len(ids) == 0 {
 		return s, errors.New("the cluster runs nothing that could be moved: there is nothing to upgrade in service")
 	}
 	return s, nil
 }
 
-// carries wants everything that runs in the old cluster to run on one node when the other is taken away.
-func (p *Pair) carries(id string, away, stays *node) evenkeel.Action {
+// carries wants everything that runs in the old cluster, as a host has it, to run on one node when the other is taken away.
+func (p *Pair) carries(id string, away, stays *node, host string) evenkeel.Action {
 	const text = "nothing that runs now would run nowhere without "
-	look := p.oldCluster(p.Config.Node2.Name).InCIB(text+away.Name, func(cib *pacemaker.CIB) error {
+	look := p.oldCluster(host).InCIB(text+away.Name, func(cib *pacemaker.CIB) error {
 		if n, _ := cib.Node(p.old(away.Name)); standby(n) {
 			return nil // how it went the next actions see
 		}

@@ -17,15 +17,16 @@ import (
 func (n *node) giveAway(other *node) evenkeel.Step {
 	window := n.id("move")
 	actions := append([]evenkeel.Action{
-		evenkeel.Prove("ready", "Verify that both nodes are online", n.oldCluster(other.Name).Online(n.called(), other.called())).AsPrecondition(),
-		n.onlyOne("only", other).AsPreconditionThrough("standby"),
-		n.carries("carries", n, other).AsPrecondition(), n.steady(other).AsPreconditionThrough("standby"),
+		// Not that the node itself is: one with old software that was lost after the other was updated cannot join any more, and goes on.
+		evenkeel.Prove("ready", "Verify that "+other.Name+" can take the units", n.oldCluster(other.Name).Online(other.called())).AsPrecondition(),
+		n.steady(other).AsPreconditionThrough("standby"), n.onlyOne("only", other).AsPreconditionThrough("standby"),
+		n.carries("carries", n, other, other.Name).AsPrecondition(),
 	}, n.standAside(other)...)
 	return evenkeel.Step{ID: n.id("evacuate"), Title: "Move every unit to " + other.Name, Host: n.Name,
 		Needs: []evenkeel.FactKey{other.bootSeen, n.fenced},
 		Opens: []evenkeel.Window{{ID: window, Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "the units of " + n.Name + " stop there before they start on " + other.Name}},
-		Closes: []string{window}, Actions: actions, Undo: n.comeBack(other),
+		Closes: []string{window}, Actions: actions, Undo: n.comeBack(other.Name),
 	}
 }
 
@@ -37,9 +38,9 @@ func (n *node) standAside(other *node) []evenkeel.Action {
 		n.emptied("empty", other), n.serves("served", other.Name))
 }
 
-// comeBack ends the standby of the node, and waits until the cluster is at rest.
-func (n *node) comeBack(other *node) []evenkeel.Action {
-	was := n.oldCluster(other.Name)
+// comeBack ends the standby of the node, and waits until the cluster is at rest. It asks the cluster of a host.
+func (n *node) comeBack(host string) []evenkeel.Action {
+	was := n.oldCluster(host)
 	return append(changed("unstandby", "Take "+n.called()+" out of standby", disrupting(was.Unstandby(n.called()))), n.settled(was)...)
 }
 
@@ -51,14 +52,14 @@ func (n *node) leaveRolling(other *node) evenkeel.Step {
 		Actions: slices.Concat(n.mayGo(other), changed("disable", "Keep the cluster from starting on "+n.Name+" at boot",
 			n.oldCluster(n.Name).Disable(n.called())), n.stopCluster()),
 		Verify: []evenkeel.Action{n.leftWell("left", other), n.serves("served", other.Name)},
-		Undo:   slices.Concat(n.startCluster(), []evenkeel.Action{n.autostartBack()}, n.online(other)),
+		Undo:   slices.Concat([]evenkeel.Action{n.bootsAsBefore()}, n.startCluster(), n.online(other)),
 	}
 	return s
 }
 
 // mayGo are the preconditions of every step that leaves the other node alone.
 func (n *node) mayGo(other *node) []evenkeel.Action {
-	return []evenkeel.Action{n.onlyOne("only", other).AsPrecondition(), n.steady(other).AsPrecondition(),
+	return []evenkeel.Action{n.steady(other).AsPrecondition(), n.onlyOne("only", other).AsPrecondition(),
 		n.emptied("empty", other).AsPrecondition(), n.serves("serving", other.Name).AsPrecondition()}
 }
 
@@ -72,6 +73,13 @@ func (n *node) startCluster() []evenkeel.Action {
 	return changed("start", "Start the cluster on "+n.Name, disrupting(n.oldCluster(n.Name).Start(n.called())))
 }
 
+// bootsAsBefore lets the cluster start at boot as it did before the run.
+func (n *node) bootsAsBefore() evenkeel.Action {
+	a := n.autostartBack()
+	a.Title = "Let the cluster start at boot on " + n.Name + " as it did"
+	return a
+}
+
 // online waits until both nodes are members, seen from each.
 func (n *node) online(other *node) (actions []evenkeel.Action) {
 	for _, from := range []*node{n, other} {
@@ -83,13 +91,14 @@ func (n *node) online(other *node) (actions []evenkeel.Action) {
 
 // rejoin starts the cluster on the updated node. It stays in standby until the cluster is at rest.
 func (n *node) rejoin(other *node) evenkeel.Step {
-	actions := append([]evenkeel.Action{n.onlyOne("only", other).AsPrecondition(), n.serves("serving", other.Name).AsPrecondition(),
-		n.joins("features", other).AsPrecondition(), n.steady(other).AsPreconditionThrough("start")}, n.startCluster()...)
-	back := n.autostartBack()
-	back.Title = "Let the cluster start at boot on " + n.Name + " as it did"
+	// At boot first: a node that loses power between the two comes back with it.
+	actions := append([]evenkeel.Action{n.steady(other).AsPreconditionThrough("start"), n.onlyOne("only", other).AsPrecondition(),
+		n.serves("serving", other.Name).AsPrecondition(), n.joins("features", other).AsPrecondition(), n.bootsAsBefore()}, n.startCluster()...)
+	lost := n.steady(other)
+	lost.ID = "still-calm"
 	return evenkeel.Step{ID: n.id("rejoin"), Title: "Take " + n.Name + " into the cluster again", Host: n.Name,
-		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced}, Actions: append(actions, back),
-		Verify: append(n.online(other), evenkeel.Prove("same", "Verify that the cluster is configured as before",
+		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced}, Actions: actions,
+		Verify: append(append([]evenkeel.Action{lost}, n.online(other)...), evenkeel.Prove("same", "Verify that the cluster is configured as before",
 			n.oldCluster(n.Name).InCIB("no difference to the backup but the standby", n.sameAs(n)))),
 		Undo: slices.Concat([]evenkeel.Action{n.emptied("empty", other), n.serves("serving", other.Name)},
 			changed("disable", "Keep the cluster from starting on "+n.Name+" at boot", n.oldCluster(n.Name).Disable(n.called())), n.stopCluster(),
@@ -104,8 +113,8 @@ func (n *node) takeBack(other *node) evenkeel.Step {
 		Needs: []evenkeel.FactKey{other.bootSeen, n.fenced},
 		Opens: []evenkeel.Window{{ID: window, Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "where the stickiness is not greater than a preference, units move as soon as " + n.Name + " may have them"}},
-		Closes: []string{window}, Actions: append([]evenkeel.Action{n.steady(other).AsPreconditionThrough("unstandby")}, n.comeBack(other)...),
-		Undo: n.standAside(other),
+		Closes: []string{window}, Actions: append([]evenkeel.Action{n.steady(other).AsPreconditionThrough("unstandby")}, n.comeBack(n.Name)...),
+		Undo: append([]evenkeel.Action{n.wayBack(other)}, n.standAside(other)...),
 	}
 	if n.index == 1 {
 		s.Actions = append(s.Actions, n.seeRisen("features", other))
@@ -114,6 +123,20 @@ func (n *node) takeBack(other *node) evenkeel.Step {
 	s.Actions = append(s.Actions, steps.Boot("boot-id", n.bootSeen), other.noteFenced().On(n.Name))
 	s.Makes = []evenkeel.FactKey{n.bootSeen, other.fenced}
 	return s
+}
+
+// wayBack wants the other node to be there to take the units back. When the last node with the old software was lost, it cannot join.
+func (n *node) wayBack(other *node) evenkeel.Action {
+	a := evenkeel.Prove("way-back", "Verify that "+other.Name+" is there to take the units back", n.oldCluster(n.Name).Online(other.called()))
+	check := a.Expect.Check
+	a.Expect.Check = func(o evenkeel.Observed) error {
+		if err := check(o); err != nil {
+			return evenkeel.NeedsOperator("%s is not a member of the cluster (%v). If its software is too old for the cluster by now, there is no "+
+				"way back: update it by hand, and start the cluster there", other.Name, err)
+		}
+		return nil
+	}
+	return a
 }
 
 // called is what the cluster calls the node.
@@ -134,10 +157,13 @@ func (n *node) onlyOne(id string, other *node) evenkeel.Action {
 
 // leftWell wants the cluster to know that the node left in good order: it is not fenced.
 func (n *node) leftWell(id string, other *node) evenkeel.Action {
-	return evenkeel.Await(n.Config.Outage, id, "Verify that the cluster knows that "+n.Name+" left in good order",
-		n.oldCluster(other.Name).InStatus("offline, and not unclean", func(st *pacemaker.Status) error {
-			return left(st, n.called(), other.called())
-		}))
+	return evenkeel.Await(n.Config.Outage, id, "Verify that the cluster knows that "+n.Name+" left in good order", n.awayWell(other))
+}
+
+func (n *node) awayWell(other *node) evenkeel.Proof {
+	return n.oldCluster(other.Name).InStatus("offline, and not unclean", func(st *pacemaker.Status) error {
+		return left(st, n.called(), other.called())
+	})
 }
 
 // emptied wants the node to hold no unit: no look sees any, and by the cluster's record each resource that is not to be proven by looks
@@ -149,7 +175,7 @@ func (n *node) emptied(id string, other *node) evenkeel.Action {
 		Title: "Verify that " + n.Name + " holds no unit", Host: n.Name, Limit: n.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On " + n.Name + ", none of this is so: " + proofs(units) + ". `cibadmin --query` on " +
 			other.Name + " records of every resource of the units that its last operation on " + n.called() + " is a stop with rc-code=0, or " +
-			"that it was not found there.",
+			"that it was not found there (or Pacemaker does not run on " + n.Name + ", and left in good order).",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				held, err := seen(ctx, at, n.Name, units)
 				if err != nil {
@@ -160,13 +186,25 @@ func (n *node) emptied(id string, other *node) evenkeel.Action {
 				if err := ask(ctx, at, other.Name, []evenkeel.Proof{look}); err != nil {
 					return sshexec.Result{}, err
 				}
-				from.unstopped(cib, units, n.placed("", units...), held)
+				if !n.isDown(ctx, at, other) {
+					from.unstopped(cib, units, n.placed("", units...), held)
+				}
 				if len(held) > 0 {
 					err = evenkeel.NotYet(time.Second, "%s still holds %s", n.Name, held)
 				}
 				return sshexec.Result{}, err
 			}},
 	}}
+}
+
+// isDown tells whether Pacemaker is seen not to run on the node, and not to be missed by the other. Its record has gone with it. Corosync
+// may run: it does where a node was turned away because its software is too old.
+func (n *node) isDown(ctx context.Context, at evenkeel.Site, other *node) bool {
+	res, err := at.Run(ctx, n.Name, Brief("systemctl", "is-active", "pacemaker"))
+	if err != nil && res.Outcome != evenkeel.Exited || res.Text() != "inactive" {
+		return false
+	}
+	return ask(ctx, at, other.Name, []evenkeel.Proof{n.awayWell(other)}) == nil
 }
 
 // steady wants what calm wants, on the turn of this node: the other has not restarted, and this one was not fenced, since it began.

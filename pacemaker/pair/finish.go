@@ -73,16 +73,22 @@ func (p *Pair) settled(now live.Cluster) (actions []evenkeel.Action) {
 // itself is what a new cluster calls a host.
 func itself(host string) string { return host }
 
-// rebalance moves the units to the nodes that they prefer, in a cluster that calls the hosts by names of its own. Those that prefer none
-// stay where they are.
-func (p *Pair) rebalance(now live.Cluster, called func(host string) string) evenkeel.Step {
-	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+// homes are the nodes that the units prefer, by resource, as a cluster calls them.
+func (p *Pair) homes(called func(host string) string) map[string]string {
 	where := map[string]string{}
 	for _, u := range p.moved() {
 		if home := p.home(u); home != "" {
 			maps.Copy(where, p.placed(called(home), u))
 		}
 	}
+	return where
+}
+
+// rebalance moves the units to the nodes that they prefer, in a cluster that calls the hosts by names of its own. Those that prefer none
+// stay where they are.
+func (p *Pair) rebalance(now live.Cluster, called func(host string) string) evenkeel.Step {
+	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	where := p.homes(called)
 	s := evenkeel.Step{ID: "rebalance", Title: "Move the units to the nodes that they prefer", Host: n1,
 		Why: "Nothing moves back by itself where the stickiness beats a preference (H17).",
 		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Stop: evenkeel.StopAtClose,

@@ -82,24 +82,26 @@ var services = []string{"corosync", "pacemaker"}
 
 // noteAutostart notes whether the old cluster starts at boot.
 func (n *node) noteAutostart() evenkeel.Action {
-	verb := func(o evenkeel.Observed) (string, error) {
-		switch states := strings.Fields(o.Text()); {
-		case slices.Equal(states, []string{"enabled", "enabled"}):
-			return "enable", nil
-		case slices.Equal(states, []string{"disabled", "disabled"}):
-			return "disable", nil
-		}
-		return "", fmt.Errorf("corosync and pacemaker are neither both enabled nor both disabled on %s: %q %q", n.Name, o.Text(), o.Stderr)
-	}
 	a := evenkeel.Look("autostart-"+n.no, "Note whether the cluster starts at boot on "+n.Name, append([]string{"systemctl",
 		"is-enabled"}, services...)...).
 		Expecting("enabled or disabled, the same for both services", func(o evenkeel.Observed) error {
 			_,
-				err := verb(o)
+				err := n.autostartVerb(o)
 			return err
 		}).On(n.Name)
-	a.Makes = []evenkeel.Make{n.autostart.From(verb)}
+	a.Makes = []evenkeel.Make{n.autostart.From(n.autostartVerb)}
 	return a
+}
+
+// autostartVerb is the verb of systemctl that makes of a node what systemctl is-enabled says of it.
+func (n *node) autostartVerb(o evenkeel.Observed) (string, error) {
+	switch states := strings.Fields(o.Text()); {
+	case slices.Equal(states, []string{"enabled", "enabled"}):
+		return "enable", nil
+	case slices.Equal(states, []string{"disabled", "disabled"}):
+		return "disable", nil
+	}
+	return "", fmt.Errorf("corosync and pacemaker are neither both enabled nor both disabled on %s: %q %q", n.Name, o.Text(), o.Stderr)
 }
 
 // autostartBack lets the old cluster start at boot as it did.

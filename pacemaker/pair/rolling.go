@@ -84,6 +84,9 @@ func (p *Pair) rolled() evenkeel.Step {
 	s.Actions = append(s.Actions, n1.seeRisen("features", n2),
 		evenkeel.Prove("same", "Verify that the cluster is configured as before", was.InCIB("no difference to the backup", p.sameAs(nil))),
 		evenkeel.Prove("active", "Verify that every resource runs, on one node each", was.Active(ids(p.placed("", p.moved()...))...)))
+	if where := p.homes(p.old); len(where) > 0 {
+		s.Actions = append(s.Actions, evenkeel.Prove("home", "Verify that each unit runs on the node that it prefers", was.Placed(where)))
+	}
 	return s
 }
 

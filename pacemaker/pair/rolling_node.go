@@ -2,6 +2,7 @@ package pair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,9 +51,9 @@ func (n *node) leaveRolling(other *node) evenkeel.Step {
 		Why:   "It leaves in good order, so nobody is fenced for it. Fencing stays on: a node that hangs is still fenced.",
 		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced},
 		Actions: slices.Concat(n.mayGo(other), changed("disable", "Keep the cluster from starting on "+n.Name+" at boot",
-			n.oldCluster(n.Name).Disable(n.called())), n.stopCluster()),
+			n.oldCluster(n.Name).Disable(n.called())), n.stop(n.Name)),
 		Verify: []evenkeel.Action{n.leftWell("left", other), n.serves("served", other.Name)},
-		Undo:   slices.Concat([]evenkeel.Action{n.bootsAsBefore()}, n.startCluster(), n.online(other)),
+		Undo:   slices.Concat([]evenkeel.Action{n.bootsAsBefore(), n.bootsSo()}, n.startCluster(), n.online(other)),
 	}
 	return s
 }
@@ -61,11 +62,6 @@ func (n *node) leaveRolling(other *node) evenkeel.Step {
 func (n *node) mayGo(other *node) []evenkeel.Action {
 	return []evenkeel.Action{n.steady(other).AsPrecondition(), n.onlyOne("only", other).AsPrecondition(),
 		n.emptied("empty", other).AsPrecondition(), n.serves("serving", other.Name).AsPrecondition()}
-}
-
-// stopCluster stops the cluster's software on the node.
-func (n *node) stopCluster() []evenkeel.Action {
-	return changed("stop", "Stop the cluster on "+n.Name, disrupting(n.oldCluster(n.Name).Stop(n.called())))
 }
 
 // startCluster starts it there; where it runs already, nothing happens.
@@ -78,6 +74,19 @@ func (n *node) bootsAsBefore() evenkeel.Action {
 	a := n.autostartBack()
 	a.Title = "Let the cluster start at boot on " + n.Name + " as it did"
 	return a
+}
+
+// bootsSo wants the cluster to start at boot on the node as it did before the run.
+func (n *node) bootsSo() evenkeel.Action {
+	return evenkeel.Look("boots", "Verify that the cluster starts at boot on "+n.Name+" as it did", append([]string{"systemctl", "is-enabled"},
+		services...)...).On(n.Name).Expecting("as $"+n.autostart.Variable()+" says, both services", func(o evenkeel.Observed) error {
+		was, err1 := n.autostart.Get(o.Facts)
+		is, err2 := n.autostartVerb(o)
+		if err := errors.Join(err1, err2); err != nil || was == is {
+			return err
+		}
+		return fmt.Errorf("on %s the cluster does not start at boot as it did (systemctl %s of %s)", n.Name, was, strings.Join(services, " "))
+	})
 }
 
 // online waits until both nodes are members, seen from each.
@@ -98,10 +107,10 @@ func (n *node) rejoin(other *node) evenkeel.Step {
 	lost.ID = "still-calm"
 	return evenkeel.Step{ID: n.id("rejoin"), Title: "Take " + n.Name + " into the cluster again", Host: n.Name,
 		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced}, Actions: actions,
-		Verify: append(append([]evenkeel.Action{lost}, n.online(other)...), evenkeel.Prove("same", "Verify that the cluster is configured as before",
+		Verify: append(append([]evenkeel.Action{lost, n.bootsSo()}, n.online(other)...), evenkeel.Prove("same", "Verify that the cluster is configured as before",
 			n.oldCluster(n.Name).InCIB("no difference to the backup but the standby", n.sameAs(n)))),
 		Undo: slices.Concat([]evenkeel.Action{n.emptied("empty", other), n.serves("serving", other.Name)},
-			changed("disable", "Keep the cluster from starting on "+n.Name+" at boot", n.oldCluster(n.Name).Disable(n.called())), n.stopCluster(),
+			changed("disable", "Keep the cluster from starting on "+n.Name+" at boot", n.oldCluster(n.Name).Disable(n.called())), n.stop(n.Name),
 			[]evenkeel.Action{n.leftWell("left", other)}),
 	}
 }

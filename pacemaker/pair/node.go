@@ -168,8 +168,12 @@ func (n *node) backupStep() evenkeel.Step {
 			return n.unchanged(cib)
 		})
 	check.Paper = append(check.Paper, a.ListPaper())
+	why := "The machine is erased later on: what is not in this backup is lost."
+	if n.rolling() {
+		why = "What the update changes can be compared with it, and the cluster can be made again from it."
+	}
 	return evenkeel.Step{ID: n.id("backup"), Title: "Back up " + n.Name, Host: n.Name,
-		Why:   "The machine is erased later on: what is not in this backup is lost.",
+		Why:   why,
 		Makes: []evenkeel.FactKey{n.archiveName, n.archivePath, n.archiveSum}, Actions: []evenkeel.Action{take, check}}
 }
 

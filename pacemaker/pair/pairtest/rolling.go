@@ -2,11 +2,14 @@ package pairtest
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
 	"github.com/evenkeel-ha/evenkeel/sshexec/simhost"
 )
 
@@ -28,9 +31,36 @@ func Versions(release string) map[string]string {
 
 // feature is the CRM feature set of a host's Pacemaker.
 func (p *Site) feature(h *simhost.Host) string {
-	installed := cmp.Or(h.Package("pacemaker"), p.from.versions["pacemaker"])
-	release, _, _ := strings.Cut(installed, "-")
-	return features[release]
+	has, _ := readiness.ParseVersion(cmp.Or(h.Package("pacemaker"), p.from.versions["pacemaker"])) // the world's own, or tried by bringing
+	set, best := "", readiness.Version{}
+	for release, its := range features {
+		if v, _ := readiness.ParseVersion(release); v.Compare(has) <= 0 && v.Compare(best) > 0 {
+			set, best = its, v
+		}
+	}
+	return set
+}
+
+// bringing has the update bring the versions that the site wants. They have to be newer than those that the simulated pair has.
+func (p *Site) bringing() error {
+	p.to.versions = maps.Clone(p.to.versions)
+	for name, version := range p.Versions {
+		want, err := readiness.ParseVersion(version)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if has := p.from.versions[name]; has != "" {
+			is, err := readiness.ParseVersion(has)
+			if err != nil || is.Compare(want) > 0 {
+				return errors.Join(err, fmt.Errorf("an update to %s %s is not simulated: the simulated pair has %s", name, version, has))
+			}
+		}
+		if !strings.Contains(version, "-") {
+			version += "-1." + p.to.name
+		}
+		p.to.versions[name] = version
+	}
+	return nil
 }
 
 // bring gives a host the packages of a minor release. Done under a running cluster, the services go down in the middle of their work.

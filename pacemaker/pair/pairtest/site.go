@@ -25,6 +25,7 @@ type Site struct {
 	Files        map[string]map[string]string // the site's own files in the old system, by node and path
 	Restore      []string                     // the files and directories among them that a new system gets back
 	Packages     []string                     // that the resources need, beside the cluster's own
+	Versions     map[string]string            // on the way rolling: those of packages that the update brings, in the place of the latest
 	Repositories []string                     // that have the cluster's software; that of the release's add-on when empty
 
 	from, to   system
@@ -77,6 +78,7 @@ func (p *Site) understand() error {
 		if p.from, known = earlier[p.From]; !known {
 			errs = append(errs, fmt.Errorf("from %s to %s is not simulated: no earlier minor release of it is known", p.From, p.To))
 		}
+		errs = append(errs, p.bringing())
 	}
 	p.primitives, p.alone, p.disks, p.faces, p.lacks = nil, map[string]bool{}, nil, nil, nil
 	for _, top := range cib.Resources() {

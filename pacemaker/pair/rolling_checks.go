@@ -1,19 +1,14 @@
 package pair
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
-	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // rollingPreflight is the preflight of the other way, and what this one wants beside it.
@@ -22,8 +17,7 @@ func (p *Pair) rollingPreflight() (evenkeel.Step, error) {
 	if err != nil {
 		return s, err
 	}
-	n1, n2 := p.node(0), p.node(1)
-	for _, n := range []*node{n1, n2} {
+	for _, n := range []*node{p.node(0), p.node(1)} {
 		s.Actions = append(s.Actions, n.noteSoftware("software-"+n.no))
 		s.Makes = append(s.Makes, n.software)
 		for _, a := range n.sameFiles() {
@@ -31,32 +25,33 @@ func (p *Pair) rollingPreflight() (evenkeel.Step, error) {
 			s.Actions = append(s.Actions, a)
 		}
 	}
-	s.Actions = append(s.Actions, p.agree("agree"), p.unhindered("sound"))
-	if devices := p.fenceDevices(); len(devices) > 0 {
-		s.Actions = append(s.Actions, evenkeel.Await(p.Config.Outage, "fencing", "Wait until every fence device runs",
-			p.oldCluster(n2.Name).Active(devices...)))
-	}
+	s.Actions = append(append([]evenkeel.Action{p.unhindered("sound")}, s.Actions...), p.agree("agree"))
 	return s, nil
 }
 
 // unhindered wants nothing to be wrong with the running cluster. A constraint that is left over from a move is noted in the plan, and
 // what it keeps from running is found by what each node can carry.
 func (p *Pair) unhindered(id string) evenkeel.Action {
-	_, own := p.CIB.Property("stonith-enabled")
-	return evenkeel.Prove(id, "Verify that nothing has failed, and the cluster has a quorum and acts", p.oldCluster(p.Config.Node2.Name).InStatus(
-		"nothing failed, unmanaged, in maintenance or in standby", func(st *pacemaker.Status) error {
-			var errs []error
-			for _, h := range st.Hindrances() {
-				if h.Kind != pacemaker.LeftOverMove && (h.Kind != pacemaker.NoFencing || !own) {
-					errs = append(errs, errors.New(h.Text))
-				}
-			}
-			if len(errs) > 0 {
-				return evenkeel.NeedsOperator("the cluster is not sound: %v. Mend it, forget what is over by pcs resource cleanup and pcs stonith "+
-					"history cleanup, and resume", errors.Join(errs...))
-			}
-			return nil
+	fencing, said := p.CIB.Property("stonith-enabled")
+	return evenkeel.Await(p.Config.Outage, id, "Wait until nothing is wrong with the cluster", p.oldCluster(p.Config.Node2.Name).InStatus(
+		"a quorum, nothing failed, unmanaged, in maintenance or in standby, and fencing on", func(st *pacemaker.Status) error {
+			return hindered(st, said && isFalse(fencing))
 		}))
+}
+
+// hindered says what is wrong with a running cluster. One that never fences is noted in the plan.
+func hindered(st *pacemaker.Status, unfenced bool) error {
+	var list []string
+	for _, h := range st.Hindrances() {
+		if h.Kind != pacemaker.LeftOverMove && (h.Kind != pacemaker.NoFencing || !unfenced) {
+			list = append(list, h.Text)
+		}
+	}
+	if len(list) > 0 {
+		return evenkeel.NotYet(0, "the cluster is not sound: %s. Mend it, and forget what is over by pcs resource cleanup and pcs stonith "+
+			"history cleanup", strings.Join(list, "; "))
+	}
+	return nil
 }
 
 // older wants no package to be newer than the update, in what a node lists.
@@ -77,99 +72,6 @@ func (p *Pair) older(listing string) error {
 		}
 	}
 	return nil
-}
-
-// featureSet is the CRM feature set of a node or of a cluster: what its versions must have in common to be in one.
-type featureSet struct {
-	major, minor, patch int
-}
-
-var (
-	featureText = regexp.MustCompile(`^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?$`)
-	supporting  = regexp.MustCompile(`(?m)^ *Supporting v([0-9.]+):`)
-)
-
-// features asks a host for that of its Pacemaker, whether it runs or not.
-var features = []string{"pacemakerd", "--features"}
-
-func parseFeatureSet(text string) (featureSet, error) {
-	m := featureText.FindStringSubmatch(text)
-	if m == nil {
-		return featureSet{}, fmt.Errorf("%q is no CRM feature set, such as 3.19.0: %w", text, ErrNotProven)
-	}
-	number := func(s string) int { n, _ := strconv.Atoi(s); return n } // at most six digits, or none
-	return featureSet{number(m[1]), number(m[2]), number(m[3])}, nil
-}
-
-// softwareFeatures reads what `pacemakerd --features` prints.
-func softwareFeatures(res sshexec.Result) (featureSet, error) {
-	m := supporting.FindStringSubmatch(string(res.Stdout))
-	if res.ExitCode != 0 || m == nil {
-		return featureSet{}, unknown(res)
-	}
-	return parseFeatureSet(m[1])
-}
-
-func (f featureSet) String() string { return fmt.Sprintf("%d.%d.%d", f.major, f.minor, f.patch) }
-
-// joins tells whether a node with this feature set may join a cluster with another one: as Pacemaker's controller decides it.
-func (f featureSet) joins(cluster featureSet) bool {
-	return f.major == cluster.major && f.minor >= cluster.minor
-}
-
-// feature asks for the feature set of a node's software and for that of the cluster, as a node that runs has it.
-func (n *node) feature(ctx context.Context, at evenkeel.Site, member *node) (software, cluster featureSet, _ error) {
-	res, err := at.Run(ctx, n.Name, Brief(features...))
-	if err != nil {
-		return software, cluster, err
-	}
-	software, err = softwareFeatures(res)
-	if err != nil {
-		return software, cluster, fmt.Errorf("%s: %w", n.Name, err)
-	}
-	look := n.oldCluster(member.Name).InCIB("", func(cib *pacemaker.CIB) (err error) {
-		cluster, err = parseFeatureSet(cib.Header().FeatureSet)
-		return err
-	})
-	return software, cluster, ask(ctx, at, member.Name, []evenkeel.Proof{look})
-}
-
-// joins wants the software of a node to be able to join the cluster that runs on the other.
-func (n *node) joins(id string, other *node) evenkeel.Action {
-	return evenkeel.Action{ID: id, Change: evenkeel.Change{
-		Title: "Verify that the Pacemaker of " + n.Name + " can join the cluster", Host: n.Name,
-		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "The feature set that `" + strings.Join(features, " ") + "` on " + n.Name +
-			" supports has the major number of crm_feature_set in `cibadmin --query` on " + other.Name + ", and no lower minor number.",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				own, its, err := n.feature(ctx, at, other)
-				if err == nil && !own.joins(its) {
-					err = evenkeel.NeedsOperator("the Pacemaker of %s has the feature set %s, and the cluster %s: it cannot join. Install the "+
-						"version that the plan names, and resume", n.Name, own, its)
-				}
-				return sshexec.Result{}, err
-			}},
-	}}
-}
-
-// seeRisen wants the feature set of the cluster to be that of the new software on both nodes.
-func (n *node) seeRisen(id string, other *node) evenkeel.Action {
-	return evenkeel.Action{ID: id, Change: evenkeel.Change{
-		Title: "Wait until the cluster has the feature set of the new software", Host: n.Name, Limit: n.Config.Outage,
-		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "crm_feature_set in `cibadmin --query` is what `" + strings.Join(features, " ") +
-			"` supports on both nodes.",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				for _, one := range []*node{n, other} {
-					own, its, err := one.feature(ctx, at, n)
-					if err == nil && own != its {
-						err = evenkeel.NotYet(time.Second, "the cluster has the feature set %s, and the Pacemaker of %s has %s", its, one.Name, own)
-					}
-					if err != nil {
-						return sshexec.Result{}, err
-					}
-				}
-				return sshexec.Result{}, nil
-			}},
-	}}
 }
 
 // digest is the sha256 of a text, in hexadecimal.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -49,4 +50,32 @@ func TestIsVersion(t *testing.T) {
 		require.Equal(t, is, isVersion("2.1.7-5.el9.x86_64", want), want)
 	}
 	require.False(t, isVersion("2.1.70-5.el9.x86_64", "2.1.7"))
+}
+
+// What is wrong with a running cluster, each by itself. A move by hand is noted elsewhere, and so is a cluster that never fences.
+func TestHindered(t *testing.T) {
+	sound := func() *pacemaker.Status {
+		st := &pacemaker.Status{FencingEnabled: true}
+		st.DC.Present, st.DC.Quorum = true, true
+		return st
+	}
+	require.NoError(t, hindered(sound(), false))
+	for want, spoil := range map[string]func(*pacemaker.Status){
+		"the cluster has no quorum": func(st *pacemaker.Status) { st.DC.Quorum = false },
+		"fencing is off":            func(st *pacemaker.Status) { st.FencingEnabled = false },
+		"maintenance-mode is on":    func(st *pacemaker.Status) { st.MaintenanceMode = true },
+		"node n1 is in standby": func(st *pacemaker.Status) {
+			st.Nodes = []pacemaker.NodeStatus{{Name: "n1", Online: true, Standby: true}}
+		},
+		"web_start_0 failed on n1": func(st *pacemaker.Status) { st.Failures = []pacemaker.Failure{{Operation: "web_start_0", Node: "n1"}} },
+		"fencing of n1 is failed":  func(st *pacemaker.Status) { st.Fencing = []pacemaker.FenceEvent{{Target: "n1", Status: "failed"}} },
+	} {
+		st := sound()
+		spoil(st)
+		require.ErrorContains(t, hindered(st, false), want)
+		require.ErrorContains(t, hindered(st, false), "pcs resource cleanup")
+	}
+	st := sound()
+	st.FencingEnabled = false
+	require.NoError(t, hindered(st, true), "as it is configured")
 }

@@ -158,6 +158,17 @@ func TestRollingBeginsSound(t *testing.T) {
 			text, _ := h.ReadFile("/etc/corosync/corosync.conf")
 			h.MustWrite(st, "/etc/corosync/corosync.conf", text+"# mine\n", 0o644)
 		}, "/etc/corosync/corosync.conf on nfs2.example.com has changed since it was backed up"},
+		"a start that failed": {func(t *testing.T, st *simhost.State) {
+			t.Helper()
+			h := st.Host(pairtest.Node1)
+			require.NoError(t, h.Remove(st, "/usr/bin/pg_ctl"))
+			for _, verb := range []string{"standby", "unstandby"} {
+				_, err := st.Run(pairtest.Node1, sshexec.Command(sshexec.Mutating, "pcs", "node", verb, pairtest.Node2))
+				require.NoError(t, err)
+				st.Sleep(5 * time.Minute)
+			}
+			h.MustWrite(st, "/usr/bin/pg_ctl", "#!/bin/sh\n", 0o755)
+		}, "the cluster is not sound: db-server_start_0 failed on nfs1.example.com"},
 		"a fence device that does not run": {func(t *testing.T, st *simhost.State) {
 			t.Helper()
 			_, err := st.Run(pairtest.Node1, sshexec.Command(sshexec.Mutating, "pcs", "stonith", "disable", "fence-nfs1"))
@@ -172,6 +183,16 @@ func TestRollingBeginsSound(t *testing.T) {
 			require.False(t, report.State.Changed)
 		})
 	}
+}
+
+// A node from which a move by hand keeps a unit cannot carry all: that is found, and the constraint stands in the plan.
+func TestRollingFindsABan(t *testing.T) {
+	s := rollingScene(t, pairtest.Options{CIB: strings.Replace(pairtest.File("cib.xml"), "<constraints>",
+		`<constraints><rsc_location id="cli-ban-database-on-nfs1.example.com" rsc="database" node="`+pairtest.Node1+`" score="-INFINITY"/>`, 1)}, nil)
+	require.Contains(t, s.book.Intro, "constraint cli-ban-database-on-nfs1.example.com is left over from a move by hand")
+	report, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, &evenkeel.MemJournal{}))
+	require.ErrorContains(t, err, "would run nowhere without "+pairtest.Node2)
+	require.False(t, report.State.Changed)
 }
 
 // An update that changes what makes the node one of its cluster, or that starts the cluster in the middle, goes no further.

@@ -48,8 +48,6 @@ var targets = []target{
 		"unsupported.go"}},
 	{tests: tests{pkg: "./pacemaker/rebuild"}, further: pair},
 	{tests: tests{pkg: "./pacemaker/live"}, further: pair},
-	{tests: tests{pkg: "./pacemaker/pair", run: "Roll|TestThePairIsUpdated|AnUpdate|LastOldNode|FeatureSet|SoftwareFeatures|IsVersion", slow: minutes},
-		skip: []string{"[a-qs-z]*.go", "re*.go", "ru*.go"}, held: []string{"rolling_features.go"}},
 	{tests: tests{pkg: "./lustre/manager"}, held: []string{"bundle.go"}},
 	{tests: tests{pkg: "./lustre/upgrade", slow: minutes}, further: []tests{{pkg: "./lustre/upgrade", run: minutes}}},
 	{tests: tests{pkg: "./cps/maintenance"}},

@@ -54,13 +54,18 @@ func hindered(st *pacemaker.Status, unfenced bool) error {
 	return nil
 }
 
-// older wants no package to be newer than the update, in what a node lists.
+// older wants no package to be newer than the update, in what a node lists, and pacemaker not to be updated already: what shows that a
+// node is updated must not be there before.
 func (p *Pair) older(listing string) error {
 	for i, line := range strings.Fields(listing) {
 		name := p.watched()[i]
 		wanted := p.Config.Versions[name]
 		if wanted == "" {
 			continue
+		}
+		if name == "pacemaker" && isVersion(strings.TrimPrefix(line, name+"-"), wanted) {
+			return evenkeel.NeedsOperator("the nodes have %s already, and %s is to show that a node is updated: name the build that the update "+
+				"brings", line, wanted)
 		}
 		has, err1 := readiness.ParseVersion(strings.TrimPrefix(line, name+"-"))
 		want, err2 := readiness.ParseVersion(wanted)

@@ -153,6 +153,11 @@ func TestRollingBeginsSound(t *testing.T) {
 				st.Host(host).SetPackage(st, "corosync", "3.1.9-1.el9")
 			}
 		}, "which is newer than 3.1.8-1.el9: a node cannot join with older software"},
+		"the update is there": {func(_ *testing.T, st *simhost.State) {
+			for _, host := range []string{pairtest.Node1, pairtest.Node2} {
+				st.Host(host).SetPackage(st, "pacemaker", "2.1.7-5.el9")
+			}
+		}, "the nodes have pacemaker-2.1.7-5.el9.x86_64 already"},
 		"another corosync.conf": {func(_ *testing.T, st *simhost.State) {
 			h := st.Host(pairtest.Node2)
 			text, _ := h.ReadFile("/etc/corosync/corosync.conf")
@@ -228,6 +233,17 @@ func TestAnUpdateThatDoesMore(t *testing.T) {
 			require.NotContains(t, s.says(t, pairtest.Node2, "crm_mon", "-1"), "Online: [ nfs1.example.com")
 		})
 	}
+}
+
+// A node whose Pacemaker could not join is not started, whatever its packages said when it was updated.
+func TestRollingStartsNoNodeThatCannotJoin(t *testing.T) {
+	s := rollingScene(t, pairtest.Options{}, nil)
+	older := meddling{&evenkeel.MemJournal{}, "update-node1", func() {
+		s.world.Do(func(st *simhost.State) { st.Host(pairtest.Node1).SetPackage(st, "pacemaker", "2.1.2-4.el9") })
+	}}
+	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, older))
+	require.ErrorContains(t, err, "the Pacemaker of nfs1.example.com has the feature set 3.12.0, and the cluster 3.16.2: it cannot join")
+	s.world.Do(func(st *simhost.State) { require.False(t, st.Host(pairtest.Node1).Active("pacemaker")) })
 }
 
 // Before the last old node leaves, a rollback brings the pair back, the old packages with the rest. Afterwards it says that it cannot.

@@ -241,7 +241,7 @@ var earlier = map[string]system{
 }
 
 // features are the CRM feature sets of releases of Pacemaker.
-var features = map[string]string{"1.1.23": "3.0.14", "2.1.5": "3.16.2", "2.1.7": "3.19.0", "3.0.0": "3.20.0"}
+var features = map[string]string{"1.1.23": "3.0.14", "2.1.2": "3.12.0", "2.1.5": "3.16.2", "2.1.7": "3.19.0", "3.0.0": "3.20.0"}
 
 func systemOf(release string) (system, error) {
 	i := slices.IndexFunc(systems, func(s system) bool { return s.name == release })

@@ -38,7 +38,8 @@ func (p *Pair) rollingRunbook() (*evenkeel.Runbook, error) {
 
 func (p *Pair) rollingIntro() string {
 	n1, n2 := p.node(0), p.node(1)
-	return "One node is updated while the other serves, in one cluster all along. " + n1.Name + " comes first. A unit is what is moved as one. " +
+	return "One node is updated while the other serves, in one cluster all along. " + n1.Name + " comes first. A unit is what is moved as " +
+		"one. " +
 		"A node is stopped only when it is proven to hold no unit, and the other is seen to serve every one. Fencing stays on. While a node is " +
 		"away the other is alone: if that restarts, it serves nothing until this node is back (wait_for_all)." +
 		"\n\nPoint of no return: " + n2.Name + " leaves the cluster. It is the last node with the old software: the feature set of the cluster " +

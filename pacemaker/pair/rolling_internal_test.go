@@ -46,7 +46,8 @@ func TestSoftwareFeatures(t *testing.T) {
 }
 
 func TestIsVersion(t *testing.T) {
-	for want, is := range map[string]bool{"2.1.7-5.el9": true, "2.1.7": true, "2.1": true, "2.1.7-5": true, "2.1.70": false, "2.1.7-5.el8": false, "1.1.7": false} {
+	for want, is := range map[string]bool{"2.1.7-5.el9": true, "2.1.7": true, "2.1": true, "2.1.7-5": true,
+		"2.1.70": false, "2.1.7-5.el8": false, "1.1.7": false} {
 		require.Equal(t, is, isVersion("2.1.7-5.el9.x86_64", want), want)
 	}
 	require.False(t, isVersion("2.1.70-5.el9.x86_64", "2.1.7"))

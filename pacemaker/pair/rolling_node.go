@@ -19,7 +19,8 @@ func (n *node) giveAway(other *node) evenkeel.Step {
 	window := n.id("move")
 	actions := append([]evenkeel.Action{
 		// Not that the node itself is: one with old software that was lost after the other was updated cannot join any more, and goes on.
-		evenkeel.Prove("ready", "Verify that "+other.Name+" can take the units", n.oldCluster(other.Name).Online(other.called())).AsPrecondition(),
+		evenkeel.Prove("ready", "Verify that "+other.Name+" can take the units",
+			n.oldCluster(other.Name).Online(other.called())).AsPrecondition(),
 		n.steady(other).AsPreconditionThrough("standby"), n.onlyOne("only", other).AsPreconditionThrough("standby"),
 		n.carries("carries", n, other, other.Name).AsPrecondition(),
 	}, n.standAside(other)...)
@@ -35,7 +36,8 @@ func (n *node) giveAway(other *node) evenkeel.Step {
 func (n *node) standAside(other *node) []evenkeel.Action {
 	was := n.oldCluster(other.Name)
 	return append(changed("standby", "Put "+n.called()+" into standby", disrupting(was.Standby(n.called()))),
-		evenkeel.Await(n.Config.Outage, "placed", "Wait until every unit runs on "+other.Name, was.Placed(n.placed(other.called(), n.moved()...))),
+		evenkeel.Await(n.Config.Outage, "placed", "Wait until every unit runs on "+other.Name,
+			was.Placed(n.placed(other.called(), n.moved()...))),
 		n.emptied("empty", other), n.serves("served", other.Name))
 }
 
@@ -107,7 +109,8 @@ func (n *node) rejoin(other *node) evenkeel.Step {
 	lost.ID = "still-calm"
 	return evenkeel.Step{ID: n.id("rejoin"), Title: "Take " + n.Name + " into the cluster again", Host: n.Name,
 		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced}, Actions: actions,
-		Verify: append(append([]evenkeel.Action{lost, n.bootsSo()}, n.online(other)...), evenkeel.Prove("same", "Verify that the cluster is configured as before",
+		Verify: append(append([]evenkeel.Action{lost, n.bootsSo()}, n.online(other)...), evenkeel.Prove("same",
+			"Verify that the cluster is configured as before",
 			n.oldCluster(n.Name).InCIB("no difference to the backup but the standby", n.sameAs(n)))),
 		Undo: slices.Concat([]evenkeel.Action{n.emptied("empty", other), n.serves("serving", other.Name)},
 			changed("disable", "Keep the cluster from starting on "+n.Name+" at boot", n.oldCluster(n.Name).Disable(n.called())), n.stop(n.Name),

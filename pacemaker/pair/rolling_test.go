@@ -113,8 +113,9 @@ func TestRollingIsRefused(t *testing.T) {
 		edit func(*pair.Config)
 		want string
 	}{
-		"to another release": {edit: func(c *pair.Config) { c.To = "el10" }, want: "Red Hat supports no rolling upgrade to another major release"},
-		"no versions":        {edit: func(c *pair.Config) { c.Versions = nil }, want: "versions: name the version of pacemaker"},
+		"to another release": {edit: func(c *pair.Config) { c.To = "el10" },
+			want: "Red Hat supports no rolling upgrade to another major release"},
+		"no versions": {edit: func(c *pair.Config) { c.Versions = nil }, want: "versions: name the version of pacemaker"},
 		"a version that is none": {edit: func(c *pair.Config) { c.Versions = map[string]string{"pacemaker": "newest"} },
 			want: `versions: pacemaker "newest" is no version`},
 		"addresses": {edit: func(c *pair.Config) { c.Addresses = map[string][]string{pairtest.Node1: {"10.0.0.1"}} },
@@ -193,7 +194,8 @@ func TestRollingBeginsSound(t *testing.T) {
 // A node from which a move by hand keeps a unit cannot carry all: that is found, and the constraint stands in the plan.
 func TestRollingFindsABan(t *testing.T) {
 	s := rollingScene(t, pairtest.Options{CIB: strings.Replace(pairtest.File("cib.xml"), "<constraints>",
-		`<constraints><rsc_location id="cli-ban-database-on-nfs1.example.com" rsc="database" node="`+pairtest.Node1+`" score="-INFINITY"/>`, 1)}, nil)
+		`<constraints><rsc_location id="cli-ban-database-on-nfs1.example.com" rsc="database" node="`+pairtest.Node1+`" score="-INFINITY"/>`,
+		1)}, nil)
 	require.Contains(t, s.book.Intro, "constraint cli-ban-database-on-nfs1.example.com is left over from a move by hand")
 	report, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, &evenkeel.MemJournal{}))
 	require.ErrorContains(t, err, "would run nowhere without "+pairtest.Node2)

@@ -88,8 +88,8 @@ func (n *node) downgrade() evenkeel.Action {
 			}
 			return err
 		}))
-	a.Manual = "Install on " + n.Name + " the versions that its cluster's software had before the run (dnf history undo, or dnf downgrade). Do " +
-		"not start the cluster there."
+	a.Manual = "Install on " + n.Name + " the versions that its cluster's software had before the run (dnf history undo, or dnf " +
+		"downgrade). Do not start the cluster there."
 	a.Expect.Awaits = true
 	return a
 }
@@ -157,7 +157,8 @@ func (n *node) seeUpdated(id string) evenkeel.Action {
 		})
 }
 
-// isVersion tells whether a version, as rpm lists it, is the wanted one, or one of its builds: 2.1.7-5.el9.x86_64 is 2.1.7-5.el9, and 2.1.7.
+// isVersion tells whether a version, as rpm lists it, is the wanted one, or one of its builds: 2.1.7-5.el9.x86_64 is 2.1.7-5.el9, and
+// 2.1.7.
 func isVersion(has, want string) bool {
 	rest, is := strings.CutPrefix(has, want)
 	return is && (rest == "" || strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-"))
@@ -189,8 +190,8 @@ func (p *Pair) agree(id string) evenkeel.Action {
 	one, two := p.Config.Node1.Name, p.Config.Node2.Name
 	return evenkeel.Action{ID: id, Change: evenkeel.Change{
 		Title: "Verify that both nodes have the same cluster software, and none that is newer than the update", Host: one,
-		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On both nodes, `" + strings.Join(p.listing(), " ") + "` prints the same, and no newer " +
-			"version than one of these: " + p.wanted() + ".",
+		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On both nodes, `" + strings.Join(p.listing(), " ") + "` prints the same, and no " +
+			"newer version than one of these: " + p.wanted() + ".",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				var lists [2]string
 				for i, host := range []string{one, two} {

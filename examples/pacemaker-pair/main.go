@@ -1,4 +1,5 @@
-// Command pacemaker-pair upgrades a two-node Pacemaker pair to another release of its system: node 1, then node 2, one always serving.
+// Command pacemaker-pair upgrades a two-node Pacemaker pair to another release of its system, or updates it within its release: node 1,
+// then node 2, one always serving.
 //
 //	go run ./examples/pacemaker-pair demo
 //
@@ -16,6 +17,8 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/cli"
 	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // version is part of what binds a journal to the tool that wrote it.
@@ -36,18 +39,21 @@ func app() *cli.App {
 		Read: cli.ReadConfig[pairConfig], Schema: schemaOf("pacemaker-pair"), Begin: begin, Load: load, Example: example,
 		Private: private, World: world, Inspect: files.Inspect, Kinds: kinds, Backup: takeNow, Person: pairfiles.Technician,
 		Verbs: []func(*cli.App) *cobra.Command{waysCommand, pairfiles.DiffCommand},
-		Jobs:  map[string]func() *cli.App{"preflight": func() *cli.App { return pairfiles.Preflight(app(), loadPair, known) }},
+		Jobs: map[string]func() *cli.App{"preflight": func() *cli.App { return pairfiles.Preflight(app(), loadPair, known) },
+			"rolling": rollingApp},
 	}
 }
 
 // pairConfig is the job of this binary in the configuration file.
 type pairConfig struct {
-	Node1        pairfiles.Server `yaml:"node1"`                    // the node that is rebuilt first
-	Node2        pairfiles.Server `yaml:"node2"`                    // the other node
-	From         string           `yaml:"from" oneof:"el7,el8,el9"` // the release that the pair runs on: RHEL 7, 8 or 9, or a rebuild of it
-	To           string           `yaml:"to" oneof:"el8,el9,el10"`  // the release that it is to run on
-	PasswordFile string           `yaml:"password_file"`            // a file of mode 0600 that holds the password for hacluster
-	Archives     string           `yaml:"archives"`                 // the directory for fresh backups
+	// the way that the pair goes: two clusters, also when empty, or rolling, within a release
+	Way          string           `yaml:"way,omitempty" oneof:"two clusters,rolling"`
+	Node1        pairfiles.Server `yaml:"node1"`                         // the node that is rebuilt first
+	Node2        pairfiles.Server `yaml:"node2"`                         // the other node
+	From         string           `yaml:"from" oneof:"el7,el8,el9,el10"` // the release that the pair runs on: RHEL 7 to 10, or a rebuild of it
+	To           string           `yaml:"to" oneof:"el8,el9,el10"`       // the release that it is to run on; the same on the way rolling
+	PasswordFile string           `yaml:"password_file,omitempty"`       // a file of mode 0600 with the password for hacluster; not needed for rolling
+	Archives     string           `yaml:"archives"`                      // the directory for fresh backups
 	// files and directories that the services need, beside the host table and the SSH keys: /etc/exports
 	Restore []string `yaml:"restore,omitempty"`
 	// what the services need, by the names that dnf has for it, beside the cluster's own software
@@ -56,7 +62,10 @@ type pairConfig struct {
 	Repositories []string `yaml:"repositories,omitempty"`
 	// of each node in the new cluster, by its full name, one for each link; those of corosync.conf when empty
 	Addresses map[string][]string `yaml:"addresses,omitempty"`
-	Provision provisionConfig     `yaml:"provision,omitempty"` // how your own provisioning installs a node; you do when empty
+	Provision provisionConfig     `yaml:"provision,omitempty"` // how your own provisioning installs a node, or updates it; you do when empty
+	// of the way rolling: the versions of packages that the update brings, by name, such as pacemaker: 2.1.7-5.el9; pacemaker is wanted
+	Versions map[string]string `yaml:"versions,omitempty"`
+	Restart  bool              `yaml:"restart,omitempty"` // of the way rolling: restart each node when it is updated
 	// go on although the new release does not take the pair as it is (preflight --target); the plan says so, and who signs it
 	InSpite bool          `yaml:"in_spite,omitempty"`
 	Outage  time.Duration `yaml:"outage,omitempty"`  // how long each wait for services that move may last; 5m when empty
@@ -89,9 +98,12 @@ func load(cfg *cli.Config) (*evenkeel.Runbook, error) {
 
 func loadPair(cfg *cli.Config) (*pair.Pair, error) {
 	c := jobOf(cfg)
-	password, err1 := cfg.Secret(c.PasswordFile)
-	if err1 != nil {
-		password = "unknown" // so that Load does not say once more that there is none: nothing is planned with it
+	var password sshexec.Secret
+	var err1 error
+	if c.Way != readiness.Rolling {
+		if password, err1 = cfg.Secret(c.PasswordFile); err1 != nil {
+			password = "unknown" // so that Load does not say once more that there is none: nothing is planned with it
+		}
 	}
 	archives, err2 := cfg.Directory("archives", c.Archives)
 	p, err := pair.Load(pair.Config{
@@ -99,6 +111,7 @@ func loadPair(cfg *cli.Config) (*pair.Pair, error) {
 		Node2: pair.Server{Name: c.Node2.Name, Backup: cfg.Path(c.Node2.Backup)},
 		From:  c.From, To: c.To, Password: password, ArchiveDir: archives, Profiles: profiles, Restore: c.Restore, Packages: c.Packages,
 		Repositories: c.Repositories, Addresses: c.Addresses, Provision: c.provision(), InSpite: c.InSpite, Outage: c.Outage, Install: c.Install,
+		Way: c.Way, Versions: c.Versions, Restart: c.Restart,
 	})
 	if err := errors.Join(c.releases(), err1, err2, err); err != nil { // all of them: config check promises it
 		return nil, err

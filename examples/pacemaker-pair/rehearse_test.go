@@ -31,6 +31,12 @@ func webFiles(t *testing.T) string {
 	return clitest.PairDir(t, filepath.Join("testdata", "web", "cib.xml"), filepath.Join("testdata", "web", "corosync.conf"))
 }
 
+// rolling is a pair that is updated within its release.
+func rolling(t *testing.T, _ func() *cli.App) string {
+	t.Helper()
+	return clitest.Example(t, rollingApp, "")
+}
+
 // newer is such a pair on EL 9.
 func newer(t *testing.T, app func() *cli.App) string {
 	t.Helper()
@@ -76,6 +82,11 @@ func TestRehearseOptions(t *testing.T) {
 			pairtest.Node2: {"10.1.0.2", "10.2.0.2"}}}},
 		"provision": {Job: map[string]any{"provision": map[string]any{"host": "deploy.example.com",
 			"command": []string{"/usr/local/sbin/install-node", "--profile", "el9"}}}},
+		"way":      {Base: rolling},
+		"versions": {Base: rolling, Job: map[string]any{"versions": map[string]string{"pacemaker": "2.1.9-1.el9", "pcs": "0.11.8"}}},
+		"restart":  {Base: rolling, Job: map[string]any{"restart": true}},
+		"way:provision": {Base: rolling, Job: map[string]any{"provision": map[string]any{"host": "deploy.example.com",
+			"command": []string{"/usr/local/sbin/update-node"}}}},
 		"in_spite": {Job: map[string]any{"in_spite": true}},
 		"outage":   {Job: map[string]any{"outage": "10m"}},
 		"install":  {Job: map[string]any{"install": "2h"}},

@@ -26,7 +26,7 @@ func waysCommand(a *cli.App) *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		Long: `Say of each of the four ways to another release whether it is possible for the pair, why, and what its users feel of it:
 reattach, rolling, two clusters, offline. The pair is that of --config, or any by its files, as for preflight --target.
-plan and run go the way of two clusters. No machine is reached.`,
+plan and run go the way of two clusters, or that of the key way. No machine is reached.`,
 		Example: "  TOOL ways --config pair.yaml --takes move=20s --takes rebuild=1h\n  TOOL ways --target el9 cib.xml corosync.conf",
 	}, func(_ context.Context, names []string) (int, error) {
 		report, its, err := asked.Report(a, names)
@@ -82,8 +82,11 @@ func waysText(report *readiness.Report, ways []pair.Way) string {
 		for _, c := range w.Costs {
 			fmt.Fprintf(&b, "  price    %s\n", printable.Line(c))
 		}
-		if w.Name == readiness.TwoClusters && w.Possible {
+		switch {
+		case w.Name == readiness.TwoClusters && w.Possible:
 			b.WriteString("  run      goes this way\n")
+		case w.Name == readiness.Rolling && w.Possible:
+			b.WriteString("  run      goes this way where the configuration says way: rolling\n")
 		}
 	}
 	if n := report.Count(readiness.Blocker); n > 0 {

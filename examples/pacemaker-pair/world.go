@@ -13,6 +13,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel/examples/internal/pairfiles"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair/pairtest"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
 )
 
 // next is the release after each that a pair may run on.
@@ -21,16 +22,24 @@ var next = map[string]string{"el7": "el8", "el8": "el9", "el9": "el10"}
 // example writes the backups of a pair, and returns the configuration for its upgrade. Without dir it is an NFS and PostgreSQL pair on
 // EL 8; with dir it is the pair whose two backups (bck-*.tgz) are there, or whose cib.xml and corosync.conf are.
 func example(into, dir string) (*cli.Config, error) {
-	c := &pairConfig{
-		Node1: pairfiles.Server{Name: pairtest.Node1}, Node2: pairfiles.Server{Name: pairtest.Node2}, From: "el8", To: "el9",
-		PasswordFile: "hacluster-password", Archives: "archives", Restore: pairtest.Restore(), Packages: pairtest.Packages(),
-	}
+	c := &pairConfig{From: "el8", To: "el9", PasswordFile: "hacluster-password"}
+	return c.example(into, dir)
+}
+
+// example completes the configuration for a way.
+func (c *pairConfig) example(into, dir string) (*cli.Config, error) {
+	c.Node1.Name, c.Node2.Name, c.Archives = pairtest.Node1, pairtest.Node2, "archives"
+	c.Restore, c.Packages = pairtest.Restore(), pairtest.Packages()
 	cfg := &cli.Config{Journal: "journal.jsonl", Job: c}
 	if err := pairfiles.Prepare(into, c.PasswordFile, c.Archives); err != nil {
 		return nil, err
 	}
 	if dir == "" {
-		return cfg, c.takeBackups(into, pairtest.New(pairtest.Options{}))
+		o := pairtest.Options{}
+		if c.Way == readiness.Rolling {
+			o.Release = c.From
+		}
+		return cfg, c.takeBackups(into, pairtest.New(o))
 	}
 	c.Restore, c.Packages = nil, nil
 	if given, err := pairfiles.HasBackups(dir); err != nil || given {
@@ -64,6 +73,7 @@ func (c *pairConfig) given(dir string) error {
 	for _, found := range newest {
 		if from := releaseIn(found.Archive); from != "" {
 			c.From, c.To = from, next[from]
+			c.stay()
 		}
 	}
 	return err
@@ -77,6 +87,7 @@ func (c *pairConfig) readSite(dir string) (*pairtest.Site, error) {
 	}
 	if totem, _ := cluster.Conf.Totem(); totem.Transport != "knet" && cluster.Conf.Releases().From < 3 {
 		c.From, c.To = "el7", "el8"
+		c.stay()
 	}
 	nodes := cluster.Is.Nodes()
 	if len(nodes) != 2 {
@@ -99,7 +110,7 @@ func world(cfg *cli.Config) (cli.SimWorld, error) {
 		return nil, err
 	}
 	site := &pairtest.Site{Node1: c.Node1.Name, Node2: c.Node2.Name, From: c.From, To: c.To, Restore: c.Restore, Packages: c.Packages,
-		Repositories: c.Repositories, Provisioning: c.Provision.Host, Files: map[string]map[string]string{}}
+		Repositories: c.Repositories, Provisioning: c.Provision.Host, Versions: c.Versions, Files: map[string]map[string]string{}}
 	if len(c.Provision.Command) > 0 {
 		site.Reinstall = c.Provision.Command[0]
 	}

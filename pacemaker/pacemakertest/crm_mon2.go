@@ -296,7 +296,7 @@ func (s *session) nodeXML(nodes *etree.Element, d *document, n pacemaker.Node, m
 		"maintenance", is(d.nodeFlag(n.Uname, "maintenance")), "pending", is(m != nil && !m.ready && len(members) > 0),
 		"unclean", is(unclean), "health", "green")
 	if m != nil && m.ready {
-		e.CreateAttr("feature_set", "3.16.1")
+		e.CreateAttr("feature_set", s.stack.featureSet(s.State.Host(m.host)))
 	}
 	for _, pair := range [][2]string{
 		{"shutdown", is(m != nil && m.leaving)}, {"expected_up", is(m != nil)},

@@ -186,9 +186,13 @@ func (st *Stack) cluster(s *simhost.State, n *node) []*node {
 	return out
 }
 
-// members are those of a cluster that have joined; the first is the DC.
+// members are those of a cluster that have joined; the first is the DC: the one with the oldest software.
 func (st *Stack) members(s *simhost.State, n *node) []*node {
-	return slices.DeleteFunc(st.cluster(s, n), func(m *node) bool { return !m.ready })
+	list := slices.DeleteFunc(st.cluster(s, n), func(m *node) bool { return !m.ready })
+	slices.SortStableFunc(list, func(a, b *node) int {
+		return minorOf(st.featureSet(s.Host(a.host))) - minorOf(st.featureSet(s.Host(b.host)))
+	})
+	return list
 }
 
 // uname is what a node is called in its own cluster.
@@ -267,6 +271,9 @@ func (st *Stack) join(s *simhost.State, n *node) {
 		return
 	}
 	others := st.members(s, n)
+	if len(others) > 0 && !st.mayJoin(s, n, others[0]) {
+		return
+	}
 	doc := n.doc
 	var left []string
 	for _, m := range others {

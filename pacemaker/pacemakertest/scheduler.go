@@ -28,6 +28,7 @@ func (st *Stack) schedule(s *simhost.State) {
 
 // act is one look of a cluster's DC at the world.
 func (st *Stack) act(s *simhost.State, members []*node) {
+	st.stamp(s, members[0])
 	doc := members[0].doc
 	for _, n := range members {
 		st.probe(s, n)

@@ -19,6 +19,7 @@ func Install(r *simhost.Registry) {
 	r.Command("crm_standby", 0, runCrmStandby)
 	r.Command("crm_resource", 0, runCrmResource)
 	r.Command("stonith_admin", 0, runStonithAdmin)
+	r.Command("pacemakerd", 0, runPacemakerd)
 	r.Command("corosync-cfgtool", 0, runCfgtool)
 }
 

@@ -39,13 +39,32 @@ func (w software) stack() string {
 	return "corosync"
 }
 
+// features is the CRM feature set.
+func (w software) features() string {
+	if w.modern() {
+		return "3.16.1"
+	}
+	return "3.0.11"
+}
+
+// pacemaker is the release of Pacemaker, without its build.
+func (w software) pacemaker() string {
+	switch {
+	case w.plugin:
+		return "1.1.10"
+	case w.modern():
+		return "2.1.5"
+	}
+	return "1.1.15"
+}
+
 // emptyCIB is what Pacemaker begins with where there is no CIB on the disk.
 func (w software) emptyCIB() string {
-	features, schema := "3.0.11", "pacemaker-2.5"
+	schema := "pacemaker-2.5"
 	if w.modern() {
-		features, schema = "3.16.1", "pacemaker-3.9"
+		schema = "pacemaker-3.9"
 	}
-	return `<cib crm_feature_set="` + features + `" validate-with="` + schema + `" epoch="0" num_updates="0" admin_epoch="0">
+	return `<cib crm_feature_set="` + w.features() + `" validate-with="` + schema + `" epoch="0" num_updates="0" admin_epoch="0">
   <configuration>
     <crm_config/>
     <nodes/>

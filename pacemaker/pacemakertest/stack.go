@@ -47,8 +47,11 @@ type Options struct {
 	NoInit        bool // pcs recognises no init system: it starts nothing and exits 0 (H4)
 	// PCS is the release of pcs on a host, with the Pacemaker and corosync that go with it; [pcs.V09] everywhere when nil.
 	// It is asked again and again, and must always say the same of the same operating system.
-	PCS  func(h *simhost.Host) pcs.Dialect
-	Load float64 // the load average of every host, by which Pacemaker throttles itself (H26); the hosts have two cores
+	PCS func(h *simhost.Host) pcs.Dialect
+	// FeatureSet is the CRM feature set of a host's Pacemaker, such as 3.19.0. Where it is nil no host's differs from another's; else the
+	// oldest node decides, and none joins a cluster whose feature set is newer.
+	FeatureSet func(h *simhost.Host) string
+	Load       float64 // the load average of every host, by which Pacemaker throttles itself (H26); the hosts have two cores
 }
 
 // Fence is one power cycle that a cluster ordered.

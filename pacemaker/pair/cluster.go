@@ -21,7 +21,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 	was := p.oldCluster(n2.Name)
 	actions := []evenkeel.Action{
 		evenkeel.Prove("ready", "Verify that "+n2.Name+" can take the units", was.Online(old2)).AsPrecondition(),
-		p.carries("carries", n1, n2).AsPrecondition(), p.calm().AsPrecondition(),
+		p.carries("carries", n1, n2, n2.Name).AsPrecondition(), p.calm().AsPrecondition(),
 	}
 	actions = append(actions, changed("standby", "Put "+old1+" into standby", disrupting(was.Standby(old1)))...)
 	actions = append(actions,
@@ -49,20 +49,8 @@ func (p *Pair) leave() evenkeel.Step {
 		was.Property(ignoreQuorum))...)
 	actions = append(actions, p.held().AsPrecondition(), p.free("free", n1.Name))
 	actions = append(actions, p.stop(n1.Name)...)
-	left := was.InStatus("offline, and not unclean", func(st *pacemaker.Status) error {
-		n, known := st.Node(old1)
-		stays, there := st.Node(old2)
-		switch {
-		case !there || !stays.Online || !st.DC.Present:
-			return evenkeel.NotYet(0, "the old cluster does not show its own node %s online", old2)
-		case known && n.Unclean:
-			return evenkeel.NeedsOperator("the old cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good "+
-				"order: start the "+
-				"cluster on %s, wait until it is online, stop it, and resume", old1, n1.Name)
-		case known && n.Online:
-			return evenkeel.NotYet(0, "%s is still online in the old cluster", old1)
-		}
-		return nil
+	gone := was.InStatus("offline, and not unclean", func(st *pacemaker.Status) error {
+		return left(st, old1, old2)
 	})
 	return evenkeel.Step{ID: "leave-node1", Title: "Take " + n1.Name + " out of the old cluster, cleanly, with fencing held", Host: n1.Name,
 		Why: "The old cluster on node 2, if it is ever restarted alone, would power-cycle node 1 in the middle of its rebuild (H1). And " +
@@ -70,11 +58,27 @@ func (p *Pair) leave() evenkeel.Step {
 			"nothing: a cluster of two waits at its start until it has seen both nodes (wait_for_all), and node 1 does not come back to it.",
 		Actions: actions,
 		Verify: []evenkeel.Action{evenkeel.Await(p.Config.Outage, "left",
-			"Verify that the old cluster knows that node 1 left in good order", left),
+			"Verify that the old cluster knows that node 1 left in good order", gone),
 			p.serves("served", n2.Name)},
 		Undo: slices.Concat(p.startOld(n1), changed("release", "Let the old cluster fence as before", p.asBefore(was, "stonith-enabled")),
 			changed("quorum", "Restore no-quorum-policy in the old cluster", p.asBefore(was, ignoreQuorum.Name))),
 	}
+}
+
+// left wants a cluster to show one of its nodes online, and the other as one that left in good order.
+func left(st *pacemaker.Status, node, stays string) error {
+	n, known := st.Node(node)
+	other, there := st.Node(stays)
+	switch {
+	case !there || !other.Online || !st.DC.Present:
+		return evenkeel.NotYet(0, "the cluster does not show its own node %s online", stays)
+	case known && n.Unclean:
+		return evenkeel.NeedsOperator("the cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good order: start "+
+			"the cluster there, wait until it is online, stop it, and resume", node)
+	case known && n.Online:
+		return evenkeel.NotYet(0, "%s is still online in the cluster", node)
+	}
+	return nil
 }
 
 // ignoreQuorum lets a cluster act alone: the node that it waits for is off, and is kept from coming back.

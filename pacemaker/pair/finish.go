@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/live"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pcs"
 	"github.com/evenkeel-ha/evenkeel/sshexec/change"
 )
@@ -44,7 +45,7 @@ func (p *Pair) join() (evenkeel.Step, error) {
 			Reason: "where the stickiness is not greater than a preference, units move as soon as node 2 is there"}},
 		Closes: []string{"join"}, Actions: actions,
 		Verify: append([]evenkeel.Action{evenkeel.Await(p.Config.Outage, "online", "Wait until both nodes are online", now.Online(n1, n.Name))},
-			p.settled()...)}, nil
+			p.settled(now)...)}, nil
 }
 
 // fenceDevices are those that were not disabled in the old cluster, where that fenced.
@@ -60,33 +61,42 @@ func (p *Pair) fenceDevices() (ids []string) {
 	return ids
 }
 
-// settled waits until the new cluster has nothing left to do, and runs everything.
-func (p *Pair) settled() (actions []evenkeel.Action) {
-	now := p.newCluster(p.Config.Node1.Name)
+// settled waits until a cluster has nothing left to do, and runs everything.
+func (p *Pair) settled(now live.Cluster) (actions []evenkeel.Action) {
 	for i, proof := range append(now.Settled(), now.Active(ids(p.placed("", p.moved()...))...)) {
 		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1),
-			"Wait until the new cluster is at rest, and runs every unit", proof))
+			"Wait until the cluster is at rest, and runs every unit", proof))
 	}
 	return actions
 }
 
-// rebalance moves the units to the nodes that they prefer. Those that prefer none stay where they are.
-func (p *Pair) rebalance() evenkeel.Step {
-	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
-	now := p.newCluster(n1)
+// itself is what a new cluster calls a host.
+func itself(host string) string { return host }
+
+// homes are the nodes that the units prefer, by resource, as a cluster calls them.
+func (p *Pair) homes(called func(host string) string) map[string]string {
 	where := map[string]string{}
 	for _, u := range p.moved() {
 		if home := p.home(u); home != "" {
-			maps.Copy(where, p.placed(home, u))
+			maps.Copy(where, p.placed(called(home), u))
 		}
 	}
+	return where
+}
+
+// rebalance moves the units to the nodes that they prefer, in a cluster that calls the hosts by names of its own. Those that prefer none
+// stay where they are.
+func (p *Pair) rebalance(now live.Cluster, called func(host string) string) evenkeel.Step {
+	n1, n2 := p.Config.Node1.Name, p.Config.Node2.Name
+	where := p.homes(called)
 	s := evenkeel.Step{ID: "rebalance", Title: "Move the units to the nodes that they prefer", Host: n1,
 		Why: "Nothing moves back by itself where the stickiness beats a preference (H17).",
 		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "a unit stops on one node before it starts on the other"}},
 		Closes: []string{"rebalance"}, Harmless: "every unit runs on an upgraded node, whichever it is",
-		Actions: []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes can take units", now.Online(n1, n2)).AsPrecondition()},
-		Verify:  p.settled(),
+		Actions: []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes can take units",
+			now.Online(called(n1), called(n2))).AsPrecondition()},
+		Verify: p.settled(now),
 	}
 	if len(where) > 0 {
 		s.Actions = append(s.Actions, changed("relocate", "Move each unit to the node that it prefers", disrupting(now.RelocateRun(where)))...)

@@ -36,29 +36,27 @@ func (p *Pair) preflight() (evenkeel.Step, error) {
 		s.Makes = append(s.Makes, n.autostart)
 	}
 	s.Makes = append(s.Makes, n2.bootSeen, n1.fenced)
-	past := evenkeel.Look("history", "Note whom the cluster has fenced so far", history(old1)...).On(n2.Name)
-	past.Makes = []evenkeel.Make{n1.fenced.From(func(o evenkeel.Observed) (string, error) { return string(o.Stdout), nil })}
 	units := p.placed("", p.moved()...)
 	var ids []string
 	for id := range units {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	s.Actions = append(s.Actions, steps.Boot("boot-id", n2.bootSeen).On(n2.Name), past,
+	s.Actions = append(s.Actions, steps.Boot("boot-id", n2.bootSeen).On(n2.Name), n1.noteFenced().On(n2.Name),
 		evenkeel.Prove("cib", "Verify that the cluster is configured as it was when the plan was made",
 			was.InCIB("no difference to the backup", p.unchanged)),
 		evenkeel.Await(p.Config.Outage, "active", "Wait until every resource runs, on one node each", was.Active(ids...)),
-		p.carries("carries-1", n2, n1), p.carries("carries", n1, n2))
+		p.carries("carries-1", n2, n1, n2.Name), p.carries("carries", n1, n2, n2.Name))
 	if len(ids) == 0 {
 		return s, errors.New("the cluster runs nothing that could be moved: there is nothing to upgrade in service")
 	}
 	return s, nil
 }
 
-// carries wants everything that runs in the old cluster to run on one node when the other is taken away.
-func (p *Pair) carries(id string, away, stays *node) evenkeel.Action {
+// carries wants everything that runs in the old cluster, as a host has it, to run on one node when the other is taken away.
+func (p *Pair) carries(id string, away, stays *node, host string) evenkeel.Action {
 	const text = "nothing that runs now would run nowhere without "
-	look := p.oldCluster(p.Config.Node2.Name).InCIB(text+away.Name, func(cib *pacemaker.CIB) error {
+	look := p.oldCluster(host).InCIB(text+away.Name, func(cib *pacemaker.CIB) error {
 		if n, _ := cib.Node(p.old(away.Name)); standby(n) {
 			return nil // how it went the next actions see
 		}
@@ -121,22 +119,25 @@ const seenFile = "/root/evenkeel-seen"
 // calm wants node 2 not to have restarted, and its cluster not to have fenced node 1, since the run began. Neither can
 // be undone by looking again, so the operator can say that it was looked into, in seenFile.
 func (p *Pair) calm() evenkeel.Action {
-	n1, n2 := p.node(0), p.node(1)
+	return p.calmWith(p.node(0), p.node(1), "since the run began", "in the first step")
+}
+
+// calmWith wants it of the node that serves, and of the one that is worked on, since what they were was noted.
+func (p *Pair) calmWith(n1, n2 *node, since, noted string) evenkeel.Action {
 	return evenkeel.Action{ID: "calm", Change: evenkeel.Change{
-		Title: "Verify that node 2 has not restarted, and node 1 was not fenced, since the run began (H1)", Host: n2.Name,
+		Title: "Verify that node " + n2.no + " has not restarted, and node " + n1.no + " was not fenced, " + since + " (H1)", Host: n2.Name,
 		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly,
 			Text: "On " + n2.Name + ", compare `cat " + sshexec.BootIDFile + "` and `" + strings.Join(history(p.old(n1.Name)), " ") +
-				"` with what they were in the first step. If something is new: stop, find out why, and see that every unit runs on one node only; " +
+				"` with what they were " + noted + ". If something is new: stop, find out why, and see that every unit runs on one node only; " +
 				"then append the new output to " + seenFile + " there, and resume.",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				return sshexec.Result{}, p.disturbed(ctx, at)
+				return sshexec.Result{}, p.disturbed(ctx, at, n1, n2)
 			}},
 	}}
 }
 
-// disturbed is a pause when node 2 has restarted or has fenced node 1.
-func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site) error {
-	n1, n2 := p.node(0), p.node(1)
+// disturbed is a pause when the node that serves has restarted or has fenced the other.
+func (p *Pair) disturbed(ctx context.Context, at evenkeel.Site, n1, n2 *node) error {
 	boot, err1 := n2.bootSeen.Get(at.Facts)
 	fenced, err2 := n1.fenced.Get(at.Facts)
 	if err := errors.Join(err1, err2); err != nil {

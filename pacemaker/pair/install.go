@@ -18,37 +18,47 @@ func (n *node) installStep() evenkeel.Step {
 	install := n.to.runs("install", "Install the new operating system on "+n.Name, n.Name)
 	install.Expect.Awaits = true
 	var actions []evenkeel.Action
-	if own := n.Config.Provision; own == nil {
+	if n.Config.Provision == nil {
 		install.Manual = "Install " + n.to.Title + " on " + n.Name + " by the vendor's instructions, without touching the shared disks. " +
 			"Restore its " +
 			"network with the system's tools, with the host name " + n.Name + " and every link of the cluster, and the accounts that the " +
 			"services " +
 			"need. Add the new system's host key to known_hosts; the old key comes back with /etc/ssh."
 	} else {
-		argv := append(slices.Clone(own.Argv), n.Name)
 		seen := n.to.runs("", "", n.Name)
-		actions = append(actions, evenkeel.Disrupt("provision", "Have the site's provisioning install "+n.Name,
-			argv...).On(own.Host).Probed(evenkeel.Probe{
-			Host: n.Name, Cmd: seen.Cmd, Text: seen.Expect.Text + " runs on it", Silent: evenkeel.NotRun, Settle: n.Config.Install,
-			Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
-				if seen.Expect.Check(o) == nil {
-					return evenkeel.Done, nil
-				}
-				return evenkeel.NotRun, nil
-			}}))
+		seen.Expect.Text += " runs on it"
+		actions = append(actions, n.provisioned("provision", "Have the site's provisioning install "+n.Name, seen))
 		install.Title, install.Limit = "Wait until the new system runs on "+n.Name, n.Config.Install
-		check := install.Expect.Check
-		install.Expect.Check = func(o evenkeel.Observed) error {
-			if err := check(o); err != nil {
-				return evenkeel.NotYet(10*time.Second, "%v", err)
-			}
-			return nil
-		}
+		install.Expect.Check = patient(install.Expect.Check)
 	}
 	return evenkeel.Step{
 		ID: n.id("install"), Title: "Install the new operating system on " + n.Name, Host: n.Name,
 		Reinstalls: []string{n.Name}, Actions: append(actions,
 			install), Verify: []evenkeel.Action{n.hostname("hostname")}, Irreversible: n.gone(),
+	}
+}
+
+// provisioned has the site's own command do to the node what is seen there afterwards.
+func (n *node) provisioned(id, title string, seen evenkeel.Action) evenkeel.Action {
+	own := n.Config.Provision
+	argv := append(slices.Clone(own.Argv), n.Name)
+	return evenkeel.Disrupt(id, title, argv...).On(own.Host).Probed(evenkeel.Probe{
+		Host: n.Name, Cmd: seen.Cmd, Text: seen.Expect.Text, Silent: evenkeel.NotRun, Settle: n.Config.Install,
+		Read: func(o evenkeel.Observed) (evenkeel.ProbeResult, error) {
+			if seen.Expect.Check(o) == nil {
+				return evenkeel.Done, nil
+			}
+			return evenkeel.NotRun, nil
+		}})
+}
+
+// patient waits for what a check wants to see.
+func patient(check func(evenkeel.Observed) error) func(evenkeel.Observed) error {
+	return func(o evenkeel.Observed) error {
+		if err := check(o); err != nil {
+			return evenkeel.NotYet(10*time.Second, "%v", err)
+		}
+		return nil
 	}
 }
 

@@ -42,6 +42,12 @@ type Config struct {
 	Addresses    map[string][]string // of each node in the new cluster, one a link; those of corosync.conf when empty
 	Provision    *Provision          // how the site installs a node by itself; the operator does when nil
 
+	// Way is the way that the pair goes: [readiness.TwoClusters], also when empty, or [readiness.Rolling]. On that the password, the addresses
+	// and the repositories have no use, and Provision updates a node.
+	Way      string
+	Versions map[string]string // of the way rolling: what shows that a node is updated, the versions of packages by name, such as 2.1.7-5.el9
+	Restart  bool              // of the way rolling: restart each node when it is updated
+
 	InSpite bool          // go on although the new release does not take the pair as it is
 	Outage  time.Duration // how long each wait for services that move may last: 5 minutes
 	Install time.Duration // how long the wait for a machine may last: 30 minutes
@@ -97,7 +103,7 @@ func Manifest(restore ...string) backup.Manifest {
 
 func (c *Config) defaults() error {
 	c.Outage, c.Install = cmp.Or(c.Outage, 5*time.Minute), cmp.Or(c.Install, 30*time.Minute)
-	c.ArchiveDir = cmp.Or(c.ArchiveDir, ".")
+	c.ArchiveDir, c.Way = cmp.Or(c.ArchiveDir, "."), cmp.Or(c.Way, readiness.TwoClusters)
 	if c.Profiles == nil {
 		c.Profiles = Builtin()
 	}
@@ -110,7 +116,12 @@ func (c *Config) defaults() error {
 	if c.Node1.Name == c.Node2.Name {
 		errs = append(errs, errors.New("node 1 and node 2 are the same machine"))
 	}
-	if c.Password == "" {
+	if c.Way != readiness.TwoClusters && c.Way != readiness.Rolling {
+		errs = append(errs, fmt.Errorf("way: there is no runbook for the way %q: known are %s and %s", c.Way, readiness.TwoClusters,
+			readiness.Rolling))
+	}
+	errs = append(errs, c.rollingDefaults())
+	if c.Password == "" && c.Way != readiness.Rolling {
 		errs = append(errs, errors.New("no password for hacluster is given"))
 	}
 	for name, d := range map[string]time.Duration{"outage": c.Outage, "install": c.Install} {
@@ -157,7 +168,7 @@ func Load(cfg Config) (*Pair, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	if p.from.Family == p.to.Family && p.to.Order <= p.from.Order {
+	if !p.rolling() && p.from.Family == p.to.Family && p.to.Order <= p.from.Order {
 		return nil, fmt.Errorf("to: %s is no newer release than %s, which the pair runs on", p.to.Name, p.from.Name)
 	}
 	p.oldPCS, err1 = p.from.dialect()
@@ -241,7 +252,7 @@ func (p *Pair) understand() error {
 		Addresses: p.Config.Addresses}, p.Config.To); err != nil {
 		return err
 	}
-	if p.Way, p.InSpite, err = Choose(p.Report, Ways(p.Report, p.Units, Durations{}), readiness.TwoClusters, p.Config.InSpite); err != nil {
+	if p.Way, p.InSpite, err = Choose(p.Report, Ways(p.Report, p.Units, Durations{}), p.Config.Way, p.Config.InSpite); err != nil {
 		return err
 	}
 	if p.Names, err = pacemaker.ShortNames(p.Config.Node1.Name, p.Config.Node2.Name); err != nil {
@@ -262,6 +273,9 @@ func (p *Pair) understand() error {
 	p.cluster = totem.ClusterName
 	if p.cluster == "" {
 		return fmt.Errorf("%s names no cluster (cluster_name)", confPath)
+	}
+	if p.rolling() {
+		return errors.Join(p.refuseRolling(), p.sound())
 	}
 	if p.Plan, err = rebuild.New(p.CIB, p.Corosync, rebuild.Options{
 		Node1: p.Config.Node1.Name, Node2: p.Config.Node2.Name, Names: p.Names, ClusterName: p.cluster, ByXML: true, OwnProperties: true,
@@ -297,6 +311,9 @@ func (p *Pair) sound() error {
 		}
 	}
 	for _, t := range p.CIB.Tickets() {
+		if p.rolling() {
+			break // the cluster stays, and keeps them
+		}
 		bad("constraint %s wants the ticket %s, which nobody grants to the new cluster: remove it for the time of the upgrade", t.ID, t.Ticket)
 	}
 	return errors.Join(errs...)

@@ -24,6 +24,7 @@ type node struct {
 
 	archiveName, archivePath, archiveSum evenkeel.Fact[string]
 	autostart, bootSeen, bootOld, fenced evenkeel.Fact[string]
+	software                             evenkeel.Fact[string]
 }
 
 func (p *Pair) node(i int) *node {
@@ -38,6 +39,7 @@ func (p *Pair) node(i int) *node {
 	n.bootSeen = fact("boot.seen", "the boot id at the beginning of the run")
 	n.bootOld = fact("boot.old", "the boot id, before it is shut down,")
 	n.fenced = fact("fenced", "the history of fencing at the beginning of the run")
+	n.software = fact("software", "the packages before the update")
 	return n
 }
 
@@ -80,24 +82,26 @@ var services = []string{"corosync", "pacemaker"}
 
 // noteAutostart notes whether the old cluster starts at boot.
 func (n *node) noteAutostart() evenkeel.Action {
-	verb := func(o evenkeel.Observed) (string, error) {
-		switch states := strings.Fields(o.Text()); {
-		case slices.Equal(states, []string{"enabled", "enabled"}):
-			return "enable", nil
-		case slices.Equal(states, []string{"disabled", "disabled"}):
-			return "disable", nil
-		}
-		return "", fmt.Errorf("corosync and pacemaker are neither both enabled nor both disabled on %s: %q %q", n.Name, o.Text(), o.Stderr)
-	}
 	a := evenkeel.Look("autostart-"+n.no, "Note whether the cluster starts at boot on "+n.Name, append([]string{"systemctl",
 		"is-enabled"}, services...)...).
 		Expecting("enabled or disabled, the same for both services", func(o evenkeel.Observed) error {
 			_,
-				err := verb(o)
+				err := n.autostartVerb(o)
 			return err
 		}).On(n.Name)
-	a.Makes = []evenkeel.Make{n.autostart.From(verb)}
+	a.Makes = []evenkeel.Make{n.autostart.From(n.autostartVerb)}
 	return a
+}
+
+// autostartVerb is the verb of systemctl that makes of a node what systemctl is-enabled says of it.
+func (n *node) autostartVerb(o evenkeel.Observed) (string, error) {
+	switch states := strings.Fields(o.Text()); {
+	case slices.Equal(states, []string{"enabled", "enabled"}):
+		return "enable", nil
+	case slices.Equal(states, []string{"disabled", "disabled"}):
+		return "disable", nil
+	}
+	return "", fmt.Errorf("corosync and pacemaker are neither both enabled nor both disabled on %s: %q %q", n.Name, o.Text(), o.Stderr)
 }
 
 // autostartBack lets the old cluster start at boot as it did.
@@ -164,8 +168,12 @@ func (n *node) backupStep() evenkeel.Step {
 			return n.unchanged(cib)
 		})
 	check.Paper = append(check.Paper, a.ListPaper())
+	why := "The machine is erased later on: what is not in this backup is lost."
+	if n.rolling() {
+		why = "What the update changes can be compared with it, and the cluster can be made again from it."
+	}
 	return evenkeel.Step{ID: n.id("backup"), Title: "Back up " + n.Name, Host: n.Name,
-		Why:   "The machine is erased later on: what is not in this backup is lost.",
+		Why:   why,
 		Makes: []evenkeel.FactKey{n.archiveName, n.archivePath, n.archiveSum}, Actions: []evenkeel.Action{take, check}}
 }
 

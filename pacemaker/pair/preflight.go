@@ -11,7 +11,11 @@ import (
 // day. It changes nothing and takes no lease. Each check is a step, and they run at the same time: all that would stop
 // the upgrade is said at once.
 func (p *Pair) Preflight() (*evenkeel.Runbook, error) {
-	all, err := p.preflight()
+	first := p.preflight
+	if p.rolling() {
+		first = p.rollingPreflight
+	}
+	all, err := first()
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ type realPair struct {
 }
 
 // newRealPair boots a pair of EL8, makes its cluster, and backs it up.
-func newRealPair(t *testing.T, outage time.Duration) *realPair {
+func newRealPair(t *testing.T, outage time.Duration, mend ...func(*job)) *realPair {
 	t.Helper()
 	r := &realPair{t: t, dir: t.TempDir()}
 	lab, err := pairlab.Start(t.Context(), pairlab.Options{Dir: r.dir, Targets: pairlab.ServicesDisks(), Services: true,
@@ -58,6 +58,9 @@ func newRealPair(t *testing.T, outage time.Duration) *realPair {
 
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "archives"), 0o700))
 	r.job = job{Key: lab.Key(), KnownHosts: lab.KnownHosts(), Outage: outage}
+	for _, m := range mend {
+		m(&r.job)
+	}
 	for i, n := range lab.Nodes() {
 		r.job.Nodes[i], r.job.Addrs[i] = n.Name(), n.Addr()
 	}
@@ -116,9 +119,16 @@ func (r *realPair) tool(verb string) (exit int, out string) {
 
 var heldAt = regexp.MustCompile(`held at step install-node([12]), action install:`)
 
-// person installs the new system where the tool held for it, and tells whether it did.
+// updateAt is where the tool held for an update.
+var updateAt = regexp.MustCompile(`held at step update-node([12]), action update:`)
+
+// person installs the new system, or updates the old one, where the tool held for it, and tells whether it did.
 func (r *realPair) person(out string) bool {
 	r.t.Helper()
+	if m := updateAt.FindStringSubmatch(out); m != nil {
+		r.exec(int(m[1][0]-'1'), "sed -i 's/^pacemaker .*/pacemaker "+realUpdate+"/' /var/lib/rpm/installed")
+		return true
+	}
 	m := heldAt.FindStringSubmatch(out)
 	if m == nil {
 		return false

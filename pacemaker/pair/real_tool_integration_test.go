@@ -14,6 +14,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pair"
+	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
@@ -23,6 +24,9 @@ const toolDir = "EVENKEEL_REAL_PAIR"
 
 // realPassword is that of hacluster in the new cluster.
 const realPassword = "correct horse $battery"
+
+// realUpdate is the version of pacemaker that an update brings.
+const realUpdate = "2.1.9-1.el8"
 
 // How a life of the tool can end, beside being killed.
 const (
@@ -36,6 +40,7 @@ type job struct {
 	Nodes, Addrs, Backups [2]string
 	Key, KnownHosts       string
 	Outage                time.Duration // how long each wait for services may last
+	Rolling               bool          // the pair stays on its release
 }
 
 func TestMain(m *testing.M) {
@@ -51,9 +56,13 @@ func TestMain(m *testing.M) {
 
 // config is what the plan is made from.
 func (j job) config(dir string) pair.Config {
-	return pair.Config{Node1: pair.Server{Name: j.Nodes[0], Backup: j.Backups[0]}, Node2: pair.Server{Name: j.Nodes[1], Backup: j.Backups[1]},
+	cfg := pair.Config{Node1: pair.Server{Name: j.Nodes[0], Backup: j.Backups[0]}, Node2: pair.Server{Name: j.Nodes[1], Backup: j.Backups[1]},
 		From: "el8", To: "el9", Password: realPassword, ArchiveDir: filepath.Join(dir, "archives"), Restore: []string{"/etc/nginx"},
 		Packages: []string{"nginx", "postgresql-server"}, Outage: j.Outage}
+	if j.Rolling {
+		cfg.Way, cfg.To, cfg.Versions, cfg.Restart = readiness.Rolling, cfg.From, map[string]string{"pacemaker": realUpdate}, true
+	}
+	return cfg
 }
 
 // clients are ways to both nodes.

@@ -13,8 +13,12 @@ import (
 )
 
 // Runbook is the upgrade of the pair by way of two clusters: node 1 is rebuilt while node 2 serves, the units move to it
-// one by one, then node 2 is rebuilt and joins, and the units go where they belong.
+// one by one, then node 2 is rebuilt and joins, and the units go where they belong. On the way rolling it is the update node by node, in
+// one cluster.
 func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
+	if p.rolling() {
+		return p.rollingRunbook()
+	}
 	n1, n2 := p.node(0), p.node(1)
 	first, err0 := p.preflight()
 	cluster, err1 := p.makeCluster()
@@ -33,7 +37,7 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 			n1.shutDownStep(p.spareNode1()...), n1.installStep(), n1.restoreStep(), n1.softwareStep(), cluster,
 		}, moves, []evenkeel.Step{
 			n2.shutDownStep(p.seeStopped("stopped", n2.Name)...), n2.installStep(), n2.restoreStep(), n2.softwareStep(),
-			join, p.fencing(), p.rebalance(), p.finish(),
+			join, p.fencing(), p.rebalance(p.newCluster(n1.Name), itself), p.finish(),
 		}),
 	}
 	installs := func(c sshexec.Cmd) bool {
@@ -47,16 +51,27 @@ func (p *Pair) Runbook() (*evenkeel.Runbook, error) {
 }
 
 func (p *Pair) intro() string {
-	var b strings.Builder
-	b.WriteString("One node is rebuilt while the other serves, in a cluster of its own. A unit is what is moved as one; it starts in " +
+	return "One node is rebuilt while the other serves, in a cluster of its own. A unit is what is moved as one; it starts in " +
 		"the new " +
 		"cluster only when it is proven gone from the node of the old one. Made from the backups of both nodes; the cluster is made " +
 		"again as it was. What is served is seen on the node itself: the firewall of the new system is opened for the cluster " +
 		"alone, so have it restored, or installed, with what clients need. HN is a hazard of docs/references.md." +
-		"\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
+		p.unitTable(Unit.How) + p.remarks()
+}
+
+// unitTable is what the units serve, where, and how they move.
+func (p *Pair) unitTable(how func(Unit) string) string {
+	var b strings.Builder
+	b.WriteString("\n\n| unit | serves | prefers | how it moves |\n|---|---|---|---|\n")
 	for _, u := range p.Units {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(u.Tops, ", "), strings.Join(u.Serves(), ", "), p.home(u), u.How())
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(u.Tops, ", "), strings.Join(u.Serves(), ", "), p.home(u), how(u))
 	}
+	return b.String()
+}
+
+// remarks are what the way costs, and what is not as it should be.
+func (p *Pair) remarks() string {
+	var b strings.Builder
 	fmt.Fprintf(&b, "\nOutage: %s.\n", p.Way.Outage)
 	for _, c := range p.Way.Costs {
 		fmt.Fprintf(&b, "\n- %s", c)
@@ -67,7 +82,7 @@ func (p *Pair) intro() string {
 	for _, s := range p.InSpite {
 		fmt.Fprintf(&b, "\n- BLOCKER, OVERRIDDEN: %s", s)
 	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimRight(b.String(), " \n")
 }
 
 func (p *Pair) dropped() (list []string) {
@@ -86,7 +101,12 @@ func (p *Pair) inputs() []evenkeel.Input {
 	return append(list, evenkeel.NewInput("overridden blockers", []byte(strings.Join(p.InSpite, "\n"))))
 }
 
-func (p *Pair) secrets() []sshexec.Secret { return append(p.CIB.Secrets(), p.Config.Password) }
+func (p *Pair) secrets() []sshexec.Secret {
+	if p.Config.Password == "" { // on the way rolling nothing asks for it
+		return p.CIB.Secrets()
+	}
+	return append(p.CIB.Secrets(), p.Config.Password)
+}
 
 // oldCluster is the one that is given up, asked on a host.
 func (p *Pair) oldCluster(host string) live.Cluster {

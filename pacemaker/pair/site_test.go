@@ -65,7 +65,7 @@ func TestNewSiteRefuses(t *testing.T) {
 		"nfs-disk: the agent ocf:heartbeat:ZFS is not simulated": cib(`type="Filesystem"`, `type="ZFS"`),
 		`nfs-disk: the device "/srv/other" is not simulated`:     cib(`value="/dev/shared/nfs"`, `value="/srv/other"`),
 		`nfs-ip: ParseAddr("192.168.7"): IPv4 address too short`: cib(`value="192.168.7.100"`, `value="192.168.7"`),
-		"from el8 to el8 is not simulated":                       func(s *pairtest.Site) { s.To = "el8" },
+		"from el10 to el10 is not simulated":                     func(s *pairtest.Site) { s.From, s.To = "el10", "el10" },
 		"sles16 is not simulated":                                func(s *pairtest.Site) { s.To = "sles16" },
 		`unknown release "el99"`:                                 func(s *pairtest.Site) { s.To = "el99" },
 		"the simulated cluster does not start on store1": cib("    </resources>", `<clone id="c">`+meta("c", "promotable", "true")+

@@ -32,10 +32,13 @@ func FullName(host, domain string) string {
 	return host + "." + domain
 }
 
-// Prepare makes what an example has beside its backups: a file with the password for hacluster, and the directory for fresh backups.
+// Prepare makes what an example has beside its backups: a file with the password for hacluster, where it needs one, and the directory for
+// fresh backups.
 func Prepare(into, passwordFile, archives string) error {
-	if err := cli.WriteNew(filepath.Join(into, passwordFile), []byte("simulated-password\n")); err != nil {
-		return err
+	if passwordFile != "" {
+		if err := cli.WriteNew(filepath.Join(into, passwordFile), []byte("simulated-password\n")); err != nil {
+			return err
+		}
 	}
 	return os.MkdirAll(filepath.Join(into, archives), 0o700)
 }

@@ -207,9 +207,16 @@ func (p *Site) registry() *simhost.Registry {
 	return r
 }
 
-// runReinstall is the site's own provisioning: it erases a host and gives it the new system.
+// runReinstall is the site's own provisioning: it erases a host and gives it the new system, or updates one that stays on its release.
 func runReinstall(c *simhost.Call) int {
 	h := c.State.Host(c.Args[len(c.Args)-1])
+	if f := of(c.State); h != nil && f.site.rolling() {
+		if !h.Reachable() {
+			return c.Fail(1, "update: %s does not answer", h.Name)
+		}
+		f.bring(c.State, h, f.site.to)
+		return 0
+	}
 	if h == nil || h.Power != simhost.Off {
 		return c.Fail(1, "reinstall: %s is not there, or not off", c.Args[len(c.Args)-1])
 	}

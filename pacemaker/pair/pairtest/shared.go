@@ -94,8 +94,13 @@ func (f *shared) erase(s *simhost.State, h *simhost.Host) {
 	h.Install(s, f.site.freshSystem(h.Name))
 }
 
-// rebuilt tells whether a host has the new system.
-func (f *shared) rebuilt(h *simhost.Host) bool { return h.Major() == f.site.to.major }
+// rebuilt tells whether a host has the new system, or on the way rolling the new software.
+func (f *shared) rebuilt(h *simhost.Host) bool {
+	if f.site.rolling() {
+		return h.Package("pacemaker") == f.site.to.versions["pacemaker"]
+	}
+	return h.Major() == f.site.to.major
+}
 
 // HostEvent follows a host that goes down or is installed. What ran there is gone; a shutdown calls the technician.
 func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
@@ -109,7 +114,7 @@ func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 			h.End(s, p)
 		}
 		f.check(s)
-		if !h.ShutDown || h.Name == f.site.Provisioning {
+		if !h.ShutDown || h.Name == f.site.Provisioning || f.site.rolling() {
 			return
 		}
 		if !slices.Contains(f.rebuilding, h.Name) {

@@ -25,6 +25,7 @@ type Site struct {
 	Files        map[string]map[string]string // the site's own files in the old system, by node and path
 	Restore      []string                     // the files and directories among them that a new system gets back
 	Packages     []string                     // that the resources need, beside the cluster's own
+	Versions     map[string]string            // on the way rolling: those of packages that the update brings, in the place of the latest
 	Repositories []string                     // that have the cluster's software; that of the release's add-on when empty
 
 	from, to   system
@@ -73,7 +74,11 @@ func (p *Site) understand() error {
 	p.to, err2 = systemOf(p.To)
 	errs := []error{err1, err2}
 	if err1 == nil && p.From == p.To {
-		errs = append(errs, fmt.Errorf("from %s to %s is not simulated: a node's release tells whether it is rebuilt", p.From, p.To))
+		var known bool
+		if p.from, known = earlier[p.From]; !known {
+			errs = append(errs, fmt.Errorf("from %s to %s is not simulated: no earlier minor release of it is known", p.From, p.To))
+		}
+		errs = append(errs, p.bringing())
 	}
 	p.primitives, p.alone, p.disks, p.faces, p.lacks = nil, map[string]bool{}, nil, nil, nil
 	for _, top := range cib.Resources() {
@@ -224,6 +229,19 @@ var systems = []system{
 		"corosync": "3.1.9-1.el10", "pacemaker": "3.0.0-5.el10", "pcs": "0.12.0-3.el10", "resource-agents": "4.16.0-1.el10",
 		"fence-agents-all": "4.16.0-1.el10", "nfs-utils": "2.8.2-3.el10", "postgresql-server": "15.12-1PGDG.rhel10"}},
 }
+
+// earlier are minor releases before those: what a pair is updated from that stays on its release.
+var earlier = map[string]system{
+	"el8": {name: "el8", title: "AlmaLinux release 8.8 (Sapphire Caracal)", major: 8, repository: "ha", versions: map[string]string{
+		"corosync": "3.1.7-1.el8", "pacemaker": "2.1.5-8.el8", "pcs": "0.10.15-4.el8", "resource-agents": "4.9.0-40.el8",
+		"fence-agents-all": "4.2.1-112.el8", "nfs-utils": "2.3.3-59.el8", "postgresql-server": "15.2-1.el8"}},
+	"el9": {name: "el9", title: "AlmaLinux release 9.2 (Turquoise Kodkod)", major: 9, repository: "highavailability",
+		versions: map[string]string{"corosync": "3.1.7-1.el9", "pacemaker": "2.1.5-7.el9", "pcs": "0.11.4-6.el9", "resource-agents": "4.10.0-34.el9",
+			"fence-agents-all": "4.10.0-43.el9", "nfs-utils": "2.5.4-18.el9", "postgresql-server": "15.2-1.el9"}},
+}
+
+// features are the CRM feature sets of releases of Pacemaker.
+var features = map[string]string{"1.1.23": "3.0.14", "2.1.2": "3.12.0", "2.1.5": "3.16.2", "2.1.7": "3.19.0", "3.0.0": "3.20.0"}
 
 func systemOf(release string) (system, error) {
 	i := slices.IndexFunc(systems, func(s system) bool { return s.name == release })

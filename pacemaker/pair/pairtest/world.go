@@ -47,6 +47,7 @@ func Packages() []string { return []string{"nfs-utils", "postgresql-server"} }
 // Options choose a pair; the zero value is the one of the package's documentation.
 type Options struct {
 	Site        *Site         // another site than the package's own: see NewSite
+	Release     string        // stay on this one, and get its latest minor release: the way rolling
 	CIB         string        // in the place of the site's own
 	InstallTime time.Duration // how long the technician takes: 30 minutes when zero; nobody comes when negative
 	// Liars are resources whose agents say on node 2 of the old cluster that they stopped, and have done nothing.
@@ -68,6 +69,9 @@ func New(o Options) *World {
 	}
 	if o.Site == nil {
 		o.Site = builtin(o.CIB)
+		if o.Release != "" {
+			o.Site.From, o.Site.To = o.Release, o.Release
+		}
 	}
 	s, err := start(o)
 	if err != nil {
@@ -113,12 +117,16 @@ func start(o Options) (*simhost.State, error) {
 	pacemakertest.Install(reg)
 	s := simhost.NewState(reg, time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC).Add(-settleTime))
 	agents := site.lying(o.Liars, o.Stuck)
-	s.AddLayer(pacemakertest.New(pacemakertest.Options{
+	stack := pacemakertest.Options{
 		Agents: agents, Fenced: fenced, Joined: joined,
 		PCS: func(h *simhost.Host) pcs.Dialect {
 			return map[int]pcs.Dialect{7: pcs.V09, 8: pcs.V010, 9: pcs.V011, 10: pcs.V012}[h.Major()]
 		},
-	}))
+	}
+	if site.rolling() {
+		stack.FeatureSet = site.feature
+	}
+	s.AddLayer(pacemakertest.New(stack))
 	s.AddLayer(&shared{site: site, agents: agents, install: cmp.Or(o.InstallTime, 30*time.Minute), services: served(site)})
 	for _, name := range []string{site.Node1, site.Node2} {
 		site.attach(s, s.AddHost(name, site.oldSystem(name)))
@@ -165,6 +173,9 @@ func (w *World) EndState() string {
 		st := pacemakertest.Of(s)
 		for _, h := range s.Hosts() {
 			release, _ := h.ReadFile("/etc/redhat-release")
+			if of(s).site.rolling() {
+				fmt.Fprintf(&b, "%s: pacemaker %s\n", h.Name, h.Package("pacemaker"))
+			}
 			fmt.Fprintf(&b, "%s: %s, %s, member %v, key %s\n", h.Name, h.Power, strings.TrimSpace(release), st.Member(h.Name), h.HostKey())
 			for _, unit := range []string{"pcsd", "corosync", "pacemaker", "firewalld"} {
 				u, _ := h.Service(unit)
@@ -196,7 +207,8 @@ func (w *World) EndState() string {
 	return b.String()
 }
 
-// Attend is the operator in the machine room: for "switch-on" the host gets power, for "install" it gets the new system.
+// Attend is the operator in the machine room: for "switch-on" the host gets power, for "install" it gets the new system, for "update" its
+// software, and for "downgrade" that from before.
 func (w *World) Attend(action, host string) {
 	w.Do(func(s *simhost.State) {
 		h := s.Host(host)
@@ -208,6 +220,10 @@ func (w *World) Attend(action, host string) {
 		switch {
 		case action == "switch-on" || action == "install" && fresh:
 			h.PowerOn(s)
+		case action == "update":
+			f.bring(s, h, f.site.to)
+		case action == "downgrade":
+			f.bring(s, h, f.site.from)
 		case action == "install" && h.Power == simhost.Off && !f.expected(host):
 			f.erase(s, h)
 		}

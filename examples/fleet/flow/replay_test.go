@@ -87,7 +87,8 @@ func TestReplayOfAFleet(t *testing.T) {
 	replay := func(of func(workflow.Context, FleetIn) (FleetStanding, error)) error {
 		r := worker.NewWorkflowReplayer()
 		r.RegisterWorkflowWithOptions(of, workflow.RegisterOptions{Name: FleetWorkflow})
-		return r.ReplayWorkflowHistoryFromJSONFile(silent{}, file)
+		return r.ReplayWorkflowHistoryWithOptions(silent{}, kept(t, file), worker.ReplayWorkflowHistoryOptions{
+			OriginalExecution: workflow.Execution{ID: "f1"}}) // the IDs of its pairs begin with its own
 	}
 	require.NoError(t, replay(Fleet))
 	require.Error(t, replay(func(ctx workflow.Context, in FleetIn) (FleetStanding, error) {
@@ -99,15 +100,11 @@ func TestReplayOfAFleet(t *testing.T) {
 // A workflow that was reset is refused: the run that the server began then has another ID than the one that the history is of.
 func TestAWorkflowThatWasResetIsRefused(t *testing.T) {
 	j, _ := one(t, recorded["straight"].text)
-	f, err := os.Open(filepath.Join("testdata", "straight.json"))
-	require.NoError(t, err)
-	defer func() { _ = f.Close() }()
-	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
-	require.NoError(t, err)
+	h := kept(t, filepath.Join("testdata", "straight.json"))
 	r := worker.NewWorkflowReplayer()
 	r.RegisterWorkflowWithOptions((&Flows{Books: j}).Pair, workflow.RegisterOptions{Name: PairWorkflow})
 	require.NoError(t, r.ReplayWorkflowHistory(silent{}, h))
-	err = r.ReplayWorkflowHistoryWithOptions(silent{}, h, worker.ReplayWorkflowHistoryOptions{
+	err := r.ReplayWorkflowHistoryWithOptions(silent{}, h, worker.ReplayWorkflowHistoryOptions{
 		OriginalExecution: workflow.Execution{ID: "p1", RunID: "another"}})
 	require.ErrorContains(t, err, "p1 was reset")
 }
@@ -119,6 +116,17 @@ func keep(t *testing.T, c client.Client, id, file string) {
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll("testdata", 0o750))
 	require.NoError(t, os.WriteFile(file, raw, 0o600))
+}
+
+// kept is a history that keep wrote.
+func kept(t *testing.T, file string) *history.History {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	return h
 }
 
 func historyOf(t *testing.T, c client.Client, pair string) *history.History {

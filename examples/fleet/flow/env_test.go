@@ -113,6 +113,17 @@ func TestAStopAtOnceWhileALifeBegins(t *testing.T) {
 	}
 }
 
+// A life that goes on in a new history ends as any other where a step does not come to a good end.
+func TestAStepThatDoesNotEndWellInANewHistory(t *testing.T) {
+	s := staged(t, 0)
+	s.begin = began{Queue: "test@w1", Worker: "w1"}
+	s.in.Life, s.in.Lives, s.in.Queue = &course.Life{Verb: course.Resume}, 1, "test@w1"
+	begins := 0
+	s.at(90*time.Second, func() { begins = s.begins; s.CancelWorkflow() })
+	s.ExecuteWorkflow(PairWorkflow, s.in)
+	require.Equal(t, 1, begins, "the next life")
+}
+
 // A life that did not hear that it is to stop is asked again: what it performs goes on, and it would go on to its end.
 func TestALifeThatDidNotHearIsAskedAgain(t *testing.T) {
 	s := staged(t, 0)

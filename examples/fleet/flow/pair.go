@@ -102,6 +102,9 @@ func (f *Flows) newPair(in In) (*pair, error) {
 	if in.Life != nil {
 		p.life = in.Lives
 		in.Life.Busy = map[string]bool{}
+		if in.Life.Spent == nil { // one without steps is left out on its way to a new history
+			in.Life.Spent = map[string]bool{}
+		}
 	}
 	return p, nil
 }

@@ -25,6 +25,9 @@ func askCommands(to *target) []*cobra.Command {
 			}
 		}
 		if a.What == flow.AskResume && a.Name != "" {
+			if pair != "" {
+				return errors.New("--without is of the fleet, not of one pair: resume --without PAIR")
+			}
 			if _, err := s.ID(a.Name); err != nil {
 				return err
 			}

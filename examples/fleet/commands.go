@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,15 +89,15 @@ func statusCommand(to *target) *cobra.Command {
 			if len(args) > 0 {
 				names = args
 			}
-			var list []course.Standing
-			for _, name := range names {
-				id, err := s.ID(name)
-				if err != nil {
+			ids := make([]string, len(names))
+			for i, name := range names {
+				if ids[i], err = s.ID(name); err != nil {
 					return err
 				}
-				one := standing(ctx, server, id)
-				one.Pair = name
-				list = append(list, one)
+			}
+			list := standings(ctx, server, ids)
+			for i, name := range names {
+				list[i].Pair = name
 			}
 			if format == "json" {
 				enc := json.NewEncoder(c.OutOrStdout())
@@ -128,6 +129,17 @@ func standing(ctx context.Context, server client.Client, id string) course.Stand
 		s.State, s.Why = unknown, err.Error()
 	}
 	return s
+}
+
+// standings are those of many pairs, asked at once: one that does not tell takes no time from the others.
+func standings(ctx context.Context, server client.Client, ids []string) []course.Standing {
+	list := make([]course.Standing, len(ids))
+	var all sync.WaitGroup
+	for i, id := range ids {
+		all.Go(func() { list[i] = standing(ctx, server, id) })
+	}
+	all.Wait()
+	return list
 }
 
 func query(ctx context.Context, server client.Client, id, what string, into any) error {

@@ -98,6 +98,8 @@ func TestCommands(t *testing.T) {
 		_, err = fleet(strings.Fields(args)...)
 		require.ErrorContains(t, err, "no pair pair9", "a pair of another fleet is not reached: %s", args)
 	}
+	_, err = fleet("resume", "pair1", "--without", "pair1")
+	require.ErrorContains(t, err, "--without is of the fleet")
 	_, err = fleet("confirm", "pair1")
 	require.ErrorContains(t, err, "name the pair and what is confirmed")
 	does("confirm") // the first wave; there is no second

@@ -19,6 +19,7 @@ import (
 // exportCommand is "fleet export".
 func exportCommand(to *target) *cobra.Command {
 	var running bool
+	var run string
 	c := &cobra.Command{
 		Use: "export PAIR FILE", Short: "Write the journal of a pair from its history", Args: cobra.ExactArgs(2),
 		Long: `Write the journal of a pair from its history on the server. It is the file that run of the binary would have written: report and
@@ -37,7 +38,7 @@ workflow has ended, or was terminated, no worker is needed.`,
 			if err := rests(c.Context(), server, id); err != nil && !running {
 				return err
 			}
-			records, err := flow.History(c.Context(), server, id)
+			records, err := flow.HistoryOf(c.Context(), server, id, run)
 			if err != nil {
 				return err
 			}
@@ -49,6 +50,7 @@ workflow has ended, or was terminated, no worker is needed.`,
 		},
 	}
 	c.Flags().BoolVar(&running, "running", false, "write what is there by now, to look at: a run must not go on with it")
+	c.Flags().StringVar(&run, "run", "", "of this `RUN` of the workflow, by its ID: after a reset of the workflow only the run before it is whole")
 	return c
 }
 

@@ -100,16 +100,19 @@ func TestWorkersAreLostAtSeededPoints(t *testing.T) {
 	}
 	sim, workers, once, lives := a.sims["pair1"], 2, 0, 0
 	var back []*os.Process // suspended, to come back at the next point
+	another := func() {
+		a.comes(t, "another life of pair1", func() bool {
+			s := standing(t.Context(), a.client, a.id("pair1"))
+			return s.State != unknown && s.Lives > lives
+		})
+	}
 	for i, n := range chosen {
 		p, when := list[n], whens[random.IntN(2)]
 		reached := sim.Hold(when, p.change) // before another life begins: it may come to this change at once
 		if i == 0 {
 			require.NoError(t, startOne(t.Context(), a.client, a.id("pair1"), a.site.Queue, flow.PairWorkflow, false, in))
 		} else {
-			a.comes(t, "another life of pair1", func() bool {
-				s := standing(t.Context(), a.client, a.id("pair1"))
-				return s.State != unknown && s.Lives > lives
-			})
+			another()
 		}
 		a.reaches(t, "pair1", fmt.Sprintf("seed %d, point %d: %s %s", seed, i+1, when, p.change), reached)
 		for _, one := range back {
@@ -138,6 +141,7 @@ func TestWorkersAreLostAtSeededPoints(t *testing.T) {
 		}
 		sim.Release()
 	}
+	another() // a worker that is suspended at the last point comes back after that too
 	for _, one := range back {
 		require.NoError(t, one.Signal(syscall.SIGCONT))
 	}

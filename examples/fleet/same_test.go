@@ -60,7 +60,7 @@ func endOf(t *testing.T, sim *cli.Simulation, records []evenkeel.Record) (e end)
 // with the same changes, and their journals tell the same.
 func TestTheSameAsOneMachine(t *testing.T) {
 	if os.Getenv("EVENKEEL_SAME") == "" {
-		t.Skip("EVENKEEL_SAME=1: it was not seen to its end yet. On a machine that is too busy a worker is given up, and the rest differs")
+		t.Skip("EVENKEEL_SAME=1: 20 pairs were not seen to their end yet, 4 were (-short). On a machine that is too busy a worker is given up, and the rest differs")
 	}
 	pairs := 20
 	if testing.Short() {
@@ -89,7 +89,7 @@ func TestTheSameAsOneMachine(t *testing.T) {
 	told := one.states()
 	for _, name := range a.site.Names() {
 		s := a.rests(t, name, 0)
-		require.Equal(t, told[name], string(s.State), "%s: %s", name, s.Why)
+		require.Equal(t, told[name], inJournal(s.State), "%s: %s", name, s.Why)
 		require.Zero(t, s.Lost, "a worker was given up: what follows is not the same")
 		a.same(t, one, name)
 	}
@@ -116,6 +116,15 @@ func TestTheSameAsOneMachine(t *testing.T) {
 	}
 	t.Logf("seed %d: %v", seed, outcomes)
 	require.Positive(t, outcomes["finished"])
+}
+
+// inJournal is the word that status of the binary has for a state. That a life could not begin no journal tells: there the pair is
+// stopped.
+func inJournal(s course.State) string {
+	if s == course.KeptOut {
+		return string(course.Stopped)
+	}
+	return string(s)
 }
 
 // befalls plants a mishap in a simulated pair; without a kind none.

@@ -115,12 +115,13 @@ func readFile(name string) ([]evenkeel.Record, error) {
 
 func startFleet(ctx context.Context, to *target, s *site.Site, server client.Client, anew bool) error {
 	in := flow.FleetIn{Plan: s.Plan, Pairs: map[string]flow.In{}, Again: anew}
+	attributes := to.hasAttributes(ctx, server)
 	for _, name := range s.Names() {
 		one, err := s.In(name)
 		if err != nil {
 			return err
 		}
-		one.Attributes = to.hasAttributes(ctx, server)
+		one.Attributes = attributes
 		in.Pairs[name] = one
 	}
 	return startOne(ctx, server, s.Name, s.Queue, flow.FleetWorkflow, anew, in)

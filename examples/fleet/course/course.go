@@ -72,6 +72,7 @@ type Life struct {
 	Row   int             `json:"row,omitempty"`   // workers that were lost in a row before it
 	Told  bool            `json:"told,omitempty"`  // it was asked to stop
 	Over  bool            `json:"over,omitempty"`  // there is nothing to do in it
+	Cut   bool            `json:"cut,omitempty"`   // it was stopped at once: nothing more is performed in it
 	Spent map[string]bool `json:"spent,omitempty"` // the steps that did not come to a good end in it
 	Busy  map[string]bool `json:"-"`               // the steps of which a decision is being performed
 }
@@ -199,7 +200,7 @@ func (p *Place) inLife(st *evenkeel.State) (Move, error) {
 		return Move{Kind: AskStop}, nil
 	}
 	var work []evenkeel.Decision
-	if !l.Over && st != nil {
+	if !l.Over && !l.Cut && st != nil {
 		list, err := evenkeel.Next(p.book, st)
 		if err != nil {
 			return Move{}, err
@@ -238,7 +239,7 @@ func (p *Place) over(st *evenkeel.State) (State, bool) {
 
 // Begun says that a life began; over that there is nothing to do in it.
 func (p *Place) Begun(verb Verb, over bool) {
-	p.Life = &Life{Verb: verb, Over: over, Spent: map[string]bool{}, Busy: map[string]bool{}}
+	p.Life = &Life{Verb: verb, Over: over, Cut: p.Now, Spent: map[string]bool{}, Busy: map[string]bool{}}
 }
 
 // Lost says that the worker of the life is lost. Whatever was being performed may have happened: the next life asks the
@@ -252,7 +253,7 @@ func (p *Place) Ended(e Ending) {
 		p.Life.Spent = map[string]bool{}
 		return
 	}
-	verb, over, told := p.Life.Verb, p.Life.Over, p.Life.Told
+	verb, over, told := p.Life.Verb, p.Life.Over, p.Life.Told && !p.Life.Cut
 	p.Life = nil
 	switch {
 	case e.How == WasAsked && told && p.downNow():
@@ -322,6 +323,14 @@ func (p *Place) Confirm(name string, w Word) error {
 }
 
 func (h *Held) name() string { return h.Step + "/" + h.Action }
+
+// StopNow asks for a stop wherever the pair is. The life that is under way ends, also where an operator resumes meanwhile.
+func (p *Place) StopNow() {
+	p.Stop, p.Now = true, true
+	if p.Life != nil {
+		p.Life.Cut = true
+	}
+}
 
 // Go has a life begin again after a stop, a pause or a failure.
 func (p *Place) Go() { p.Stop, p.Now, p.Held = false, false, nil }

@@ -96,6 +96,17 @@ func TestNext(t *testing.T) {
 		{"the end of a life", done, func(p *Place) { p.Begun(Run, false) }, "end"},
 		{"a stop is told", failed[:1], func(p *Place) { p.Begun(Run, false); p.Stop = true }, "ask-stop"},
 		{"and told once", failed[:1], func(p *Place) { p.Begun(Run, false); p.Stop, p.Life.Told = true, true }, "perform act s1/a"},
+		{"one that is stopped at once is told", failed[:1], func(p *Place) { p.Begun(Run, false); p.StopNow() }, "ask-stop"},
+		{"and performs nothing more", failed[:1], func(p *Place) { p.Begun(Run, false); p.StopNow(); p.Life.Told = true }, "end"},
+		{"also where it is resumed", failed[:1], func(p *Place) { p.Begun(Run, false); p.StopNow(); p.Go() }, "end"},
+		{"and where it had not begun yet", failed[:1], func(p *Place) { p.StopNow(); p.Begun(Run, false); p.Life.Told = true }, "end"},
+		{"the next life performs", failed[:1], func(p *Place) {
+			p.Begun(Run, false)
+			p.StopNow()
+			p.Ended(Ending{How: WasAsked})
+			p.Go()
+			p.Begun(Resume, false)
+		}, "perform act s1/a"},
 		{"a rollback first stops what goes forward", failed[:1], func(p *Place) { p.Begun(Run, false); p.GoBack() }, "ask-stop"},
 		{"and not itself", begun, func(p *Place) { p.GoBack(); p.Begun(Rollback, false) }, "perform step-end undo-s2"},
 		{"a lost worker", failed[:1], func(p *Place) { p.Begun(Run, false); p.Lost() }, "begin resume"},

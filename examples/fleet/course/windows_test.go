@@ -74,16 +74,24 @@ func TestAStopInAnOutage(t *testing.T) {
 		}, "begin resume", ""},
 		{"a failure in the outage waits", "s1", evenkeel.StopAtClose,
 			func(p *Place) { p.Stop, p.Held = true, &Held{State: Failed, Why: "b"} }, "hold failed b", ""},
-		{"at once", "s1", evenkeel.StopAtClose, func(p *Place) { p.Stop, p.Now = true, true }, "hold stopped",
+		{"at once", "s1", evenkeel.StopAtClose, func(p *Place) { p.StopNow() }, "hold stopped",
 			"Left open: OUTAGE w (it moves), open since"},
 		{"a life that was stopped at once", "s1", evenkeel.StopAtClose, func(p *Place) {
 			p.Begun(Resume, false)
-			p.Stop, p.Now, p.Life.Told = true, true, true
+			p.StopNow()
+			p.Life.Told = true
 			p.Ended(Ending{How: WasAsked})
 		}, "hold stopped", "Left open: OUTAGE w"},
-		{"at once, and taken back", "s1", evenkeel.StopAtClose, func(p *Place) { p.Stop, p.Now = true, true; p.Go() }, "begin resume", ""},
+		{"and was resumed before its end", "s1", evenkeel.StopAtClose, func(p *Place) {
+			p.Begun(Resume, false)
+			p.StopNow()
+			p.Life.Told = true
+			p.Go()
+			p.Ended(Ending{How: WasAsked})
+		}, "begin resume", ""},
+		{"at once, and taken back", "s1", evenkeel.StopAtClose, func(p *Place) { p.StopNow(); p.Go() }, "begin resume", ""},
 		{"at once, taken back, and stopped", "s1", evenkeel.StopAtClose,
-			func(p *Place) { p.Stop, p.Now = true, true; p.Go(); p.Stop = true }, "begin resume", ""},
+			func(p *Place) { p.StopNow(); p.Go(); p.Stop = true }, "begin resume", ""},
 		{"a rollback was asked for", "s1", evenkeel.StopAtClose,
 			func(p *Place) { p.GoBack(); p.Stop = true }, "hold stopped", "Left open: OUTAGE w"},
 		{"after the close", "s2", evenkeel.StopAtClose, stop, "hold stopped stopped as asked; its place is kept", ""},

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -176,6 +177,8 @@ func (f *fleet) ask(ctx workflow.Context, a Ask) {
 		default:
 			refused = fmt.Errorf("%s is not in trouble", a.Name)
 		}
+	default:
+		refused = errors.New("a fleet does not know it")
 	}
 	if refused != nil {
 		said += " (NOT TAKEN: " + refused.Error() + ")"

@@ -14,8 +14,13 @@ import (
 
 // History reads the journal of a pair out of the history of its last workflow: no worker is asked.
 func History(ctx context.Context, c client.Client, pair string) ([]evenkeel.Record, error) {
+	return HistoryOf(ctx, c, pair, "")
+}
+
+// HistoryOf is History of one run of the pair's workflow: of one that was reset since, the only whole one.
+func HistoryOf(ctx context.Context, c client.Client, pair, run string) ([]evenkeel.Record, error) {
 	var j evenkeel.MemJournal
-	for it := c.GetWorkflowHistory(ctx, pair, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); {
+	for it := c.GetWorkflowHistory(ctx, pair, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); {
 		event, err := it.Next()
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the history of %s: %w", pair, err)

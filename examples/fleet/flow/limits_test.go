@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -37,6 +38,6 @@ func TestLimitsGrowBetweenLives(t *testing.T) {
 	next, err := (&Flows{Books: j}).newPair(in) // in a new history
 	require.NoError(t, err)
 	require.Equal(t, quick.after(2), next.limits())
-	p.lose()
+	p.lose(errors.New("a test"))
 	require.Equal(t, quick.after(1), p.limits(), "of the next one")
 }

@@ -60,7 +60,7 @@ func (p *pair) hear(a Ask) {
 	case AskStop:
 		p.place.Stop = true
 	case AskStopNow:
-		p.place.Stop, p.place.Now = true, true
+		p.place.StopNow()
 		p.now()
 	case AskResume:
 		p.in.Losses.Row = 0
@@ -72,6 +72,8 @@ func (p *pair) hear(a Ask) {
 		if err := p.place.Confirm(a.Name, a.Word); err != nil {
 			said += " (NOT TAKEN: " + err.Error() + ")"
 		}
+	default:
+		said += " (NOT TAKEN: this worker does not know it)"
 	}
 	p.in.Asked = append(p.in.Asked, said)
 }

@@ -31,6 +31,7 @@ type pair struct {
 	told  shown                        // what was shown last
 	deaf  bool                         // its fleet does not hear it; that is said once
 	busy  int                          // lives in a row that a command of an earlier one kept out
+	ends  int                          // lives in a row that a worker did not begin because it ends
 	waits string                       // for that command, where it begins again by itself
 }
 
@@ -40,6 +41,7 @@ const mostBusy = 15
 
 // Pair is the workflow of a pair.
 func (f *Flows) Pair(ctx workflow.Context, in In) (Out, error) {
+	isWhole(workflow.GetInfo(ctx))
 	p, err := f.newPair(in)
 	if err != nil {
 		return Out{}, err
@@ -63,6 +65,14 @@ func (f *Flows) Pair(ctx workflow.Context, in In) (Out, error) {
 		if err := p.do(ctx, m); err != nil {
 			return Out{}, err
 		}
+	}
+}
+
+// isWhole refuses a workflow that was reset: its journal ends at an earlier point, and machines were changed after that.
+func isWhole(is *workflow.Info) {
+	if was := is.OriginalRunID; was != "" && was != is.WorkflowExecution.RunID {
+		panic(fmt.Sprintf("%s was reset: what run %s did after that point is not in its journal. Terminate it, and begin it anew with the "+
+			"journal of that run (start --journal)", is.WorkflowExecution.ID, was))
 	}
 }
 
@@ -92,6 +102,9 @@ func (f *Flows) newPair(in In) (*pair, error) {
 	if in.Life != nil {
 		p.life = in.Lives
 		in.Life.Busy = map[string]bool{}
+		if in.Life.Spent == nil { // one without steps is left out on its way to a new history
+			in.Life.Spent = map[string]bool{}
+		}
 	}
 	return p, nil
 }
@@ -102,14 +115,7 @@ func (p *pair) do(ctx workflow.Context, m course.Move) error {
 	case course.Begin:
 		return p.begin(ctx, m.Verb)
 	case course.AskStop:
-		p.place.Life.Told = true
-		p.tells++
-		ask := p.task()
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			defer func() { p.tells-- }()
-			// Where it is lost so is the life, and that is seen by what is performed.
-			_ = workflow.ExecuteActivity(p.onLife(ctx, time.Minute), activityStop, ask).Get(ctx, nil)
-		})
+		p.askStop(ctx)
 		return nil
 	case course.Perform:
 		for _, d := range m.Decisions {
@@ -124,18 +130,33 @@ func (p *pair) do(ctx workflow.Context, m course.Move) error {
 	}
 }
 
+// askStop asks the life to stop. Where it did not hear and is not given up it is asked again: else it would go on to its end.
+func (p *pair) askStop(ctx workflow.Context) {
+	life := p.place.Life
+	life.Told = true
+	p.tells++
+	ask := p.task()
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { p.tells-- }()
+		err := workflow.ExecuteActivity(p.onLife(ctx, time.Minute), activityStop, ask).Get(ctx, nil)
+		if err != nil && workflow.Sleep(ctx, time.Second) == nil && p.place.Life == life {
+			life.Told = false
+			p.moved++
+		}
+	})
+}
+
 // begin begins a life on any worker that has the pair.
 func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
+	was := p.moved
 	if wait := p.patience(); wait > 0 {
-		was := p.moved
-		if _, err := workflow.AwaitWithTimeout(ctx, wait, func() bool { return p.moved != was }); err != nil || p.moved != was {
+		if heard, err := p.rest(ctx, wait, was); err != nil || heard {
 			return err
 		}
 	}
 	p.in.Lives++
 	p.life = p.in.Lives
 	row := p.in.Losses.Row
-	p.ctx, p.now = workflow.WithCancel(ctx)
 	to := start{Pair: p.in.Pair, Digest: p.in.Digest, Life: p.life, Verb: verb, First: workflow.GetInfo(ctx).FirstRunID,
 		Beat: p.limits().heartbeat() / 4, Confirmed: p.place.Confirmed}
 	opts := once(time.Hour, p.limits())
@@ -145,7 +166,7 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 	case temporal.IsCanceledError(err) && ctx.Err() != nil:
 		return err
 	case err != nil:
-		p.lose()
+		p.lose(err)
 		return nil
 	}
 	if b.Ending.How != course.Well {
@@ -154,14 +175,21 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 		e := p.keptOut(b.Ending)
 		p.place.Ended(e)
 		if e.How == course.WasAsked {
-			return workflow.Sleep(ctx, time.Second)
+			_, err = p.rest(ctx, p.between(), was)
+			return err
 		}
 		return nil
 	}
 	p.place.Begun(verb, b.Over)
 	p.place.Life.Row = row
-	p.in.Queue, p.busy, p.waits = b.Queue, 0, ""
+	p.ctx, p.now = workflow.WithCancel(ctx) // a stop at once that came before is the life's own (Life.Cut)
+	p.in.Queue, p.busy, p.ends, p.waits = b.Queue, 0, 0, ""
 	return nil
+}
+
+// rest waits so long, or until there is something to decide that was not there before: then it was heard.
+func (p *pair) rest(ctx workflow.Context, long time.Duration, was int) (heard bool, err error) {
+	return workflow.AwaitWithTimeout(ctx, long, func() bool { return p.moved != was })
 }
 
 // keptOut is what a life that did not begin comes to. Where its worker ends, another begins. So it is where a command of an
@@ -169,6 +197,11 @@ func (p *pair) begin(ctx workflow.Context, verb course.Verb) error {
 func (p *pair) keptOut(e course.Ending) course.Ending {
 	was := p.busy
 	p.busy, p.waits = 0, ""
+	if e.How == course.WasAsked {
+		p.ends++
+	} else {
+		p.ends = 0
+	}
 	switch {
 	case e.How != course.WasBusy:
 		return e
@@ -177,6 +210,15 @@ func (p *pair) keptOut(e course.Ending) course.Ending {
 	}
 	p.busy, p.waits = was+1, "it begins again by itself: "+e.Held.Why
 	return course.Ending{How: course.WasAsked}
+}
+
+// between is how long to wait before a life that did not begin begins again. Where workers end and no other has come yet it is ever
+// longer: of many pairs that wait for one, none is to keep the server from those that still work.
+func (p *pair) between() time.Duration {
+	if p.ends == 0 {
+		return time.Second
+	}
+	return time.Second << min(p.ends-1, 5)
 }
 
 // patience is how long to wait after workers were lost; none at first.
@@ -211,7 +253,7 @@ func (p *pair) perform(ctx workflow.Context, d evenkeel.Decision) {
 		delete(p.doing, d.Step)
 		switch {
 		case err != nil:
-			p.lose()
+			p.lose(err)
 		case e.How != course.Well:
 			life.Spent[d.Step] = true
 		}
@@ -229,7 +271,7 @@ func (p *pair) end(ctx workflow.Context) error {
 	case p.life != n:
 		return nil
 	case err != nil:
-		p.lose()
+		p.lose(err)
 		return nil
 	}
 	p.place.Ended(e)
@@ -239,15 +281,16 @@ func (p *pair) end(ctx workflow.Context) error {
 	return nil
 }
 
-// lose gives the life up: nothing that it still sends is taken. The next one asks what became of what it had begun.
-func (p *pair) lose() {
+// lose gives the life up, for a reason: nothing that it still sends is taken. The next one asks what became of what it had begun.
+func (p *pair) lose(why error) {
 	p.life, p.in.Queue = 0, ""
 	p.in.Lost++
 	p.place.Lost()
 	p.doing = map[string]evenkeel.Decision{}
 	if p.in.Losses.Lose(p.place.Done()) {
 		p.place.Held = &course.Held{State: course.Failed,
-			Why: "workers were lost one after the other, and nothing was done between: look at the workers before you resume"}
+			Why: fmt.Sprintf("workers were lost one after the other, and nothing was done between: look at the workers before you resume. "+
+				"The last one: %v", why)}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
@@ -13,6 +14,8 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/evenkeel-ha/evenkeel/examples/fleet/wave"
 )
 
 var record = flag.Bool("record", false, "record the histories of testdata anew: only when the workflow is meant to decide otherwise")
@@ -50,10 +53,7 @@ func TestReplay(t *testing.T) {
 				_, c := server(t)
 				work(t, c, j, "w1")
 				r.play(t, c, j, m)
-				raw, err := protojson.MarshalOptions{Indent: " "}.Marshal(historyOf(t, c, "p1"))
-				require.NoError(t, err)
-				require.NoError(t, os.MkdirAll("testdata", 0o750))
-				require.NoError(t, os.WriteFile(file, raw, 0o600))
+				keep(t, c, "p1", file)
 			}
 			replay := worker.NewWorkflowReplayer()
 			replay.RegisterWorkflowWithOptions((&Flows{Books: j}).Pair, workflow.RegisterOptions{Name: PairWorkflow})
@@ -66,6 +66,67 @@ func TestReplay(t *testing.T) {
 			require.Error(t, bad.ReplayWorkflowHistoryFromJSONFile(silent{}, file))
 		})
 	}
+}
+
+// A fleet decides alike too: its canary soaks and is confirmed, a pair fails, and it goes on without that one.
+func TestReplayOfAFleet(t *testing.T) {
+	file := filepath.Join("testdata", "fleet.json")
+	if *record {
+		_, c := server(t)
+		j, in := many(t, "s1[a]", wave.Plan{Waves: [][]string{{"p1"}, {"p2", "p3"}}, Limit: 1, Soak: time.Second, Ask: true})
+		j.machines["p2"].fail["a"] = true
+		work(t, c, j, "w1")
+		run := fleetStarted(t, c, in)
+		fleetDoes(t, c, wave.Confirm)
+		ask(t, c, "f1", Ask{What: AskConfirm})
+		fleetDoes(t, c, wave.Hold)
+		ask(t, c, "f1", Ask{What: AskResume, Name: "p2"})
+		require.NoError(t, run.Get(t.Context(), nil))
+		keep(t, c, "f1", file)
+	}
+	replay := func(of func(workflow.Context, FleetIn) (FleetStanding, error)) error {
+		r := worker.NewWorkflowReplayer()
+		r.RegisterWorkflowWithOptions(of, workflow.RegisterOptions{Name: FleetWorkflow})
+		return r.ReplayWorkflowHistoryWithOptions(silent{}, kept(t, file), worker.ReplayWorkflowHistoryOptions{
+			OriginalExecution: workflow.Execution{ID: "f1"}}) // the IDs of its pairs begin with its own
+	}
+	require.NoError(t, replay(Fleet))
+	require.Error(t, replay(func(ctx workflow.Context, in FleetIn) (FleetStanding, error) {
+		in.Plan.Soak = 0
+		return Fleet(ctx, in)
+	}), "one that decides otherwise is found")
+}
+
+// A workflow that was reset is refused: the run that the server began then has another ID than the one that the history is of.
+func TestAWorkflowThatWasResetIsRefused(t *testing.T) {
+	j, _ := one(t, recorded["straight"].text)
+	h := kept(t, filepath.Join("testdata", "straight.json"))
+	r := worker.NewWorkflowReplayer()
+	r.RegisterWorkflowWithOptions((&Flows{Books: j}).Pair, workflow.RegisterOptions{Name: PairWorkflow})
+	require.NoError(t, r.ReplayWorkflowHistory(silent{}, h))
+	err := r.ReplayWorkflowHistoryWithOptions(silent{}, h, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: "p1", RunID: "another"}})
+	require.ErrorContains(t, err, "p1 was reset")
+}
+
+// keep writes the history of a workflow into a file.
+func keep(t *testing.T, c client.Client, id, file string) {
+	t.Helper()
+	raw, err := protojson.MarshalOptions{Indent: " "}.Marshal(historyOf(t, c, id))
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll("testdata", 0o750))
+	require.NoError(t, os.WriteFile(file, raw, 0o600))
+}
+
+// kept is a history that keep wrote.
+func kept(t *testing.T, file string) *history.History {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	h, err := client.HistoryFromJSON(f, client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	return h
 }
 
 func historyOf(t *testing.T, c client.Client, pair string) *history.History {

@@ -83,6 +83,9 @@ func (e *engine) confirmAhead(ctx context.Context) error {
 	if len(asks) == 0 {
 		return nil
 	}
+	if err := e.takenAway(ctx); err != nil {
+		return err
+	}
 	var answers []string
 	err := e.unlessStopped(ctx, func(ctx context.Context) (err error) {
 		answers, err = c.Confirm(ctx, asks)

@@ -199,14 +199,19 @@ func (e *engine) leaseSays(ctx context.Context, host string) (mine bool, err err
 }
 
 // takenAway is an error where another tool has taken the run over: this one then asks nobody to do anything. One machine that says
-// otherwise is enough, since a life takes the leases of all before it does anything. Where none answers nobody can know.
+// otherwise is enough, since a life takes the leases of all before it does anything. What does not answer, or not as it should, says
+// nothing: it may be what the operator is asked to mend.
 func (e *engine) takenAway(ctx context.Context) error {
 	for _, host := range e.mine.Hosts {
 		if !e.holds(host) {
 			continue
 		}
-		if mine, err := e.leaseSays(ctx, host); mine || err != nil {
+		mine, err := e.leaseSays(ctx, host)
+		if keptOut(err) {
 			return err
+		}
+		if mine {
+			return nil
 		}
 	}
 	return nil

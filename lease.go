@@ -428,8 +428,6 @@ func (e *engine) admissible(host string, l seenHost) error {
 			Err: fmt.Errorf("the lease %s there cannot be read (%.80q): find out who works there, then remove the file", e.opts.LeasePath, l.Line)})
 	case other && lease.Held && lease.Run != e.opts.TakeLease:
 		return &LeaseHeldError{Host: host, Path: e.opts.LeasePath, Lease: lease}
-	case lease.Run == run && last.Epoch == 0 && !e.knows(lease): // a copy of this journal went on, before this one had a lease
-		return e.force(&StaleJournalError{Host: host, Lease: lease})
 	case other && known && !new && stands: // it was this run's
 		return e.force(&LeaseLostError{Host: host, Err: takenOver(lease)})
 	case other:
@@ -602,17 +600,12 @@ func (e *engine) oldLease(ctx context.Context, host string) (string, error) {
 	if err != nil || !lease.Held || lease.Run != e.st.Run.ID {
 		return "", err
 	}
-	if !e.knows(lease) {
+	if !slices.ContainsFunc(e.opts.Journal.Records(), func(r Record) bool {
+		return r.Life != nil && r.Life.Epoch == lease.Epoch && r.Life.Name == lease.Life
+	}) {
 		return "", fmt.Errorf("it has one that this journal does not know: %s", lease.Describe())
 	}
 	return look.Line, nil
-}
-
-// knows tells whether the life that took a lease is in the journal.
-func (e *engine) knows(lease sshexec.Lease) bool {
-	return slices.ContainsFunc(e.opts.Journal.Records(), func(r Record) bool {
-		return r.Life != nil && r.Life.Epoch == lease.Epoch && r.Life.Name == lease.Life
-	})
 }
 
 // drop gives a lease back, and tells whether this life has it no more.

@@ -469,14 +469,14 @@ func (e *engine) ask(ctx context.Context, s *Step, a *Action, why string) (strin
 	if answer, ok := e.confirmed(s, a); ok {
 		return answer, nil
 	}
+	if err := e.takenAway(ctx); err != nil {
+		return "", err
+	}
 	if e.opts.Operator == nil {
 		if why != "" {
 			return "", NeedsOperator("%s (not there yet: %s)", instruction, why)
 		}
 		return "", NeedsOperator("%s", instruction)
-	}
-	if err := e.takenAway(ctx); err != nil {
-		return "", err
 	}
 	e.keyed(EventAsk, s, a, waitKey(s, a, ""), "%s", instruction)
 	var answer string

@@ -63,10 +63,11 @@ type RehearsalPlan struct {
 // Rehearse runs the very runbook that would run live, in a simulated world: straight through, and then again and again
 // with the tool crashing, or being asked to stop, at every journal record and around every command, each time followed by
 // Resume; with another operator who takes the run over while the tool is suspended before a command; and the same within
-// rollbacks (RollbackFrom). With AnyFault every command of a Faulty world meets every fault, too. The world's invariants must hold throughout and every run must end in the same state; a stop must leave nothing
-// unproven and no outage behind, and takes an hour. Who cannot reach the end must be able to roll back. The error is that
-// of the straight run, or of a context that ended before all was tried; what the schedules broke is in the report. The
-// runbook must not be changed meanwhile.
+// rollbacks (RollbackFrom). With AnyFault every command of a Faulty world meets every fault, too. The world's invariants
+// must hold throughout and every run must end in the same state; a stop must leave nothing unproven and no outage behind,
+// and takes an hour. Who cannot reach the end must be able to roll back. The error is that of the straight run, or of a
+// context that ended before all was tried; what the schedules broke is in the report. The runbook must not be changed
+// meanwhile.
 func Rehearse(ctx context.Context, rb *Runbook, world World, plan RehearsalPlan) (report *RehearsalReport, err error) {
 	if rb == nil || world == nil {
 		return nil, errors.New("a rehearsal needs a runbook and a world")

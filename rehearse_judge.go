@@ -14,6 +14,7 @@ import (
 type ending struct {
 	hash    string   // of the world; empty where it did not come to one
 	later   string   // the same when nobody was there for another hour; empty where that says nothing
+	broke   error    // what an invariant of the world says an hour later, where it held before
 	refused bool     // a rollback: it did nothing
 	differs []string // what a rollback says that differs from the state before the run
 }
@@ -36,6 +37,8 @@ func (c course) endsAs(end ending, fault bool) error {
 		return nil
 	case end.refused && !c.end.refused:
 		return fmt.Errorf("it was refused, and %s was not", c.name)
+	case end.broke != nil && c.end.broke == nil:
+		return fmt.Errorf("an hour after its end, and not after that of %s: %w", c.name, end.broke)
 	case end.hash != c.end.hash && (end.later == "" || end.later != c.end.later):
 		return errors.New("it ended in another state than " + c.name)
 	}
@@ -112,14 +115,14 @@ func (r *rehearsal) under(st *State) (*Runbook, *State, error) {
 // away is how long the operator is away after a stop.
 const away = time.Hour
 
-// later is the Hash of a world after another hour in which nobody is there; empty where an invariant did not hold then: such a world is
-// like no other.
-func later(ctx context.Context, world World) string {
+// later is the Hash of a world after another hour in which nobody is there, or which invariant did not hold then: such a world equals no
+// other.
+func later(ctx context.Context, world World) (hash string, broke error) {
 	world = world.Clone()
 	if err := errors.Join(world.Clock().Sleep(ctx, away), world.Check()); err != nil {
-		return ""
+		return "", err
 	}
-	return world.Hash()
+	return world.Hash(), nil
 }
 
 // stopped looks at what a stop has left behind for an hour: no outage, no step between a change and its proof, and

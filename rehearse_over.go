@@ -9,6 +9,10 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
+// overEach is how many schedules with a second operator are played for one in which that one goes to its end before the first tool wakes
+// up, and not just to a state in which another run was.
+const overEach = 8
+
 // suspend has another operator take the run over while the tool is suspended, where that is scheduled.
 func (m *crashingTool) suspend(n int) {
 	if m.another == nil || !m.due(TakenOver, n) {
@@ -25,7 +29,7 @@ func (m *crashingTool) suspend(n int) {
 
 // ran notes a command that ran although the run was taken over from the tool.
 func (m *crashingTool) ran(host string, cmd sshexec.Cmd, err error) {
-	if m.overtaken && m.late == nil && err == nil && cmd.Fence != nil && cmd.Effect != ReadOnly {
+	if m.overtaken && m.late == nil && sshexec.OutcomeOf(err) != NotStarted && cmd.Fence != nil && cmd.Effect != ReadOnly {
 		m.late = fmt.Errorf("the run was taken over, and the tool that was suspended woke up and ran %s on %s", &dispatch{cmd: cmd}, host)
 	}
 }
@@ -66,8 +70,11 @@ func (r *rehearsal) succeed(ctx context.Context, from moment, first *crashingToo
 func (s *succession) judge(ctx context.Context) error {
 	woken := s.out.world
 	s.out.world = s.twin
-	if s.out.err != nil || s.first.late != nil {
-		return errors.Join(s.out.err, s.first.late)
+	if err := errors.Join(s.out.err, s.first.late); err != nil {
+		return err
+	}
+	if err := woken.Check(); err != nil && s.twin.Check() == nil {
+		return fmt.Errorf("%w: %w", errWoken, err)
 	}
 	changed, err := s.changed(ctx, woken)
 	if err == nil && changed {

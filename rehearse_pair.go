@@ -320,7 +320,7 @@ func (t *tries) reportPairs(report *RehearsalReport) {
 		if p.alone != nil {
 			report.also(RehearsalFailure{Schedule: p.alone.Schedule, Step: p.alone.step, Err: p.alone.err})
 		}
-		if len(p.list) > 0 {
+		if slices.ContainsFunc(p.done, func(one *tried) bool { return one != nil }) {
 			report.Pairs.Firsts++
 		}
 		for i, one := range p.done {

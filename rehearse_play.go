@@ -195,7 +195,11 @@ const maxResumes = 6
 
 // play is one schedule from a moment on: the run, the crash, and the resumes to the end, or to a state in which the straight run was.
 func (r *rehearsal) play(ctx context.Context, from moment, s Schedule, known states) rehearsed {
-	early := r.plan.Only == (Schedule{}) && (s == Schedule{} || !r.plan.Whole && r.nth%checkEach != 0)
+	each := checkEach
+	if s.Kind == TakenOver {
+		each = overEach
+	}
+	early := r.plan.Only == (Schedule{}) && (s == Schedule{} || !r.plan.Whole && r.nth%each != 0)
 	return r.playTo(ctx, from, s, known, early, from.track.back && s == Schedule{})
 }
 
@@ -244,8 +248,9 @@ func (r *rehearsal) playTo(ctx context.Context, from moment, s Schedule, known s
 		if from.track.back && out.report != nil {
 			out.end.differs = out.report.Differs
 		}
-		if tool.stopped() || s == (Schedule{}) && r.plan.stops() {
-			out.end.later = later(ctx, world)
+		// Where something is down, how long it stays so is this run's fault: no hour mends it.
+		if (tool.stopped() || s == (Schedule{}) && r.plan.stops()) && !r.out(r.outages(world)) {
+			out.end.later, out.end.broke = later(ctx, world)
 		}
 	}
 	out.outages = r.outages(world)

@@ -44,7 +44,7 @@ type RehearsalFailure struct {
 	Schedule Schedule
 	Step     string // in which it goes apart from the straight run; empty before the first one and after the last one
 	Err      error
-	From     Schedule // the pair of which it is the shortest part that breaks something; the zero value where it was found as it is
+	From     Schedule // the pair that broke the same, from which it was found; the zero value where it was found as it is
 }
 
 func (f RehearsalFailure) Error() string { return f.Schedule.String() + ": " + f.Err.Error() }

@@ -20,8 +20,9 @@ const (
 	CrashLost   ScheduleKind = "lost"          // no crash: the connection breaks after the effect, and the tool lives on
 	StopRecord  ScheduleKind = "stop-record"   // a stop is asked for when a journal record was written
 	StopCommand ScheduleKind = "stop-command"  // a stop is asked for while a command runs
-	// TakenOver is a second operator: the tool is suspended right before it sends a command, and another one takes the run over with a copy
-	// of the journal, to its end. Then the first one wakes up, sends that command, and goes on until it ends. It must change nothing.
+	// TakenOver is a second operator: the tool, which has its leases, is suspended right before it sends a command, and another one takes the
+	// run over with a copy of the journal, to its end or to a state in which another run was. Then the first one wakes up, sends that
+	// command, and goes on until it ends. It must change nothing.
 	TakenOver ScheduleKind = "taken-over"
 )
 
@@ -232,6 +233,9 @@ func (r *rehearsal) schedules(straight rehearsed, from passed, places []passed, 
 			first, last := from.commands, to.commands
 			if kind.atRecords() {
 				first, last = from.records, to.records
+			}
+			if kind == TakenOver && from == (passed{}) {
+				continue // the tool has no lease yet: nothing can be taken from it, and a run of the same name is another one
 			}
 			for at := first + 1; at <= last; at++ {
 				add(kind, at)

@@ -3,6 +3,8 @@ package evenkeel
 import (
 	"context"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // Shrinking takes a few replays for each pair that broke something: of its second part alone, and of pairs with a nearer one.
@@ -31,7 +33,7 @@ func (r *rehearsal) shrink(ctx context.Context, t *tries) error {
 				return nil
 			}
 			var err error
-			if p.shrunk[i], err = r.smaller(ctx, t.straight, p, p.list[i], alone); err != nil {
+			if p.shrunk[i], err = r.smaller(ctx, t.straight, p, p.list[i], one.err, alone); err != nil {
 				return err
 			}
 		}
@@ -39,9 +41,9 @@ func (r *rehearsal) shrink(ctx context.Context, t *tries) error {
 	return nil
 }
 
-// smaller is the first of the shorter schedules that breaks something: the second part alone, where the straight run has it, or a pair
+// smaller is the first of the shorter schedules that breaks the same: the second part alone, where the straight run has it, or a pair
 // whose second part is of the same kind and nearer; nil where none does. What was tried alone is kept.
-func (r *rehearsal) smaller(ctx context.Context, straight rehearsed, p *paired, second due, alone map[Schedule]tried,
+func (r *rehearsal) smaller(ctx context.Context, straight rehearsed, p *paired, second due, broke error, alone map[Schedule]tried,
 ) (*smaller, error) {
 	w := r.walk(ctx, r.start, r.way)
 	defer w.close()
@@ -57,7 +59,7 @@ func (r *rehearsal) smaller(ctx context.Context, straight rehearsed, p *paired, 
 			}
 			alone[s.Schedule] = one
 		}
-		if one := alone[s.Schedule]; one.err != nil {
+		if one := alone[s.Schedule]; sameTrouble(one.err, broke) {
 			return &smaller{one}, nil
 		}
 	}
@@ -70,11 +72,28 @@ func (r *rehearsal) smaller(ctx context.Context, straight rehearsed, p *paired, 
 		if err != nil {
 			return nil, err
 		}
-		if one.err != nil {
+		if sameTrouble(one.err, broke) {
 			return &smaller{one}, nil
 		}
 	}
 	return nil, nil
+}
+
+// sameTrouble tells whether two schedules broke the same: what they say differs in numbers alone, and in the command that met a fault.
+func sameTrouble(a, b error) bool {
+	said := func(err error) string {
+		text := err.Error()
+		if _, after, struck := strings.Cut(text, ", in step "); struck {
+			_, text, _ = strings.Cut(after, ": ")
+		}
+		return strings.Map(func(r rune) rune {
+			if unicode.IsDigit(r) {
+				return -1
+			}
+			return r
+		}, text)
+	}
+	return a != nil && b != nil && said(a) == said(b)
 }
 
 // alone tries a single schedule.

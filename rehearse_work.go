@@ -220,7 +220,7 @@ func (t *tries) report(report *RehearsalReport) {
 	t.reportPairs(report)
 	report.Left, report.Space, report.Rollbacks = t.of()-report.Schedules-report.Pairs.Tried, t.space, t.part
 	if t.only {
-		report.Space = len(t.list) + min(len(t.backs), 1)
+		report.Space = len(t.list) + min(len(t.backs), 1) + len(t.pairs)
 	}
 }
 

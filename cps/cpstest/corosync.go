@@ -136,10 +136,15 @@ func (y *system) excuse(s *simhost.State, r *replicaSet) string {
 	return ""
 }
 
-// dark tells a machine that lost its power; one that was deleted, or is about to be, does not count.
+// dark tells a machine that lost its power, until it has booted again. One that was deleted, or is about to be, does not count, nor one
+// that boots while its half is out of service: it is new.
 func (y *system) dark(s *simhost.State, alias string) bool {
 	v := y.vm(alias)
-	return v != nil && v.exists && s.Host(alias).Power == simhost.Off
+	if v == nil || !v.exists {
+		return false
+	}
+	power := s.Host(alias).Power
+	return power == simhost.Off || power == simhost.Booting && y.stage[y.setOf(alias)].up()
 }
 
 // corosyncService follows the start and stop of corosync.

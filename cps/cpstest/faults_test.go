@@ -126,6 +126,27 @@ func TestPowerLoss(t *testing.T) {
 	require.Greater(t, last.Lasted, 9*time.Minute)
 	require.True(t, last.Open)
 	require.Contains(t, last.String(), "so far (sessionmgr01 has no power)")
+
+	// To boot takes as long as an election may take, and its processes begin only then.
+	require.NoError(t, o.d.Power("sessionmgr01", true))
+	o.d.Advance(5 * time.Minute)
+	require.NoError(t, o.d.Check())
+	require.False(t, o.d.Report().Outages[len(o.d.Report().Outages)-1].Open)
+}
+
+// TestANewMachineIsNoExcuse: that a machine boots whose half is being redeployed explains no outage.
+func TestANewMachineIsNoExcuse(t *testing.T) {
+	o := newOperator(t, cpstest.Options{})
+	o.moveManager()
+	o.download(o.migrate("disable set 1").Archive())
+	o.d.Advance(15 * time.Minute)
+	o.do("cluman", deployAll+" --vms /var/tmp/cluster-upgrade-set-1.txt")
+	o.d.Advance(5 * time.Minute)
+	o.do("sessionmgr01", "systemctl stop sessionmgr-27717")
+	require.NoError(t, o.d.Power("sessionmgr02", false))
+	require.NoError(t, o.d.Power("sessionmgr02", true))
+	o.d.Advance(65 * time.Second)
+	require.ErrorContains(t, o.d.Check(), "replica set SESSION:set01 has had no primary for 1m1s")
 }
 
 // TestMend: people mount the image again that was mounted when the Cluster Manager lost its power, and none that was not.

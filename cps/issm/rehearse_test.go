@@ -3,6 +3,7 @@ package issm_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/cps/cpstest"
 	"github.com/evenkeel-ha/evenkeel/cps/issm"
+	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
 // rehearse runs a runbook in a world with every kind of crash, at every n-th point; EVENKEEL_REHEARSE_EVERY says
@@ -71,6 +73,40 @@ func TestRehearseISSMChoices(t *testing.T) {
 				every = 1201
 			}
 			rehearse(t, runbook(t, cfg), deploy(t, siteWorld(cpstest.Options{SignedFor: cfg.AcceptNoMajority})), every)
+		})
+	}
+}
+
+// TestTheOnlyDataMemberGoesDown: the schedules "fenced N" and "power lost before effect N" of cps-issm (N was 407 when they were found). The
+// machine with the only copy of the data goes down at its lease check right before set 1 is enabled.
+func TestTheOnlyDataMemberGoesDown(t *testing.T) {
+	for _, kind := range []string{"fenced", "power lost before effect"} {
+		t.Run(kind, func(t *testing.T) {
+			w, rb := deploy(t, cpstest.Options{}), runbook(t, issm.Config{ArchiveDir: t.TempDir()})
+			step, struck := "", false
+			w.Hooks(func(host string, c sshexec.Cmd) {
+				if step == "enable-set-1" && host == "sessionmgr01" && c.Argv[0] == "true" && !struck {
+					struck = true
+					w.Strike(kind)
+				}
+			}, nil)
+			opts := evenkeel.Options{
+				Journal: &evenkeel.MemJournal{}, Clock: w.Clock(), Operator: &technician{world: w}, Serial: true, RunID: testRun, Holder: "test",
+				Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+					if e.Kind == evenkeel.EventStep {
+						step = e.Step.ID
+					}
+				}),
+			}
+			_, err := evenkeel.Run(t.Context(), rb, w, opts)
+			for lives := 1; err != nil && lives < 6; lives++ { // as a rehearsal does
+				w.Mend()
+				_, err = evenkeel.Resume(t.Context(), rb, w, opts)
+			}
+			require.NoError(t, err)
+			require.True(t, struck)
+			requireMigrated(t, w)
+			require.True(t, slices.ContainsFunc(w.Report().Outages, func(o cpstest.Outage) bool { return o.Excuse == "sessionmgr01 has no power" }))
 		})
 	}
 }

@@ -18,12 +18,20 @@ import (
 // storiesTold is how many findings are told as stories. The others are named, with the command that tells them.
 const storiesTold = 10
 
+// broke is how many schedules broke something, without pairs.
+func broke(report *evenkeel.RehearsalReport) (n int) {
+	for _, c := range report.Coverage {
+		n += c.Broke
+	}
+	return n
+}
+
 // rehearsal is what a rehearsal found, for all formats. A context that has ended tells no stories.
 func (s *stage) rehearsal(ctx context.Context, report *evenkeel.RehearsalReport, o rehearsalFlags) *page.Rehearsal {
 	rb := s.first.runbook
 	r := &page.Rehearsal{Title: rb.Title, Digest: s.digest, Made: s.app.maker(o.config, o.dir), Commands: report.Commands,
 		Records: report.Records, Space: report.Space, Tried: report.Schedules, Left: report.Left, Met: report.Met,
-		Broke: len(report.Failures), Sentence: sentence(rb, report), Findings: []page.Story{}, Notes: restsOn(o),
+		Broke: broke(report), Sentence: sentence(rb, report), Findings: []page.Story{}, Notes: restsOn(o),
 		Rollbacks: page.RehearsedRollbacks{Played: report.Rollbacks.Played, Apart: report.Rollbacks.Apart, Within: report.Rollbacks.Within},
 		Pairs:     page.RehearsedPairs{Firsts: report.Pairs.Firsts, Tried: report.Pairs.Tried, Broke: report.Pairs.Broke}}
 	cover(r, rb, report)
@@ -387,7 +395,7 @@ func storyText(put func(string, ...any), s page.Story) {
 		}
 	}
 	if s.From != "" {
-		put("  It is the shortest part of a longer schedule that broke something: %s", s.From)
+		put("  It was found from a longer schedule that broke the same: %s", s.From)
 	}
 	if s.Again != "" {
 		put("  To repeat exactly this: %s", s.Again)

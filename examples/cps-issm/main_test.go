@@ -26,7 +26,7 @@ func TestSignals(t *testing.T) {
 }
 
 // A runbook that repeats commands without a look is found out, and each finding can be repeated.
-func TestRehearsalFindings(t *testing.T) { clitest.RehearsalFindings(t, app, "60", "umount") }
+func TestRehearsalFindings(t *testing.T) { clitest.RehearsalFindings(t, app, "59", "umount") }
 
 // Schedules that were findings once: the disabled arbiter is restarted while it waits to be replaced, and its processes start at boot.
 func TestRehearsalRegressions(t *testing.T) {

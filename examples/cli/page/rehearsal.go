@@ -67,7 +67,7 @@ type RehearsedPairs struct {
 
 // Words are the numbers in words.
 func (r RehearsedPairs) Words() string {
-	return fmt.Sprintf("pairs: %d tried, after %d different first parts; %s", r.Tried, r.Firsts, printable.Count(r.Broke, "violation"))
+	return fmt.Sprintf("pairs: %d tried, after %s; %d of them broke something", r.Tried, printable.Count(r.Firsts, "different first part"), r.Broke)
 }
 
 // RehearsedKind is a kind of schedule.
@@ -185,7 +185,7 @@ type Story struct {
 	Step     int           `json:"step"` // in which it goes apart from the straight run; 0 before the first one
 	Verdict  string        `json:"verdict"`
 	Again    string        `json:"again"`          // the command that repeats it
-	From     string        `json:"from,omitempty"` // the longer schedule that broke something, of which it is the shortest part that does
+	From     string        `json:"from,omitempty"` // the longer schedule that broke the same
 	Lasted   time.Duration `json:"lasted_ns"`
 	Targets  []string      `json:"targets,omitempty"`
 	Lines    []StoryLine   `json:"lines,omitempty"` // none where it is not told

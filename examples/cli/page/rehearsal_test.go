@@ -116,8 +116,8 @@ func TestWhatARehearsalShows(t *testing.T) {
 	require.Equal(t, 4, classes["path.noreturn"], "the fault in each story")
 	for _, want := range []string{"step 1, word: 3 schedules, 2 finished, 1 held, something down at the end of 1",
 		"step 1, fails: 4 schedules, 1 BROKE SOMETHING, 3 misled", "7 tried of 9 in all; 2 were to be tried and were not", "+1 m", "not tried",
-		"pairs: 7 tried, after 1 different first parts; 0 violations", "second after step 1, word: 3 schedules",
-		"It is the shortest part of a longer schedule that broke something: word"} {
+		"pairs: 7 tried, after 1 different first part; 0 of them broke something", "second after step 1, word: 3 schedules",
+		"It was found from a longer schedule that broke the same: word"} {
 		require.Contains(t, said, want)
 	}
 	require.Equal(t, 4, strings.Count(text, "To repeat exactly this schedule"))

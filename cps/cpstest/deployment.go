@@ -261,12 +261,7 @@ func (d *Deployment) Strike(name string) { d.world.Strike(name) }
 // Cluster Manager when that went down.
 func (d *Deployment) Mend() {
 	d.world.Mend()
-	d.world.Do(func(s *simhost.State) {
-		h, y := s.Host(manager), systemOf(s)
-		if image := y.manager.image; image != "" && imageMounted(h) == "" && h.Exists(image) && h.Reachable() {
-			h.Mount(s, simhost.Mount{Device: image, Dir: isoDir, Type: "iso9660", Options: "ro,relatime"})
-		}
-	})
+	d.world.Do(func(s *simhost.State) { systemOf(s).mountImage(s) })
 }
 
 // Inject plants a fault at a command, counted from 1 over all hosts.

@@ -199,6 +199,9 @@ func (y *system) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		y.judge(s)
 	case simhost.CameUp:
 		y.cameUp(s, h)
+		if h.Name == manager && y.manager.image != "" {
+			y.schedule(s, mountTime, mountImage, 0)
+		}
 	case simhost.Installed:
 		for _, m := range y.mongodsOn(h.Name) {
 			y.wipeMongod(s, m)

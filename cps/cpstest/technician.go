@@ -22,7 +22,11 @@ const (
 	deployManager
 	restoreManager
 	deployArbiter
+	mountImage
 )
+
+// mountTime is how long it takes until somebody sees that the Cluster Manager has restarted, and mounts the image again that was mounted.
+const mountTime = 10 * time.Minute
 
 // deployTime is how long a new Cluster Manager takes from its power-on until its status API says ready; it answers to SSH before.
 const deployTime = 25 * time.Minute
@@ -46,6 +50,16 @@ func (y *system) happen(s *simhost.State, ev event) {
 		_ = y.restoreManager(s)
 	case deployArbiter:
 		_ = y.deployArbiter(s)
+	case mountImage:
+		y.mountImage(s)
+	}
+}
+
+// mountImage mounts the image again that was mounted on the Cluster Manager before it restarted.
+func (y *system) mountImage(s *simhost.State) {
+	h := s.Host(manager)
+	if image := y.manager.image; image != "" && imageMounted(h) == "" && h.Exists(image) && h.Reachable() {
+		h.Mount(s, simhost.Mount{Device: image, Dir: isoDir, Type: "iso9660", Options: "ro,relatime"})
 	}
 }
 

@@ -30,10 +30,11 @@ func TestRehearsalFindings(t *testing.T) { clitest.RehearsalFindings(t, app, "59
 
 // Schedules that were findings once: the disabled arbiter is restarted while it waits to be replaced, and its processes start at boot.
 func TestRehearsalRegressions(t *testing.T) {
-	for schedule, step := range map[string]string{"fenced 78": "in step 6"} {
+	for schedule, step := range map[string]string{"fenced 77": "in step 6"} {
 		code, out := clitest.Here(app, "arbiter", "rehearse", "--schedule", schedule)
 		require.Equal(t, cli.ExitDone, code, "%s", out)
 		require.Contains(t, out, "fenced, "+step, "the schedule is no longer the one that it was")
+		require.Contains(t, out, "fenced, on site3-arbiter: ", "the schedule is no longer the one that it was")
 	}
 }
 

@@ -50,7 +50,7 @@ func TestTheOperatorSwitchesOn(t *testing.T) {
 
 // A runbook that repeats commands without a look is found out, and each finding can be repeated.
 func TestRehearsalFindings(t *testing.T) {
-	clitest.RehearsalFindings(t, app, "40")
+	clitest.RehearsalFindings(t, app, "37")
 }
 
 func TestRehearseTheSame(t *testing.T) { clitest.RehearseTheSame(t, app) }

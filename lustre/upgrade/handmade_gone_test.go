@@ -54,8 +54,8 @@ func TestWhatKeepsAGroup(t *testing.T) {
 			holds: record(pacemakertest.Record{Resource: of, Operation: "start"})},
 		"one of its targets failed to stop": {says: "crm_resource --cleanup -r hand-OST0001",
 			holds: record(pacemakertest.Record{Resource: "hand-OST0001", Operation: "stop", Code: 1, Status: 2})},
-		"an export by hand":  {says: `zpool export ost0pool" is at work`, holds: process("zpool export ost0pool")},
-		"an import by force": {says: `zpool import -f ost0pool" is at work`, holds: process("/sbin/zpool import -f ost0pool")},
+		"an export by hand":  {says: `"zpool" is at work`, holds: process("zpool export ost0pool")},
+		"an import by force": {says: `"/sbin/zpool" is at work`, holds: process("/sbin/zpool import -f ost0pool")},
 		"an umount by hand":  {says: "is at work", holds: process("umount /lustre/hand-OST0001")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWhatKeepsAGroup(t *testing.T) {
 		p.w.Advance(time.Minute)
 		process("zpool export -a")(p.w, true)
 		record(pacemakertest.Record{Resource: of})(p.w, false)
-		require.ErrorContains(t, p.resume(), "zpool export -a")
+		require.ErrorContains(t, p.resume(), `"zpool" is at work`)
 		require.NotContains(t, p.w.Report().Target("hand-OST0000").On, lustretest.Node1)
 		require.Equal(t, []string{lustretest.Node1}, p.w.Report().Target("MGS").On)
 	})

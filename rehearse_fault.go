@@ -126,15 +126,23 @@ func (m *crashingTool) pretended() (list []dispatch) {
 	return list
 }
 
-// misled tells whether a look was lied to.
+// misled tells whether a look was lied to, as the last thing that went wrong.
 func (m *crashingTool) misled() bool {
-	return slices.ContainsFunc(m.hits, func(d dispatch) bool { return d.lied && d.cmd.Effect == ReadOnly })
+	last := m.hits[len(m.hits)-1]
+	return m.lastIsFault() && last.lied && last.cmd.Effect == ReadOnly
+}
+
+// lastIsFault tells whether the last part of the schedule is a fault.
+func (m *crashingTool) lastIsFault() bool {
+	parts := m.schedule.parts()
+	return parts[len(parts)-1].Kind.fault()
 }
 
 // settle is what people do with a run that a fault has stopped for good: what a command only pretended to do they do by hand; and they roll
 // back where even so there is no way on. A rollback has no other way. Who was lied to may stand still, but not inside an outage.
+// The first part of a pair excuses only what it leads to by itself.
 func (r *rehearsal) settle(ctx context.Context, on track, tool *crashingTool, opts Options, out *rehearsed) {
-	if errors.As(out.err, new(*Pause)) {
+	if errors.As(out.err, new(*Pause)) && (tool.lastIsFault() || r.byItself == Held) {
 		out.how, out.err = Held, nil
 		return
 	}
@@ -164,7 +172,7 @@ func (r *rehearsal) settle(ctx context.Context, on track, tool *crashingTool, op
 	switch {
 	case err == nil:
 		out.how, out.err = RolledBack, nil
-	case tool.misled():
+	case tool.misled() || r.byItself == Misled:
 		if stuck := inOutage(opts.Journal); stuck != nil {
 			out.err = fmt.Errorf("%w, and there is no way on: %w", stuck, out.err)
 			return

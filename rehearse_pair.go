@@ -10,8 +10,9 @@ import (
 // paired is the first part of pairs, and what is to happen after it.
 type paired struct {
 	due
-	host   string // of the last command that was sent before it happened; empty where none is known
-	list   []due  // the second parts, the riskiest first, by the numbers of the run
+	how    RehearsalEnd // of the first part by itself
+	host   string       // of the last command that was sent before it happened; empty where none is known
+	list   []due        // the second parts, the riskiest first, by the numbers of the run
 	done   []*tried
 	shrunk []*smaller // of done, where it broke something
 	alone  *tried     // the first part by itself, where that broke something
@@ -121,6 +122,7 @@ func (r *rehearsal) seconds(ctx context.Context, from moment, p *paired, before 
 	if got.err == nil && (got.how == Finished || got.how == Resumed) {
 		got.err = course{"the straight run", r.known, r.end, false}.endsAs(*got.end, got.hit != nil)
 	}
+	p.how = got.how
 	if got.err != nil { // what comes after it would break it no less
 		one := r.tried(p.due, got)
 		p.alone = &one
@@ -310,6 +312,11 @@ func (r *rehearsal) pairs(ctx context.Context, t *tries, most int) error {
 func (r *rehearsal) pair(ctx context.Context, from moment, p *paired, second due) (one tried, happened bool, err error) {
 	s := p.due
 	s.Then = Interruption{second.Kind, second.At}
+	if p.how == "" { // the pair was asked for by its name
+		p.how = r.playTo(ctx, from, p.Schedule, r.known, true, false).how
+	}
+	r.byItself = p.how
+	defer func() { r.byItself = "" }()
 	one, got, err := r.fault(ctx, from, course{"the straight run", r.known, r.end, false}, s)
 	return one, got.pending == 0, err
 }

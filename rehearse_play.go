@@ -17,8 +17,9 @@ type rehearsal struct {
 	local    tree   // what stood in Local
 	start    moment
 	known    states
-	near     states // of the schedules that go apart between the same two decisions
-	nth      int    // the number of the schedule among those that are due, from 1
+	near     states       // of the schedules that go apart between the same two decisions
+	nth      int          // the number of the schedule among those that are due, from 1
+	byItself RehearsalEnd // of a pair that is being played: how its first part ends by itself
 
 	way  []passed // of the straight run
 	end  ending   // its own

@@ -73,7 +73,10 @@ func TestAPairWithServices(t *testing.T) {
 	typedOK(t, one, "crm_mon", "-1")
 
 	// By hand, a disk is mounted on both.
-	eventually(t, "node 2 is back", two.On)
+	eventually(t, "node 2 is back", func() bool { // it is on before its first process answers
+		_, _, _, err := two.Exec(t.Context(), nil, "true")
+		return err == nil
+	})
 	typedOK(t, two, "mount", "-t", "ext4", "/dev/shared/web", "/srv/web")
 	truth, err := lab.Truth()
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ func (n *node) giveAway(other *node) evenkeel.Step {
 	window := n.id("move")
 	actions := append([]evenkeel.Action{
 		// Not that the node itself is: one with old software that was lost after the other was updated cannot join any more, and goes on.
-		evenkeel.Prove("ready", "Verify that "+other.Name+" can take the units",
+		evenkeel.Prove("ready", "Verify that "+other.Name+" can run the units",
 			n.oldCluster(other.Name).Online(other.called())).AsPrecondition(),
 		n.steady(other).AsPreconditionThrough("standby"), n.onlyOne("only", other).AsPreconditionThrough("standby"),
 		n.carries("carries", n, other, other.Name).AsPrecondition(),

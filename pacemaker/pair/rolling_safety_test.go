@@ -36,8 +36,9 @@ func pausedAt(t *testing.T, err error) string {
 func (s *scene) does(t *testing.T, host string, argv ...string) {
 	t.Helper()
 	s.world.Do(func(st *simhost.State) {
-		_, err := st.Run(host, sshexec.Command(sshexec.Mutating, argv...))
+		res, err := st.Run(host, sshexec.Command(sshexec.Mutating, argv...))
 		require.NoError(t, err)
+		require.Zero(t, res.ExitCode, "%s", res.Stderr)
 		st.Sleep(time.Minute)
 	})
 }

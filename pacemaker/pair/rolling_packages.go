@@ -18,12 +18,17 @@ var clusterPackages = []string{"corosync", "pacemaker", "pcs"}
 
 // must are the packages that each node must have: the cluster's, those that the resources need, and those that the site names.
 func (p *Pair) must() []string {
-	return slices.Concat(clusterPackages, p.Config.Packages, slices.Collect(maps.Keys(p.Config.Versions)))
+	return distinct(clusterPackages, p.Config.Packages, slices.Collect(maps.Keys(p.Config.Versions)))
 }
 
 // watched are the packages whose versions are looked at: those, and of the others that a release installs with a cluster what is there.
 func (p *Pair) watched() []string {
-	names := slices.Concat(p.to.names, p.must())
+	return distinct(p.to.names, p.must())
+}
+
+// distinct are names in their order, each once.
+func distinct(lists ...[]string) []string {
+	names := slices.Concat(lists...)
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -115,6 +115,16 @@ func (s *scene) says(t *testing.T, host string, argv ...string) (out string) {
 	return out
 }
 
+// The runbook of one configuration is one, whenever it is made: what was begun with it goes on.
+func TestTheRollingRunbookIsOne(t *testing.T) {
+	s := rollingScene(t, pairtest.Options{}, nil)
+	for range 20 {
+		again, err := s.pair.Runbook()
+		require.NoError(t, err)
+		require.Equal(t, s.book.Digest(), again.Digest())
+	}
+}
+
 // What this way is not for is refused, in words, before anything is planned.
 func TestRollingIsRefused(t *testing.T) {
 	clone := strings.Replace(pairtest.File("cib.xml"), "    </resources>", `<clone id="copies">`+

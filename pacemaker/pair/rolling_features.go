@@ -172,6 +172,6 @@ func (p *Pair) mayRollBack(ctx context.Context, at evenkeel.Site) error {
 			return nil // all members of a cluster have one CIB
 		}
 	}
-	return fmt.Errorf("whether the old software can still join the cluster is not known. Nothing was changed. Start the cluster on a node, and "+
-		"begin again: %w", errors.Join(errs...))
+	return fmt.Errorf("whether the old software can still join the cluster is not known. Nothing was changed. Start the cluster on a node, "+
+		"and begin again: %w", errors.Join(errs...))
 }

@@ -87,6 +87,11 @@ func newRollback(ctx context.Context, rb *Runbook, hosts Hosts, opts Options) (*
 		e.giveBack(ctx)
 		return e, e.report(), nil
 	}
+	if rb.MayRollBack != nil && !st.RollingBack() {
+		if err := rb.MayRollBack(ctx, e.site("", nil, lookTimeout)); err != nil {
+			return nil, e.refused(ctx, err), err
+		}
+	}
 	first := Record{Kind: KindRollback, Run: plan.info(st.Run.ID), Facts: plan.Known, Time: e.opts.Clock.Now(),
 		Process: e.process()}
 	if st.RollingBack() {

@@ -131,6 +131,10 @@ type Runbook struct {
 	Recover func(*State) (*Runbook, error)
 	// EndsRun, in a runbook that Recover makes, says that the run is over when it has ended: it cannot be resumed.
 	EndsRun bool
+	// MayRollBack looks whether a rollback may begin, where that takes more than the state of the run. Its error, such as a
+	// *CannotRollBackError, refuses the rollback: nothing is done, nothing is journalled, and the run can be resumed. It only
+	// looks; the site has the facts of the run. nil where the steps alone decide.
+	MayRollBack func(context.Context, Site) error
 	// Compare says what still differs from the state before the run, one sentence each, for the end of a rollback. It only
 	// looks; the site has the facts of the run. What it cannot look at is a difference too. nil where the runbook cannot
 	// tell.

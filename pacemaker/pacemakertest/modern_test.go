@@ -154,6 +154,9 @@ func TestPlacementWithPcs011(t *testing.T) {
 	require.Contains(t, b.ok(n2, "pcs status"), "  * Node "+n1+": standby\n")
 	require.Contains(t, b.ok(n2, "pcs status nodes"), " Standby: "+n1+"\n")
 	b.ok(n2, "pcs node unstandby "+n1)
+	b.ok(n2, "pcs node maintenance "+n1)
+	require.Contains(t, b.ok(n2, "crm_mon --output-as=xml"), `name="`+n1+`" id="1" online="true" standby="false" standby_onfail="false" maintenance="true"`)
+	b.ok(n2, "pcs node unmaintenance "+n1)
 	b.w.Advance(10 * time.Second)
 	at("A", n2) // PCM-009, H17: nothing moves back
 	require.Contains(t, b.ok(n1, "pcs resource relocate show"), "Move       A       ( "+n2+" -> "+n1+" )")

@@ -356,7 +356,7 @@ func (p *pcsCommand) enable() int {
 	})
 }
 
-// standby is standby and unstandby: a permanent attribute of the node, this one where none is named (PCM-036).
+// standby is standby, maintenance and their ends: a permanent attribute of the node, this one where none is named (PCM-036).
 func (p *pcsCommand) standby() int {
 	names := p.words
 	d, err := p.document()
@@ -381,10 +381,11 @@ func (p *pcsCommand) standby() int {
 				return fmt.Errorf("%sode '%s' does not appear to exist in configuration",
 					map[bool]string{true: "N", false: "n"}[p.software.modern()], name)
 			}
-			if p.Name == "standby" {
-				return c.SetNodeAttribute(name, "standby", "on")
+			attribute, ends := strings.CutPrefix(p.Name, "un")
+			if !ends {
+				return c.SetNodeAttribute(name, attribute, map[string]string{"standby": "on", "maintenance": "true"}[attribute])
 			}
-			c.RemoveNodeAttribute(name, "standby")
+			c.RemoveNodeAttribute(name, attribute)
 			return nil
 		})
 		if err != nil {

@@ -42,6 +42,8 @@ var modernVerbs = map[string]modernVerb{
 	"cluster status":      {(*pcsCommand).clusterStatus, ""},
 	"node standby":        {(*pcsCommand).standby, "-f --all --wait"},
 	"node unstandby":      {(*pcsCommand).standby, "-f --all --wait"},
+	"node maintenance":    {(*pcsCommand).standby, "-f --all --wait"},
+	"node unmaintenance":  {(*pcsCommand).standby, "-f --all --wait"},
 	"node attribute":      {(*pcsCommand).nodeAttribute, "-f --force --name"},
 
 	"property":             {(*pcsCommand).propertyConfig, "-f --full"},

@@ -20,7 +20,7 @@ func (p *Pair) evacuate() evenkeel.Step {
 	old1, old2 := p.old(n1.Name), p.old(n2.Name)
 	was := p.oldCluster(n2.Name)
 	actions := []evenkeel.Action{
-		evenkeel.Prove("ready", "Verify that "+n2.Name+" can take the units", was.Online(old2)).AsPrecondition(),
+		evenkeel.Prove("ready", "Verify that "+n2.Name+" can run the units", was.Online(old2)).AsPrecondition(),
 		p.carries("carries", n1, n2, n2.Name).AsPrecondition(), p.calm().AsPrecondition(),
 	}
 	actions = append(actions, changed("standby", "Put "+old1+" into standby", disrupting(was.Standby(old1)))...)
@@ -58,14 +58,14 @@ func (p *Pair) leave() evenkeel.Step {
 			"nothing: a cluster of two waits at its start until it has seen both nodes (wait_for_all), and node 1 does not come back to it.",
 		Actions: actions,
 		Verify: []evenkeel.Action{evenkeel.Await(p.Config.Outage, "left",
-			"Verify that the old cluster knows that node 1 left in good order", gone),
+			"Verify that the old cluster knows that node 1 left cleanly", gone),
 			p.serves("served", n2.Name)},
 		Undo: slices.Concat(p.startOld(n1), changed("release", "Let the old cluster fence as before", p.asBefore(was, "stonith-enabled")),
 			changed("quorum", "Restore no-quorum-policy in the old cluster", p.asBefore(was, ignoreQuorum.Name))),
 	}
 }
 
-// left wants a cluster to show one of its nodes online, and the other as one that left in good order.
+// left wants a cluster to show one of its nodes online, and the other as one that left cleanly.
 func left(st *pacemaker.Status, node, stays string) error {
 	n, known := st.Node(node)
 	other, there := st.Node(stays)
@@ -73,7 +73,7 @@ func left(st *pacemaker.Status, node, stays string) error {
 	case !there || !other.Online || !st.DC.Present:
 		return evenkeel.NotYet(0, "the cluster does not show its own node %s online", stays)
 	case known && n.Unclean:
-		return evenkeel.NeedsOperator("the cluster takes %s for lost, and would fence it as soon as it may. Let it leave in good order: start "+
+		return evenkeel.NeedsOperator("the cluster takes %s for lost, and would fence it as soon as it may. Let it leave cleanly: start "+
 			"the cluster there, wait until it is online, stop it, and resume", node)
 	case known && n.Online:
 		return evenkeel.NotYet(0, "%s is still online in the cluster", node)

@@ -65,7 +65,7 @@ func (p *Pair) fenceDevices() (ids []string) {
 func (p *Pair) settled(now live.Cluster) (actions []evenkeel.Action) {
 	for i, proof := range append(now.Settled(), now.Active(ids(p.placed("", p.moved()...))...)) {
 		actions = append(actions, evenkeel.Await(p.Config.Outage, fmt.Sprintf("settled-%d", i+1),
-			"Wait until the cluster is at rest, and runs every unit", proof))
+			"Wait until the cluster is idle, and runs every unit", proof))
 	}
 	return actions
 }
@@ -94,7 +94,7 @@ func (p *Pair) rebalance(now live.Cluster, called func(host string) string) even
 		Opens: []evenkeel.Window{{ID: "rebalance", Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "a unit stops on one node before it starts on the other"}},
 		Closes: []string{"rebalance"}, Harmless: "every unit runs on an upgraded node, whichever it is",
-		Actions: []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes can take units",
+		Actions: []evenkeel.Action{evenkeel.Prove("ready", "Verify that both nodes can run units",
 			now.Online(called(n1), called(n2))).AsPrecondition()},
 		Verify: p.settled(now),
 	}

@@ -104,7 +104,7 @@ func (p *Pair) held() evenkeel.Action {
 					return fmt.Errorf("stonith-enabled is %q in the old cluster: it could fence node 1 while that is rebuilt", v)
 				}
 				if n, _ := cib.Node(old1); !standby(n) {
-					return fmt.Errorf("the CIB does not say that %s is in standby: it could take units back", old1)
+					return fmt.Errorf("the CIB does not say that %s is in standby: it could run units again", old1)
 				}
 				return nil
 			}))

@@ -24,7 +24,7 @@ type node struct {
 
 	archiveName, archivePath, archiveSum evenkeel.Fact[string]
 	autostart, bootSeen, bootOld, fenced evenkeel.Fact[string]
-	software                             evenkeel.Fact[string]
+	software, features                   evenkeel.Fact[string]
 }
 
 func (p *Pair) node(i int) *node {
@@ -39,7 +39,8 @@ func (p *Pair) node(i int) *node {
 	n.bootSeen = fact("boot.seen", "the boot id at the beginning of the run")
 	n.bootOld = fact("boot.old", "the boot id, before it is shut down,")
 	n.fenced = fact("fenced", "the history of fencing at the beginning of the run")
-	n.software = fact("software", "the packages before the update")
+	n.software = fact("software", "the cluster's packages before the update")
+	n.features = evenkeel.NewFact[string]("cluster.features", "the feature set of the cluster at the beginning of the run")
 	return n
 }
 

@@ -79,6 +79,16 @@ func (j job) clients() (evenkeel.HostMap, error) {
 	return hosts, nil
 }
 
+// sayer confirms what only a person can, and has the tool hold for the rest.
+type sayer struct{}
+
+func (sayer) Prompt(_ context.Context, ask evenkeel.Prompt) (string, error) {
+	if ask.Why == "" {
+		return "confirmed", nil
+	}
+	return "", evenkeel.NeedsOperator("%s (not there yet: %s)", ask.Instruction, ask.Why)
+}
+
 // tool is one life: it runs the upgrade, or takes it up; or it leads it back.
 func tool(dir, verb string) (exit int, err error) {
 	raw, err := os.ReadFile(filepath.Join(dir, "job.json"))
@@ -106,7 +116,7 @@ func tool(dir, verb string) (exit int, err error) {
 		return toolFailed, err
 	}
 	defer func() { _ = journal.Close() }()
-	opts := evenkeel.Options{Journal: journal, Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
+	opts := evenkeel.Options{Journal: journal, Operator: sayer{}, Observer: evenkeel.ObserverFunc(func(e evenkeel.Event) {
 		fmt.Println(e.Time.Format("15:04:05.000"), e.Kind, e.Host, e.Text)
 	})}
 	does := map[string]func(context.Context, *evenkeel.Runbook, evenkeel.Hosts, evenkeel.Options) (*evenkeel.Report, error){

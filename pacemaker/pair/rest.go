@@ -87,7 +87,7 @@ func (p *Pair) stoppedBy(id string, from side, units []Unit) evenkeel.Action {
 					return sshexec.Result{}, err
 				case cib == nil:
 					return sshexec.Result{}, evenkeel.NeedsOperator("the cluster of %s has stopped before it was seen to stop %s: start it there, "+
-						"wait until it is at rest, and resume", from.host, strings.Join(from.switches(units...), ", "))
+						"wait until it is idle, and resume", from.host, strings.Join(from.switches(units...), ", "))
 				}
 				if err := stopped(cib, units...); err != nil {
 					return sshexec.Result{}, err

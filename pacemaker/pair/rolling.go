@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/internal/printable"
+	"github.com/evenkeel-ha/evenkeel/pacemaker"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
 )
 
@@ -26,7 +27,8 @@ func (p *Pair) rollingRunbook() (*evenkeel.Runbook, error) {
 	rb := &evenkeel.Runbook{
 		Name: "pacemaker-pair-rolling", Title: fmt.Sprintf("Rolling update of the pair %s and %s", n1.Name, n2.Name),
 		Intro: p.rollingIntro(), Inputs: p.inputs(), LeaseHosts: []string{n1.Name, n2.Name},
-		Invariants: []evenkeel.Invariant{p.once(), p.served()}, Compare: p.compareRolled, Secrets: p.secrets(),
+		Invariants: []evenkeel.Invariant{p.once(), p.served(), p.redundant()}, Compare: p.compareRolled, MayRollBack: p.mayRollBack,
+		Secrets: p.secrets(),
 		Steps: slices.Concat([]evenkeel.Step{first, n1.backupStep(), n2.backupStep()}, n1.roll(n2), n2.roll(n1),
 			[]evenkeel.Step{p.rebalance(p.oldCluster(n1.Name), p.old), p.rolled()}),
 	}
@@ -39,12 +41,13 @@ func (p *Pair) rollingRunbook() (*evenkeel.Runbook, error) {
 func (p *Pair) rollingIntro() string {
 	n1, n2 := p.node(0), p.node(1)
 	return "One node is updated while the other serves, in one cluster all along. " + n1.Name + " comes first. A unit is what is moved as " +
-		"one. " +
-		"A node is stopped only when it is proven to hold no unit, and the other is seen to serve every one. Fencing stays on. While a node is " +
-		"away the other is alone: if that restarts, it serves nothing until this node is back (wait_for_all)." +
+		"one. A node is stopped only when it is proven to hold no unit, and the other is seen to serve every one. Fencing stays on. While a " +
+		"node is away the other is alone. Do not restart Pacemaker or the machine there: it would serve nothing until it sees this node again " +
+		"(wait_for_all), and a restarted Pacemaker may fence the node under update." +
 		"\n\nPoint of no return: " + n2.Name + " leaves the cluster. It is the last node with the old software: the feature set of the cluster " +
-		"rises, and the old software cannot join it any more. Before that a rollback undoes everything; of a node that is updated you " +
-		"install the old packages again, and the rollback looks for them." +
+		"may rise, and then the old software cannot join it any more. The tool rolls back no further in any case. Before that a rollback " +
+		"undoes everything, as long as the feature set has not risen: of a node that is updated you install the cluster's old packages again, " +
+		"and the rollback compares those packages and no others. Keep the old packages reachable." +
 		p.unitTable(func(u Unit) string {
 			if u.PerNode || u.Disabled != "" {
 				return u.How()
@@ -68,8 +71,43 @@ func (n *node) roll(other *node) []evenkeel.Step {
 
 // lastOld says why nothing can be rolled back from when the second node has left.
 func (n *node) lastOld() string {
-	return "the last node with the old software leaves, the feature set of the cluster rises, and the old software cannot join it any " +
-		"more; every unit runs on the other node: go on"
+	return "the last node with the old software leaves. The feature set of the cluster may rise, and then the old software cannot join it " +
+		"any more; the tool rolls back no further in any case. Every unit runs on the other node. Go on with `resume`"
+}
+
+// updateWindow is open while the pair is one node short, or may be.
+const updateWindow = "update"
+
+// reduced is that window. It spans both turns: where the last node with the old software is lost between them, it comes back by its own.
+func (p *Pair) reduced() evenkeel.Window {
+	return evenkeel.Window{ID: updateWindow, Invariant: "redundant", Stop: evenkeel.StopBetweenSteps,
+		Reason: "one node at a time is away: no second node stands by"}
+}
+
+// redundant is what the pair lacks while a node is away.
+func (p *Pair) redundant() evenkeel.Invariant {
+	return evenkeel.Invariant{ID: "redundant", Title: "Both nodes are online, and may run units.", Check: func(ctx context.Context,
+		at evenkeel.Site) error {
+		var unseen []error
+		for _, s := range p.servers() {
+			var away []string
+			look := p.oldCluster(s.Name).InStatus("", func(st *pacemaker.Status) error {
+				for _, of := range p.servers() {
+					if why := unable(st, p.old(of.Name)); why != "" {
+						away = append(away, of.Name+" "+why)
+					}
+				}
+				return nil
+			})
+			switch err := ask(ctx, at, s.Name, []evenkeel.Proof{look}); {
+			case err != nil:
+				unseen = append(unseen, fmt.Errorf("%s: %w", s.Name, err))
+			case len(away) > 0:
+				return evenkeel.Violated("no second node stands by: %s, as %s sees it", strings.Join(away, ", "), s.Name)
+			}
+		}
+		return errors.Join(unseen...)
+	}}
 }
 
 // rolled looks at the whole once more.
@@ -83,6 +121,7 @@ func (p *Pair) rolled() evenkeel.Step {
 				p.oldCluster(n.Name).Online(p.old(n1.Name), p.old(n2.Name))))
 	}
 	s.Actions = append(s.Actions, n1.seeRisen("features", n2),
+		p.alike("alike", "Verify that both nodes have the same cluster software", "", func(map[string]string) error { return nil }),
 		evenkeel.Prove("same", "Verify that the cluster is configured as before", was.InCIB("no difference to the backup", p.sameAs(nil))),
 		evenkeel.Prove("active", "Verify that every resource runs, on one node each", was.Active(ids(p.placed("", p.moved()...))...)))
 	if where := p.homes(p.old); len(where) > 0 {
@@ -91,7 +130,7 @@ func (p *Pair) rolled() evenkeel.Step {
 	return s
 }
 
-// compareRolled says, at the end of a rollback, what differs from the state before the run, the packages with the rest.
+// compareRolled says, at the end of a rollback, what differs from the state before the run, the cluster's packages with the rest.
 func (p *Pair) compareRolled(ctx context.Context, at evenkeel.Site) ([]string, error) {
 	differs, err := p.compare(ctx, at)
 	for i := range p.servers() {
@@ -102,10 +141,11 @@ func (p *Pair) compareRolled(ctx context.Context, at evenkeel.Site) ([]string, e
 		}
 		res, err := at.Run(ctx, n.Name, Brief(n.listing()...))
 		switch {
-		case err != nil:
-			differs = append(differs, fmt.Sprintf("%s: which packages it has is not known: %v", n.Name, err))
+		case err != nil && res.Outcome != evenkeel.Exited:
+			differs = append(differs, fmt.Sprintf("%s: which of the cluster's packages it has is not known: %v", n.Name, err))
 		case res.Text() != was:
-			differs = append(differs, fmt.Sprintf("%s has other packages than before: %s", n.Name, printable.Line(res.Text())))
+			differs = append(differs, fmt.Sprintf("%s has other versions of the cluster's packages than before: %s", n.Name,
+				printable.Line(res.Text())))
 		}
 	}
 	return differs, err
@@ -113,7 +153,7 @@ func (p *Pair) compareRolled(ctx context.Context, at evenkeel.Site) ([]string, e
 
 // refuseRolling says what keeps a pair from this way, beside its releases.
 func (p *Pair) refuseRolling() error {
-	var errs []error
+	errs := []error{p.refuseQuorum()}
 	for _, u := range p.Units {
 		if u.bound() && !u.PerNode && u.Disabled == "" {
 			errs = append(errs, fmt.Errorf("%s: %s. That its copy on an updated node has caught up, before the other node goes, nothing here "+
@@ -129,6 +169,22 @@ func (p *Pair) refuseRolling() error {
 			"with the node that serves less", one, two, two))
 	}
 	return errors.Join(errs...)
+}
+
+// refuseQuorum refuses a pair that does not wait for both nodes when it starts: a node that restarts alone would start every unit, and
+// fence the node under update.
+func (p *Pair) refuseQuorum() error {
+	q, err := p.Corosync.Quorum()
+	if err != nil || q.WaitForAll || !q.TwoNode {
+		return err
+	}
+	const text = "corosync.conf says two_node without wait_for_all: a node that restarts while the other is away fences that in the middle " +
+		"of its update"
+	if p.Config.InSpite {
+		p.InSpite = append(p.InSpite, text)
+		return nil
+	}
+	return errors.New(text + ". Set wait_for_all: 1 in the section quorum on both nodes, or go on in spite of it")
 }
 
 // rollingDefaults refuses what has no meaning on this way, and on the other.

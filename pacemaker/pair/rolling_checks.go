@@ -2,13 +2,11 @@ package pair
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/evenkeel-ha/evenkeel"
 	"github.com/evenkeel-ha/evenkeel/pacemaker"
-	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
 )
 
 // rollingPreflight is the preflight of the other way, and what this one wants beside it.
@@ -25,7 +23,8 @@ func (p *Pair) rollingPreflight() (evenkeel.Step, error) {
 			s.Actions = append(s.Actions, a)
 		}
 	}
-	s.Actions = append(append([]evenkeel.Action{p.unhindered("sound")}, s.Actions...), p.agree("agree"))
+	s.Actions = append(append([]evenkeel.Action{p.unhindered("sound")}, s.Actions...), p.agree("agree"), p.noteFeatures("features"))
+	s.Makes = append(s.Makes, p.node(0).features)
 	return s, nil
 }
 
@@ -50,31 +49,6 @@ func hindered(st *pacemaker.Status, unfenced bool) error {
 	if len(list) > 0 {
 		return evenkeel.NotYet(0, "the cluster is not sound: %s. Mend it, and forget what is over by pcs resource cleanup and pcs stonith "+
 			"history cleanup", strings.Join(list, "; "))
-	}
-	return nil
-}
-
-// older wants no package to be newer than the update, in what a node lists, and pacemaker not to be updated already: what shows that a
-// node is updated must not be there before.
-func (p *Pair) older(listing string) error {
-	for i, line := range strings.Fields(listing) {
-		name := p.watched()[i]
-		wanted := p.Config.Versions[name]
-		if wanted == "" {
-			continue
-		}
-		if name == "pacemaker" && isVersion(strings.TrimPrefix(line, name+"-"), wanted) {
-			return evenkeel.NeedsOperator("the nodes have %s already, and %s is to show that a node is updated: name the build that the update "+
-				"brings", line, wanted)
-		}
-		has, err1 := readiness.ParseVersion(strings.TrimPrefix(line, name+"-"))
-		want, err2 := readiness.ParseVersion(wanted)
-		if err := errors.Join(err1, err2); err != nil {
-			return err
-		}
-		if has.Compare(want) > 0 {
-			return evenkeel.NeedsOperator("the nodes have %s, which is newer than %s: a node cannot join with older software", line, wanted)
-		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package pair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -61,11 +62,8 @@ func (n *node) feature(ctx context.Context, at evenkeel.Site, member *node) (sof
 	if err != nil {
 		return software, cluster, fmt.Errorf("%s: %w", n.Name, err)
 	}
-	look := n.oldCluster(member.Name).InCIB("", func(cib *pacemaker.CIB) (err error) {
-		cluster, err = parseFeatureSet(cib.Header().FeatureSet)
-		return err
-	})
-	return software, cluster, ask(ctx, at, member.Name, []evenkeel.Proof{look})
+	cluster, err = n.clusterFeatures(ctx, at, member.Name)
+	return software, cluster, err
 }
 
 // joins wants the software of a node to be able to join the cluster that runs on the other.
@@ -104,4 +102,76 @@ func (n *node) seeRisen(id string, other *node) evenkeel.Action {
 				return sshexec.Result{}, nil
 			}},
 	}}
+}
+
+// clusterFeatures asks for the feature set of the cluster, as a node has it.
+func (p *Pair) clusterFeatures(ctx context.Context, at evenkeel.Site, host string) (set featureSet, _ error) {
+	look := p.oldCluster(host).InCIB("", func(cib *pacemaker.CIB) (err error) {
+		set, err = parseFeatureSet(cib.Header().FeatureSet)
+		return err
+	})
+	return set, ask(ctx, at, host, []evenkeel.Proof{look})
+}
+
+// noteFeatures notes the feature set of the cluster: as long as it has that, the old software can join.
+func (p *Pair) noteFeatures(id string) evenkeel.Action {
+	host := p.Config.Node2.Name
+	fact := p.node(0).features.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })
+	fact.Script = `cibadmin --query | sed -n 's/^<cib .*crm_feature_set="\([^"]*\)".*/\1/p'`
+	return evenkeel.Action{ID: id, Makes: []evenkeel.Make{fact}, Change: evenkeel.Change{
+		Title: "Note the feature set of the cluster", Host: host,
+		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "crm_feature_set in `cibadmin --query`.",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				set, err := p.clusterFeatures(ctx, at, host)
+				return sshexec.Result{Stdout: []byte(set.String() + "\n")}, err
+			}},
+	}}
+}
+
+// unrisen wants the cluster to have the feature set from before the run: else the old software, which the undo of a step brings back,
+// could not join it. It asks on the other node.
+func (n *node) unrisen(id string, other *node) evenkeel.Action {
+	return evenkeel.Action{ID: id, Change: evenkeel.Change{
+		Title: "Verify that the old software can still join the cluster", Host: other.Name, Limit: n.Config.Outage,
+		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "crm_feature_set in `cibadmin --query` on " + other.Name + " is $" +
+			n.features.Variable() + ", as before the run.",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				was, err1 := n.features.Get(at.Facts)
+				is, err2 := n.clusterFeatures(ctx, at, other.Name)
+				switch {
+				case err1 != nil:
+					return sshexec.Result{}, err1
+				case err2 != nil:
+					return sshexec.Result{}, unanswered(err2, "the cluster on %s does not say its feature set (%v): start it there", other.Name, err2)
+				case is.String() != was:
+					return sshexec.Result{}, evenkeel.NeedsOperator("the cluster has the feature set %s, and had %s before the run: the old "+
+						"software of %s cannot join it any more. Install no old packages. Bring both nodes to %s by hand: see \"If you give the "+
+						"run up by hand\" in docs/pair.md", is, was, n.Name, n.wanted())
+				}
+				return sshexec.Result{}, nil
+			}},
+	}}
+}
+
+// mayRollBack refuses a rollback before it begins where the feature set of the cluster has risen, or is not known.
+func (p *Pair) mayRollBack(ctx context.Context, at evenkeel.Site) error {
+	was, err := p.node(0).features.Get(at.Facts)
+	if err != nil {
+		return nil //nolint:nilerr // it was not noted: nothing was changed
+	}
+	var errs []error
+	for _, s := range p.servers() {
+		is, err := p.clusterFeatures(ctx, at, s.Name)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", s.Name, err))
+		case is.String() != was:
+			return &evenkeel.CannotRollBackError{Step: p.node(0).id("leave"), Reason: fmt.Sprintf("the cluster has the feature set %s, and had "+
+				"%s before the run: the old software cannot join it any more. Nothing was changed. Go on with `resume`", is, was)}
+		default:
+			return nil // all members of a cluster have one CIB
+		}
+	}
+	return fmt.Errorf("whether the old software can still join the cluster is not known. Nothing was changed. Start the cluster on a node, "+
+		"and begin again: %w", errors.Join(errs...))
 }

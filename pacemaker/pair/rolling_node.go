@@ -19,17 +19,21 @@ func (n *node) giveAway(other *node) evenkeel.Step {
 	window := n.id("move")
 	actions := append([]evenkeel.Action{
 		// Not that the node itself is: one with old software that was lost after the other was updated cannot join any more, and goes on.
-		evenkeel.Prove("ready", "Verify that "+other.Name+" can take the units",
+		evenkeel.Prove("ready", "Verify that "+other.Name+" can run the units",
 			n.oldCluster(other.Name).Online(other.called())).AsPrecondition(),
 		n.steady(other).AsPreconditionThrough("standby"), n.onlyOne("only", other).AsPreconditionThrough("standby"),
 		n.carries("carries", n, other, other.Name).AsPrecondition(),
 	}, n.standAside(other)...)
-	return evenkeel.Step{ID: n.id("evacuate"), Title: "Move every unit to " + other.Name, Host: n.Name,
+	s := evenkeel.Step{ID: n.id("evacuate"), Title: "Move every unit to " + other.Name, Host: n.Name,
 		Needs: []evenkeel.FactKey{other.bootSeen, n.fenced},
 		Opens: []evenkeel.Window{{ID: window, Invariant: "served", Stop: evenkeel.StopAtClose,
 			Reason: "the units of " + n.Name + " stop there before they start on " + other.Name}},
 		Closes: []string{window}, Actions: actions, Undo: n.comeBack(other.Name),
 	}
+	if n.index == 0 {
+		s.Opens = append([]evenkeel.Window{n.reduced()}, s.Opens...)
+	}
+	return s
 }
 
 // standAside puts the node into standby, and wants every unit to be gone from it and served by the other.
@@ -41,7 +45,7 @@ func (n *node) standAside(other *node) []evenkeel.Action {
 		n.emptied("empty", other), n.serves("served", other.Name))
 }
 
-// comeBack ends the standby of the node, and waits until the cluster is at rest. It asks the cluster of a host.
+// comeBack ends the standby of the node, and waits until the cluster is idle. It asks the cluster of a host.
 func (n *node) comeBack(host string) []evenkeel.Action {
 	was := n.oldCluster(host)
 	return append(changed("unstandby", "Take "+n.called()+" out of standby", disrupting(was.Unstandby(n.called()))), n.settled(was)...)
@@ -50,12 +54,14 @@ func (n *node) comeBack(host string) []evenkeel.Action {
 // leaveRolling stops the cluster on the node, when the other serves without it.
 func (n *node) leaveRolling(other *node) evenkeel.Step {
 	s := evenkeel.Step{ID: n.id("leave"), Title: "Stop the cluster on " + n.Name, Host: n.Name,
-		Why:   "It leaves in good order, so nobody is fenced for it. Fencing stays on: a node that hangs is still fenced.",
-		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced},
+		Why: "It leaves cleanly, so it is not fenced for that. Fencing stays on, but no node is left that could fence " + other.Name + ". " +
+			n.Name + " can be fenced during its update if Pacemaker restarts on " + other.Name + ": do not restart it there meanwhile.",
+		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced, n.features},
 		Actions: slices.Concat(n.mayGo(other), changed("disable", "Keep the cluster from starting on "+n.Name+" at boot",
 			n.oldCluster(n.Name).Disable(n.called())), n.stop(n.Name)),
 		Verify: []evenkeel.Action{n.leftWell("left", other), n.serves("served", other.Name)},
-		Undo:   slices.Concat([]evenkeel.Action{n.bootsAsBefore(), n.bootsSo()}, n.startCluster(), n.online(other)),
+		Undo: slices.Concat([]evenkeel.Action{n.unrisen("features", other), n.packaged("packaged"), n.bootsAsBefore(), n.bootsSo()},
+			n.startCluster(), n.online(other)),
 	}
 	return s
 }
@@ -63,7 +69,14 @@ func (n *node) leaveRolling(other *node) evenkeel.Step {
 // mayGo are the preconditions of every step that leaves the other node alone.
 func (n *node) mayGo(other *node) []evenkeel.Action {
 	return []evenkeel.Action{n.steady(other).AsPrecondition(), n.onlyOne("only", other).AsPrecondition(),
-		n.emptied("empty", other).AsPrecondition(), n.serves("serving", other.Name).AsPrecondition()}
+		n.emptied("empty", other).AsPrecondition(), n.allOn("placed", other).AsPrecondition(),
+		n.serves("serving", other.Name).AsPrecondition()}
+}
+
+// allOn wants the cluster to run every unit on the other node: of one without a look of its own nothing else tells.
+func (n *node) allOn(id string, other *node) evenkeel.Action {
+	return evenkeel.Await(n.Config.Outage, id, "Verify that the cluster runs every unit on "+other.Name,
+		n.oldCluster(other.Name).Placed(n.placed(other.called(), n.moved()...)))
 }
 
 // startCluster starts it there; where it runs already, nothing happens.
@@ -100,36 +113,42 @@ func (n *node) online(other *node) (actions []evenkeel.Action) {
 	return actions
 }
 
-// rejoin starts the cluster on the updated node. It stays in standby until the cluster is at rest.
+// rejoin starts the cluster on the updated node. It stays in standby until the cluster is idle. No stop is taken before it is out of
+// standby: were the other node lost then, nothing would serve. Where that happens, the end of the standby ends the outage.
 func (n *node) rejoin(other *node) evenkeel.Step {
 	// At boot first: a node that loses power between the two comes back with it.
 	actions := append([]evenkeel.Action{n.steady(other).AsPreconditionThrough("start"), n.onlyOne("only", other).AsPrecondition(),
-		n.serves("serving", other.Name).AsPrecondition(), n.joins("features", other).AsPrecondition(), n.bootsAsBefore()}, n.startCluster()...)
-	lost := n.steady(other)
-	lost.ID = "still-calm"
+		n.allOn("placed", other).AsPrecondition(), n.serves("serving", other.Name).AsPrecondition(),
+		n.packaged("packaged").AsPreconditionThrough("start"), n.joins("features", other).AsPrecondition(), n.bootsAsBefore()},
+		n.startCluster()...)
 	return evenkeel.Step{ID: n.id("rejoin"), Title: "Take " + n.Name + " into the cluster again", Host: n.Name,
-		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced}, Actions: actions,
-		Verify: append(append([]evenkeel.Action{lost, n.bootsSo()}, n.online(other)...), evenkeel.Prove("same",
+		Needs: []evenkeel.FactKey{n.autostart, other.bootSeen, n.fenced, n.features}, Actions: actions,
+		Opens: []evenkeel.Window{{ID: n.id("return"), Invariant: "served", Stop: evenkeel.StopAtClose, Completion: n.comeBack(n.Name),
+			Reason: n.Name + " is in standby; where the stickiness is not greater than a preference, units move as soon as it may run them"}},
+		Verify: append(append([]evenkeel.Action{n.standbyCalm("still-calm", other), n.bootsSo()}, n.online(other)...), evenkeel.Prove("same",
 			"Verify that the cluster is configured as before",
 			n.oldCluster(n.Name).InCIB("no difference to the backup but the standby", n.sameAs(n)))),
-		Undo: slices.Concat([]evenkeel.Action{n.emptied("empty", other), n.serves("serving", other.Name)},
+		Undo: slices.Concat([]evenkeel.Action{n.unrisen("features", other), n.emptied("empty", other), n.allOn("placed", other),
+			n.serves("serving", other.Name)},
 			changed("disable", "Keep the cluster from starting on "+n.Name+" at boot", n.oldCluster(n.Name).Disable(n.called())), n.stop(n.Name),
 			[]evenkeel.Action{n.leftWell("left", other)}),
 	}
 }
 
-// takeBack lets the node have units again, and notes what the other's turn begins with.
+// takeBack lets the node run units again, and notes what the other's turn begins with.
 func (n *node) takeBack(other *node) evenkeel.Step {
 	window := n.id("return")
-	s := evenkeel.Step{ID: window, Title: "Let " + n.Name + " take units again", Host: n.Name,
-		Needs: []evenkeel.FactKey{other.bootSeen, n.fenced},
-		Opens: []evenkeel.Window{{ID: window, Invariant: "served", Stop: evenkeel.StopAtClose,
-			Reason: "where the stickiness is not greater than a preference, units move as soon as " + n.Name + " may have them"}},
-		Closes: []string{window}, Actions: append([]evenkeel.Action{n.steady(other).AsPreconditionThrough("unstandby")}, n.comeBack(n.Name)...),
-		Undo: append([]evenkeel.Action{n.wayBack(other)}, n.standAside(other)...),
+	s := evenkeel.Step{ID: window, Title: "Let " + n.Name + " run units again", Host: n.Name,
+		Needs:  []evenkeel.FactKey{other.bootSeen, n.fenced, n.features},
+		Closes: []string{window}, Actions: append([]evenkeel.Action{n.standbyCalm("calm", other).AsPreconditionThrough("unstandby")},
+			n.comeBack(n.Name)...),
+		Undo: append([]evenkeel.Action{n.stillMember(other), n.unrisen("features", other), n.steady(other).AsPreconditionThrough("standby"),
+			n.onlyOne("only", other).AsPreconditionThrough("standby"), n.carries("carries", n, other, other.Name).AsPrecondition()},
+			n.standAside(other)...),
 	}
 	if n.index == 1 {
 		s.Actions = append(s.Actions, n.seeRisen("features", other))
+		s.Closes = append(s.Closes, updateWindow)
 		return s
 	}
 	s.Actions = append(s.Actions, steps.Boot("boot-id", n.bootSeen), other.noteFenced().On(n.Name))
@@ -137,14 +156,41 @@ func (n *node) takeBack(other *node) evenkeel.Step {
 	return s
 }
 
-// wayBack wants the other node to be there to take the units back. When the last node with the old software was lost, it cannot join.
-func (n *node) wayBack(other *node) evenkeel.Action {
-	a := evenkeel.Prove("way-back", "Verify that "+other.Name+" is there to take the units back", n.oldCluster(n.Name).Online(other.called()))
+// standbyCalm is calm, while the node itself is in standby: where the other is lost then, nothing may be served.
+func (n *node) standbyCalm(id string, other *node) evenkeel.Action {
+	a := n.calm(other)
+	a.ID = id
+	op, calm := *a.Op, a.Op.Do
+	op.Do = func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+		res, err := calm(ctx, at)
+		if err == nil {
+			return res, nil
+		}
+		alone := false
+		look := n.oldCluster(n.Name).InStatus("", func(st *pacemaker.Status) error {
+			own, _ := st.Node(n.called())
+			its, _ := st.Node(other.called())
+			alone = own.Online && !its.Online
+			return nil
+		})
+		if ask(ctx, at, n.Name, []evenkeel.Proof{look}) == nil && alone {
+			err = evenkeel.NeedsOperator("%s is not a member of the cluster. Nothing may be served: run `pcs node unstandby %s` now. %v", other.Name,
+				n.called(), err)
+		}
+		return res, err
+	}
+	a.Op = &op
+	return a
+}
+
+// stillMember wants the other node to be there to run the units. When the last node with the old software was lost, it cannot join.
+func (n *node) stillMember(other *node) evenkeel.Action {
+	a := evenkeel.Prove("member", "Verify that "+other.Name+" is there to run the units", n.oldCluster(n.Name).Online(other.called()))
 	check := a.Expect.Check
 	a.Expect.Check = func(o evenkeel.Observed) error {
 		if err := check(o); err != nil {
-			return evenkeel.NeedsOperator("%s is not a member of the cluster (%v). If its software is too old for the cluster by now, there is no "+
-				"way back: update it by hand, and start the cluster there", other.Name, err)
+			return evenkeel.NeedsOperator("%s is not a member of the cluster (%v). If its software is too old for the cluster by now, nothing can "+
+				"be rolled back: update it by hand, and start the cluster there", other.Name, err)
 		}
 		return nil
 	}
@@ -154,22 +200,52 @@ func (n *node) wayBack(other *node) evenkeel.Action {
 // called is what the cluster calls the node.
 func (n *node) called() string { return n.old(n.Name) }
 
-// onlyOne wants the other node not to be in standby, by the stored configuration: never both.
+// onlyOne wants the other node to be able to run units, by the stored configuration and by the state of the cluster: never neither.
 func (n *node) onlyOne(id string, other *node) evenkeel.Action {
-	return evenkeel.Prove(id, "Verify that "+other.Name+" is not in standby", n.oldCluster(other.Name).InCIB("no standby of "+other.called(),
-		func(cib *pacemaker.CIB) error {
-			o, known := cib.Node(other.called())
-			if !known || standby(o) {
-				return evenkeel.NeedsOperator("%s is in standby, or not in the CIB: with %s away nothing would serve. Take it out of standby, and "+
-					"resume", other.called(), n.called())
-			}
-			return nil
-		}))
+	was := n.oldCluster(other.Name)
+	no := func(why string) error {
+		return evenkeel.NeedsOperator("%s %s: with %s away nothing would serve. Put that right, and resume", other.called(), why, n.called())
+	}
+	stored := was.InCIB("", func(cib *pacemaker.CIB) error {
+		if o, known := cib.Node(other.called()); !known || standby(o) {
+			return no("is in standby, or not in the CIB")
+		}
+		return nil
+	})
+	state := was.InStatus("", func(st *pacemaker.Status) error {
+		if why := unable(st, other.called()); why != "" {
+			return no(why)
+		}
+		return nil
+	})
+	return evenkeel.Action{ID: id, Change: evenkeel.Change{
+		Title: "Verify that " + other.Name + " may run units", Host: other.Name,
+		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "Neither the node attributes in `cibadmin --query` nor crm_mon say of " + other.called() +
+			" that it is in standby (standby, standby_onfail) or in maintenance, and crm_mon says that it is online.",
+			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+				return sshexec.Result{}, ask(ctx, at, other.Name, []evenkeel.Proof{stored, state})
+			}},
+	}}
 }
 
-// leftWell wants the cluster to know that the node left in good order: it is not fenced.
+// unable says why a node runs no units, by the state of its cluster; empty where it may run them.
+func unable(st *pacemaker.Status, node string) string {
+	switch n, known := st.Node(node); {
+	case !known || !n.Online:
+		return "is not online"
+	case n.Standby:
+		return "is in standby"
+	case n.StandbyOnFail:
+		return "is in standby after a failure (on-fail=standby)"
+	case n.Maintenance || st.MaintenanceMode:
+		return "is in maintenance"
+	}
+	return ""
+}
+
+// leftWell wants the cluster to know that the node left cleanly: it is not fenced.
 func (n *node) leftWell(id string, other *node) evenkeel.Action {
-	return evenkeel.Await(n.Config.Outage, id, "Verify that the cluster knows that "+n.Name+" left in good order", n.awayWell(other))
+	return evenkeel.Await(n.Config.Outage, id, "Verify that the cluster knows that "+n.Name+" left cleanly", n.awayWell(other))
 }
 
 func (n *node) awayWell(other *node) evenkeel.Proof {
@@ -187,7 +263,7 @@ func (n *node) emptied(id string, other *node) evenkeel.Action {
 		Title: "Verify that " + n.Name + " holds no unit", Host: n.Name, Limit: n.Config.Outage,
 		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On " + n.Name + ", none of this is so: " + proofs(units) + ". `cibadmin --query` on " +
 			other.Name + " records of every resource of the units that its last operation on " + n.called() + " is a stop with rc-code=0, or " +
-			"that it was not found there (or Pacemaker does not run on " + n.Name + ", and left in good order).",
+			"that it was not found there (or Pacemaker does not run on " + n.Name + ", and left cleanly).",
 			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
 				held, err := seen(ctx, at, n.Name, units)
 				if err != nil {
@@ -219,13 +295,35 @@ func (n *node) isDown(ctx context.Context, at evenkeel.Site, other *node) bool {
 	return ask(ctx, at, other.Name, []evenkeel.Proof{n.awayWell(other)}) == nil
 }
 
-// steady wants what calm wants, on the turn of this node: the other has not restarted, and this one was not fenced, since it began.
-func (n *node) steady(other *node) evenkeel.Action {
+// calm wants, on the turn of this node, that the other has not restarted, and that this one was not fenced, since it began.
+func (n *node) calm(other *node) evenkeel.Action {
 	noted := "in the first step"
 	if n.index == 1 {
 		noted = "when " + other.Name + " was back"
 	}
 	return n.calmWith(n, other, "since its turn began", noted)
+}
+
+// steady is calm, and wants the cluster to run on the other node: it is the one that serves.
+func (n *node) steady(other *node) evenkeel.Action {
+	a := n.calm(other)
+	op, calm := *a.Op, a.Op.Do
+	op.Text += " `crm_mon` there says that " + other.called() + " is online."
+	op.Do = func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
+		res, err := calm(ctx, at)
+		if err != nil {
+			return res, err
+		}
+		var failed *sshexec.CommandError
+		err = ask(ctx, at, other.Name, []evenkeel.Proof{n.oldCluster(other.Name).Online(other.called())})
+		if err != nil && (!errors.As(err, &failed) || failed.Outcome == evenkeel.Exited) {
+			err = evenkeel.NeedsOperator("the cluster does not run on %s, which is to serve every unit (%v). Start it there, wait until every unit "+
+				"runs, and resume", other.Name, err)
+		}
+		return res, err
+	}
+	a.Op = &op
+	return a
 }
 
 // noteFenced notes whom the cluster has fenced so far.

@@ -37,6 +37,9 @@ func TestThePairIsUpdated(t *testing.T) {
 		"by the site": func(c *pair.Config) {
 			c.Provision = &pair.Provision{Host: pairtest.Provisioning, Argv: []string{"reinstall"}}
 		},
+		"by the site, with a restart": func(c *pair.Config) { // its tool shows no process, and the restart comes at once
+			c.Provision, c.Restart = &pair.Provision{Host: pairtest.Provisioning, Argv: []string{"reinstall"}}, true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := rollingScene(t, pairtest.Options{}, mend)
@@ -84,13 +87,24 @@ func TestThePairIsUpdated(t *testing.T) {
 			require.Equal(t, pairtest.Node2, where["/srv/db"])
 			for host, boot := range boots {
 				require.Contains(t, s.says(t, host, "rpm", "-q", "pacemaker"), "pacemaker-2.1.7-5.el9")
-				require.Equal(t, name == "with a restart", boot != s.says(t, host, "cat", sshexec.BootIDFile), host)
+				require.Equal(t, strings.HasSuffix(name, "with a restart"), boot != s.says(t, host, "cat", sshexec.BootIDFile), host)
 			}
 			for _, w := range report.State.Closed {
 				require.Less(t, w.Lasted(), w.Limit, w.ID)
 			}
 		})
 	}
+}
+
+// served is what users see that is up, and where.
+func (s *scene) served() map[string]string {
+	where := map[string]string{}
+	for _, v := range s.world.Report().Services {
+		if len(v.On) > 0 {
+			where[v.What] = strings.Join(v.On, " and ")
+		}
+	}
+	return where
 }
 
 // says is what a command prints on a host of the world.
@@ -102,6 +116,16 @@ func (s *scene) says(t *testing.T, host string, argv ...string) (out string) {
 		out = string(res.Stdout)
 	})
 	return out
+}
+
+// The runbook of one configuration is one, whenever it is made: what was begun with it goes on.
+func TestTheRollingRunbookIsOne(t *testing.T) {
+	s := rollingScene(t, pairtest.Options{}, nil)
+	for range 20 {
+		again, err := s.pair.Runbook()
+		require.NoError(t, err)
+		require.Equal(t, s.book.Digest(), again.Digest())
+	}
 }
 
 // What this way is not for is refused, in words, before anything is planned.
@@ -148,7 +172,15 @@ func TestRollingBeginsSound(t *testing.T) {
 	}{
 		"other versions": {func(_ *testing.T, st *simhost.State) {
 			st.Host(pairtest.Node2).SetPackage(st, "corosync", "3.1.8-1.el9")
-		}, "have other versions of one package: corosync-3.1.7-1.el9.x86_64 is wanted on nfs2.example.com"},
+		}, "have other versions of one package: corosync-3.1.7-1.el9.x86_64 and corosync-3.1.8-1.el9.x86_64"},
+		"a build that is newer": {func(_ *testing.T, st *simhost.State) {
+			for _, host := range []string{pairtest.Node1, pairtest.Node2} {
+				st.Host(host).SetPackage(st, "corosync", "3.1.8-2.el9")
+			}
+		}, "corosync-3.1.8-2.el9.x86_64, which is newer than 3.1.8-1.el9"},
+		"no corosync": {func(_ *testing.T, st *simhost.State) {
+			st.Host(pairtest.Node2).SetPackage(st, "corosync", "")
+		}, "the package corosync is not installed on nfs2.example.com"},
 		"newer than the update": {func(_ *testing.T, st *simhost.State) {
 			for _, host := range []string{pairtest.Node1, pairtest.Node2} {
 				st.Host(host).SetPackage(st, "corosync", "3.1.9-1.el9")
@@ -296,8 +328,15 @@ func TestTheLastOldNodeIsLost(t *testing.T) {
 		st.Sleep(10 * time.Minute)
 		require.False(t, pacemakertest.Of(st).Member(pairtest.Node2), "its software is too old")
 	})
+	require.Empty(t, s.served(), "node 1 is in standby")
 	_, err = evenkeel.Resume(t.Context(), s.book, s.world, options(s.world, journal))
 	require.ErrorContains(t, err, "nfs2.example.com has restarted since the run began")
+	require.ErrorContains(t, err, "Nothing may be served: run `pcs node unstandby nfs1.example.com` now")
+	served := s.served()
+	require.Len(t, served, 7, "the run ended the outage before it paused")
+	for what, host := range served {
+		require.Equal(t, pairtest.Node1, host, what)
+	}
 	s.world.Do(func(st *simhost.State) {
 		h := st.Host(pairtest.Node2)
 		h.MustWrite(st, "/root/evenkeel-seen", h.BootID()+"\n", 0o600)

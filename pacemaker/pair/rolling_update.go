@@ -1,10 +1,8 @@
 package pair
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -15,24 +13,29 @@ import (
 	"github.com/evenkeel-ha/evenkeel/sshexec"
 )
 
-// updateStep has the operator, or the site's own command, update the node. The evidence is the same.
+// updateStep has the operator, or the site's own command, update the node. The evidence is the same. That the list of packages is new
+// shows neither that the update has ended nor that the operator is done: both are wanted before anything goes on.
 func (n *node) updateStep(other *node) evenkeel.Step {
 	s := evenkeel.Step{ID: n.id("update"), Title: "Update " + n.Name, Host: n.Name,
 		Why:   "The cluster does not run there, and does not start there by itself: what the update restarts serves nobody.",
-		Needs: []evenkeel.FactKey{other.bootSeen, n.fenced, n.software},
-		Undo:  []evenkeel.Action{n.downgrade()}}
+		Needs: []evenkeel.FactKey{other.bootSeen, n.fenced, n.software, n.features},
+		Undo:  []evenkeel.Action{n.unrisen("features", other), n.downgrade(), n.packaged("packaged")}}
 	update := n.seeUpdated("update")
 	update.Title, update.Expect.Awaits = "Update "+n.Name, true
 	s.Actions = n.alone(other)
 	if n.Config.Provision == nil {
-		update.Manual = "Update " + n.Name + " as your site does it, such as by dnf -y upgrade, and restart it if the update asks for it. " +
-			"Do not start the cluster there. Wanted: " + n.wanted() + "."
+		update.Manual = "Update " + n.Name + " as your site does it, such as by dnf -y upgrade. Do not start the cluster there. " +
+			n.whoRestarts() + " Wanted: " + n.wanted() + "."
+		s.Actions = append(s.Actions, update, evenkeel.ByHand("complete", "Confirm that the update of "+n.Name+" is complete",
+			"Confirm that the update of "+n.Name+" is complete: the command has ended, with all that it does after the packages are "+
+				"installed. "+n.whoRestarts()))
 	} else {
 		s.Actions = append(s.Actions, n.provisioned("provision", "Have the site's own command update "+n.Name, n.seeUpdated("")))
 		update.Title, update.Limit = "Wait until "+n.Name+" is updated", n.Config.Install
 		update.Expect.Check = patient(update.Expect.Check)
+		s.Actions = append(s.Actions, update)
 	}
-	s.Actions = append(s.Actions, update)
+	s.Actions = append(s.Actions, n.packaged("packaged").AsPrecondition())
 	if n.Config.Restart {
 		s.Actions = append(s.Actions, n.restart(other)...)
 		s.Makes = []evenkeel.FactKey{n.bootOld}
@@ -43,9 +46,18 @@ func (n *node) updateStep(other *node) evenkeel.Step {
 	return s
 }
 
+// whoRestarts says who restarts the node, and when: a restart by hand must not meet what the run does next.
+func (n *node) whoRestarts() string {
+	if n.Config.Restart {
+		return "Do not restart it: the run does so when you have confirmed that the update is complete."
+	}
+	return "If the update asks for a restart, restart it before you confirm that the update is complete, and not afterwards."
+}
+
 // alone are the preconditions of what is done to a node that is away.
 func (n *node) alone(other *node) []evenkeel.Action {
-	list := []evenkeel.Action{n.steady(other).AsPrecondition(), n.serves("serving", other.Name).AsPrecondition()}
+	list := []evenkeel.Action{n.steady(other).AsPrecondition(), n.allOn("placed", other).AsPrecondition(),
+		n.serves("serving", other.Name).AsPrecondition()}
 	for _, a := range n.down("away") {
 		list = append(list, a.AsPrecondition())
 	}
@@ -75,29 +87,35 @@ func (n *node) restart(other *node) []evenkeel.Action {
 			return evenkeel.NotYet(10*time.Second, "it has not gone down yet")
 		})
 	back.Expect.Awaits = true
-	return []evenkeel.Action{steps.Boot("boot-id", n.bootOld), n.serves("serving-still", other.Name).AsPrecondition(), reboot, back}
+	list := []evenkeel.Action{steps.Boot("boot-id", n.bootOld)}
+	for _, a := range append(n.down("before"), n.serves("serving-still", other.Name)) {
+		list = append(list, a.AsPrecondition())
+	}
+	return append(list, reboot, back)
 }
 
 // downgrade has the operator bring the packages back that the node had. Nothing else undoes an update.
 func (n *node) downgrade() evenkeel.Action {
-	a := evenkeel.Look("downgrade", "Bring "+n.Name+" back to the packages that it had", n.listing()...).On(n.Name).
-		Expecting("the packages from before: $"+n.software.Variable(), evenkeel.Succeeding(func(o evenkeel.Observed) error {
+	a := evenkeel.Look("downgrade", "Bring "+n.Name+" back to the cluster's packages that it had", n.listing()...).On(n.Name).
+		Expecting("the cluster's packages from before: $"+n.software.Variable(), func(o evenkeel.Observed) error {
 			was, err := n.software.Get(o.Facts)
 			if err == nil && o.Text() != was {
-				err = fmt.Errorf("%s does not have the packages that it had: %s", n.Name, firstOther(was, o.Text()))
+				err = fmt.Errorf("%s does not have the cluster's packages that it had: %s", n.Name, firstOther(was, o.Text()))
 			}
 			return err
-		}))
-	a.Manual = "Install on " + n.Name + " the versions that its cluster's software had before the run (dnf history undo, or dnf " +
-		"downgrade). Do not start the cluster there."
+		})
+	a.Manual = "Install on " + n.Name + " the versions that the cluster's packages had before the run (dnf history undo, or dnf " +
+		"downgrade). Other packages are not compared. Do not start the cluster there, and do not restart the node: the rollback goes on " +
+		"as soon as these versions are there and dnf has ended. If the old packages need a restart, restart the node first, and bring " +
+		"pacemaker back last."
 	a.Expect.Awaits = true
 	return a
 }
 
 // firstOther is the first package that two listings have in other versions.
 func firstOther(was, is string) string {
-	now := strings.Fields(is)
-	for i, line := range strings.Fields(was) {
+	now := strings.Split(is, "\n")
+	for i, line := range strings.Split(was, "\n") {
 		if i >= len(now) || now[i] != line {
 			return line + " is wanted"
 		}
@@ -109,59 +127,6 @@ func firstOther(was, is string) string {
 func (p *Pair) provisions(c sshexec.Cmd) bool {
 	own := p.Config.Provision
 	return own != nil && slices.Equal(c.Argv[:min(len(c.Argv), len(own.Argv))], own.Argv)
-}
-
-// watched are the packages whose versions are looked at: the cluster's, those that the resources need, and those that the site names.
-func (p *Pair) watched() []string {
-	names := slices.Concat(p.to.names, p.Config.Packages, slices.Collect(maps.Keys(p.Config.Versions)))
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// listing lists them on a node, a line each.
-func (p *Pair) listing() []string { return append(slices.Clone(p.to.list), p.watched()...) }
-
-// wanted are the versions that the update brings, in words.
-func (p *Pair) wanted() string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(p.Config.Versions)) {
-		list = append(list, name+" "+p.Config.Versions[name])
-	}
-	return strings.Join(list, ", ")
-}
-
-// noteSoftware notes which packages a node has before it is updated.
-func (n *node) noteSoftware(id string) evenkeel.Action {
-	a := evenkeel.Look(id, "Note the packages of "+n.Name, n.listing()...).On(n.Name).
-		Expecting(strings.Join(n.watched(), ", "), installed(n.watched()))
-	a.Makes = []evenkeel.Make{n.software.From(func(o evenkeel.Observed) (string, error) { return o.Text(), nil })}
-	return a
-}
-
-// seeUpdated wants a node to have the versions that the update brings.
-func (n *node) seeUpdated(id string) evenkeel.Action {
-	all := installed(n.watched())
-	return evenkeel.Look(id, "Verify that "+n.Name+" has what the update brings", n.listing()...).On(n.Name).
-		Expecting(n.wanted(), func(o evenkeel.Observed) error {
-			if err := all(o); err != nil {
-				return err
-			}
-			for i, line := range strings.Fields(o.Text()) {
-				name := n.watched()[i]
-				has, want := strings.TrimPrefix(line, name+"-"), n.Config.Versions[name]
-				if want != "" && !isVersion(has, want) {
-					return fmt.Errorf("%s has %s %s, not %s", n.Name, name, has, want)
-				}
-			}
-			return nil
-		})
-}
-
-// isVersion tells whether a version, as rpm lists it, is the wanted one, or one of its builds: 2.1.7-5.el9.x86_64 is 2.1.7-5.el9, and
-// 2.1.7.
-func isVersion(has, want string) bool {
-	rest, is := strings.CutPrefix(has, want)
-	return is && (rest == "" || strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "-"))
 }
 
 // sameFiles wants what makes a node one of its cluster to be as it was when the plan was made.
@@ -183,32 +148,4 @@ func (n *node) sameFiles() (actions []evenkeel.Action) {
 			})))
 	}
 	return actions
-}
-
-// agree wants both nodes to have the same software, and an older one than the update brings.
-func (p *Pair) agree(id string) evenkeel.Action {
-	one, two := p.Config.Node1.Name, p.Config.Node2.Name
-	return evenkeel.Action{ID: id, Change: evenkeel.Change{
-		Title: "Verify that both nodes have the same cluster software, and none that is newer than the update", Host: one,
-		Op: &evenkeel.Op{Effect: evenkeel.ReadOnly, Text: "On both nodes, `" + strings.Join(p.listing(), " ") + "` prints the same, and no " +
-			"newer version than one of these: " + p.wanted() + ".",
-			Do: func(ctx context.Context, at evenkeel.Site) (sshexec.Result, error) {
-				var lists [2]string
-				for i, host := range []string{one, two} {
-					res, err := at.Run(ctx, host, Brief(p.listing()...))
-					if err == nil {
-						err = installed(p.watched())(evenkeel.Observed{Result: res, Host: host})
-					}
-					if err != nil {
-						return res, fmt.Errorf("%s: %w", host, err)
-					}
-					lists[i] = res.Text()
-				}
-				if lists[0] != lists[1] {
-					return sshexec.Result{}, evenkeel.NeedsOperator("%s and %s have other versions of one package: %s on %s. Bring both to the same, "+
-						"and make the plan anew", one, two, firstOther(lists[0], lists[1]), two)
-				}
-				return sshexec.Result{}, p.older(lists[0])
-			}},
-	}}
 }

@@ -63,6 +63,9 @@ func (a *person) Prompt(ctx context.Context, ask evenkeel.Prompt) (string, error
 	if a.asked++; a.asked > 24*60 {
 		return "", evenkeel.NeedsOperator("nothing comes of it: %s", ask.Why)
 	}
+	if ask.Why == "" {
+		return "confirmed", nil
+	}
 	a.w.Attend(ask.Action.ID, ask.Step.Host)
 	return "", a.w.Sleep(ctx, time.Minute)
 }

@@ -185,7 +185,7 @@ func (p *Pair) rebuilt(ctx context.Context, at evenkeel.Site, host string) bool 
 var advices = map[string]string{
 	"stonith-enabled":  "the cluster fences nobody. Set it as it was, when both nodes are online",
 	"no-quorum-policy": "the cluster acts without a quorum. Set it as it was, when both nodes are online",
-	"standby":          "the node takes no units. End its standby when it may have them",
+	"standby":          "the node runs no units. End its standby when it may run them",
 }
 
 // differences are all that the cluster is configured otherwise than before, with what to do.

@@ -10,6 +10,9 @@ import (
 // packagesFile has a line for each package that is installed: its name and its version.
 const packagesFile = "/var/lib/rpm/installed"
 
+// rpmLock is what every transaction of rpm locks.
+const rpmLock = "/var/lib/rpm/.rpm.lock"
+
 // rpm is a package of a repository.
 type rpm struct {
 	name, version, repo string

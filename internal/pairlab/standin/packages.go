@@ -327,7 +327,8 @@ func runCurl(c *call) int {
 	return 0
 }
 
-// runRPM answers "rpm -q NAME…", with "--qf" and a format of names, versions and releases, and "rpm -qa".
+// runRPM answers "rpm -q NAME…", with "--qf" and a format of names, versions and releases, "rpm -qa", and where
+// its lock is.
 func runRPM(c *call) int {
 	have := c.installed()
 	if len(c.args) > 3 && c.args[0] == "-q" && c.args[1] == "--qf" {
@@ -347,13 +348,16 @@ func runRPM(c *call) int {
 		return missing
 	}
 	switch {
+	case slices.Equal(c.args, []string{"--eval", "%{_rpmlock_path}"}):
+		c.printf("%s\n", rpmLock)
+		return 0
 	case len(c.args) == 1 && c.args[0] == "-qa":
 		for _, name := range slices.Sorted(maps.Keys(have)) {
 			c.printf("%s-%s.x86_64\n", name, have[name])
 		}
 		return 0
 	case len(c.args) < 2 || c.args[0] != "-q":
-		return c.fail(1, "rpm: the stand-in has -q NAME… and -qa only")
+		return c.fail(1, "rpm: the stand-in has -q NAME…, -qa and --eval %%{_rpmlock_path} only")
 	}
 	missing := 0
 	for _, name := range c.args[1:] {

@@ -68,6 +68,7 @@ func TestDNF(t *testing.T) {
 	n.ok("dnf config-manager --set-enabled highavailability")
 	n.ok("dnf -y install pcs pacemaker corosync resource-agents fence-agents-all nginx postgresql-server")
 	require.Equal(t, "pcs-0.11.7-2.el9.x86_64\nnginx-1.20.1-14.el9.x86_64\n", n.ok("rpm -q pcs nginx"))
+	require.Equal(t, "/var/lib/rpm/.rpm.lock\n", n.ok("rpm --eval %{_rpmlock_path}"))
 	n.progs["pcs"] = func(string, []string) (string, int) { return "0.11.5\n", 0 }
 	require.Equal(t, "0.11.5\n", n.ok("pcs --version"))
 	n.refused(3, "no server running", "pg_ctl status -D /srv/db")

@@ -201,6 +201,8 @@ func (p *Site) registry() *simhost.Registry {
 		}
 	}
 	r.Script(pair.MountScript, 0, runMounts)
+	r.Script(pair.PackagingScript, 0, runPackaging)
+	r.Command("systemctl", 0, runSystemctl(r.Program("systemctl")))
 	labels(r)
 	p.database(r)
 	r.Script(backup.SameTree("", "").Cmd.Argv[2], 0, simhost.SameTree)
@@ -214,7 +216,7 @@ func runReinstall(c *simhost.Call) int {
 		if !h.Reachable() {
 			return c.Fail(1, "update: %s does not answer", h.Name)
 		}
-		f.bring(c.State, h, f.site.to)
+		f.bring(c.State, h, f.site.to, "")
 		return 0
 	}
 	if h == nil || h.Power != simhost.Off {

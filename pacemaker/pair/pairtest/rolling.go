@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evenkeel-ha/evenkeel/pacemaker/pacemakertest"
 	"github.com/evenkeel-ha/evenkeel/pacemaker/readiness"
@@ -63,8 +64,25 @@ func (p *Site) bringing() error {
 	return nil
 }
 
-// bring gives a host the packages of a minor release. Done under a running cluster, the services go down in the middle of their work.
-func (f *shared) bring(s *simhost.State, h *simhost.Host, its system) {
+// transaction is an installation of packages that is under way on a host: their list is new at its beginning already.
+type transaction struct {
+	host    string
+	process string    // of the package manager; empty where that is a library of another program
+	locked  time.Time // until then it holds the lock of rpm
+	due     time.Time // its end
+}
+
+// The operator types dnf, which goes on for a while when its transaction is over. The site's own tool has it as a library.
+const (
+	typed    = "/usr/bin/python3 /usr/bin/dnf -y upgrade"
+	lockTime = time.Minute
+	tailTime = time.Minute
+	rpmLock  = "/var/lib/rpm/.rpm.lock"
+)
+
+// bring begins to give a host the packages of a minor release. Done under a running cluster, the services go down in the middle of their
+// work.
+func (f *shared) bring(s *simhost.State, h *simhost.Host, its system, process string) {
 	if h.Power != simhost.On || !f.site.rolling() || h.Package("pacemaker") == its.versions["pacemaker"] {
 		return
 	}
@@ -77,4 +95,47 @@ func (f *shared) bring(s *simhost.State, h *simhost.Host, its system) {
 		}
 	}
 	h.MustWrite(s, "/etc/redhat-release", its.title+"\n", 0o644)
+	t := transaction{h.Name, process, s.Now().Add(lockTime), s.Now().Add(lockTime)}
+	if process != "" {
+		h.Spawn(s, process)
+		t.due = t.due.Add(tailTime)
+	}
+	f.transactions = append(slices.Clip(f.transactions), t)
+}
+
+// installing tells whether packages are being installed on a host.
+func (f *shared) installing(host string) bool {
+	return slices.ContainsFunc(f.transactions, func(t transaction) bool { return t.host == host })
+}
+
+// ended has the transactions end that are due.
+func (f *shared) ended(s *simhost.State) {
+	for _, t := range f.transactions {
+		if h := s.Host(t.host); !t.due.After(s.Now()) && h != nil && t.process != "" {
+			h.End(s, t.process)
+		}
+	}
+	f.transactions = slices.DeleteFunc(slices.Clone(f.transactions), func(t transaction) bool { return !t.due.After(s.Now()) })
+}
+
+// runPackaging is what pair.PackagingScript does. A lock of another file stands in the list, and one of no file.
+func runPackaging(c *simhost.Call) int {
+	c.Printf("lock 5678 %s\n1: FLOCK  ADVISORY  WRITE 700 00:17:56780 0 EOF\n2: POSIX  ADVISORY  READ  701 <none>:0 0 EOF\n", rpmLock)
+	for _, t := range of(c.State).transactions {
+		if t.host == c.Host.Name && t.locked.After(c.State.Now()) {
+			c.Printf("3: POSIX  ADVISORY  WRITE 702 fd:00:5678 0 EOF\n3: -> POSIX  ADVISORY  READ 703 fd:00:5678 0 EOF\n")
+		}
+	}
+	c.Printf("end\n")
+	return 0
+}
+
+// runSystemctl is systemctl. A restart in the middle of an installation leaves a system that may not boot.
+func runSystemctl(systemctl simhost.Handler) simhost.Handler {
+	return func(c *simhost.Call) int {
+		if slices.Contains(c.Args, "reboot") && of(c.State).installing(c.Host.Name) {
+			c.State.Violate("%s was restarted while its packages were being installed", c.Host.Name)
+		}
+		return systemctl(c)
+	}
 }

@@ -24,6 +24,8 @@ type shared struct {
 	rebuilding []string // hosts that were shut down and are not yet members of the new cluster
 	broken     []string // rules that are broken now: each is told once
 	services   []*service
+
+	transactions []transaction
 }
 
 type address struct{ host, ip string }
@@ -41,7 +43,7 @@ func (*shared) Name() string { return "shared" }
 // Clone is a deep copy.
 func (f *shared) Clone() simhost.Layer {
 	c := &shared{f.site, f.agents, f.install, slices.Clone(f.addresses), slices.Clone(f.visits), slices.Clone(f.rebuilding),
-		slices.Clone(f.broken), nil}
+		slices.Clone(f.broken), nil, slices.Clone(f.transactions)}
 	for _, v := range f.services {
 		also := *v
 		c.services = append(c.services, &also)
@@ -59,20 +61,31 @@ func (f *shared) Encode(e *simhost.Encoder) {
 		e.ToGo(v.due)
 	}
 	e.Texts(f.rebuilding)
+	for _, t := range f.transactions {
+		e.Texts([]string{t.host, t.process})
+		e.ToGo(t.locked)
+		e.ToGo(t.due)
+	}
 }
 
-// Next is when the technician is done with a host.
+// Next is when the technician is done with a host, or a transaction with its packages.
 func (f *shared) Next(*simhost.State) (at time.Time, ok bool) {
 	for _, v := range f.visits {
 		if !ok || v.due.Before(at) {
 			at, ok = v.due, true
 		}
 	}
+	for _, t := range f.transactions {
+		if !ok || t.due.Before(at) {
+			at, ok = t.due, true
+		}
+	}
 	return at, ok
 }
 
-// Tick ends the technician's work.
+// Tick ends the technician's work, and transactions.
 func (f *shared) Tick(s *simhost.State) {
+	f.ended(s)
 	for _, v := range slices.Clone(f.visits) {
 		if !v.due.After(s.Now()) {
 			f.erase(s, s.Host(v.host))
@@ -113,6 +126,7 @@ func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		for _, p := range h.Processes() {
 			h.End(s, p)
 		}
+		f.transactions = slices.DeleteFunc(slices.Clone(f.transactions), func(t transaction) bool { return t.host == h.Name })
 		f.check(s)
 		if !h.ShutDown || h.Name == f.site.Provisioning || f.site.rolling() {
 			return
@@ -132,6 +146,9 @@ func (f *shared) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 }
 
 func joined(s *simhost.State, h *simhost.Host) {
+	if f := of(s); f != nil && f.installing(h.Name) {
+		s.Violate("%s joined the cluster while its packages were being installed", h.Name)
+	}
 	if f := of(s); f != nil && f.rebuilt(h) {
 		f.rebuilding = slices.DeleteFunc(slices.Clone(f.rebuilding), func(name string) bool { return name == h.Name })
 	}

@@ -221,9 +221,9 @@ func (w *World) Attend(action, host string) {
 		case action == "switch-on" || action == "install" && fresh:
 			h.PowerOn(s)
 		case action == "update":
-			f.bring(s, h, f.site.to)
+			f.bring(s, h, f.site.to, typed)
 		case action == "downgrade":
-			f.bring(s, h, f.site.from)
+			f.bring(s, h, f.site.from, typed)
 		case action == "install" && h.Power == simhost.Off && !f.expected(host):
 			f.erase(s, h)
 		}

@@ -126,7 +126,7 @@ func (r *rehearsal) seconds(ctx context.Context, from moment, p *paired, before 
 	if got.err != nil { // what comes after it would break it no less
 		one := r.tried(p.due, got)
 		p.alone = &one
-		return levels, nil
+		return levels, nil //nolint:nilerr // it is told as itself
 	}
 	p.host = got.hostOf(got.since.commands)
 	list, _ := r.schedules(got, got.since, p.own(got, before), func(kind ScheduleKind, at int) (counts, due bool) {

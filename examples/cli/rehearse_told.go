@@ -180,8 +180,8 @@ func restsOn(o rehearsalFlags) []string {
 			"fault at one in %[4]d.", o.every, 3*o.every, 6*o.every, 18*o.every))
 	}
 	if o.pairs > 0 {
-		list = append(list, "A pair is a crash, a lost answer or a fault, and a second one later in the same run. They were chosen by risk, and are "+
-			"counted apart.")
+		list = append(list, "A pair is a crash, a lost answer or a fault, and a second one later in the same run. They were chosen by risk, and "+
+			"are counted apart.")
 	}
 	if !o.faults && o.schedule == "" {
 		list = append(list, "No command went wrong by itself: --faults tries that.")

@@ -67,7 +67,8 @@ type RehearsedPairs struct {
 
 // Words are the numbers in words.
 func (r RehearsedPairs) Words() string {
-	return fmt.Sprintf("pairs: %d tried, after %s; %d of them broke something", r.Tried, printable.Count(r.Firsts, "different first part"), r.Broke)
+	return fmt.Sprintf("pairs: %d tried, after %s; %d of them broke something", r.Tried,
+		printable.Count(r.Firsts, "different first part"), r.Broke)
 }
 
 // RehearsedKind is a kind of schedule.

@@ -236,8 +236,9 @@ var earlier = map[string]system{
 		"corosync": "3.1.7-1.el8", "pacemaker": "2.1.5-8.el8", "pcs": "0.10.15-4.el8", "resource-agents": "4.9.0-40.el8",
 		"fence-agents-all": "4.2.1-112.el8", "nfs-utils": "2.3.3-59.el8", "postgresql-server": "15.2-1.el8"}},
 	"el9": {name: "el9", title: "AlmaLinux release 9.2 (Turquoise Kodkod)", major: 9, repository: "highavailability",
-		versions: map[string]string{"corosync": "3.1.7-1.el9", "pacemaker": "2.1.5-7.el9", "pcs": "0.11.4-6.el9", "resource-agents": "4.10.0-34.el9",
-			"fence-agents-all": "4.10.0-43.el9", "nfs-utils": "2.5.4-18.el9", "postgresql-server": "15.2-1.el9"}},
+		versions: map[string]string{"corosync": "3.1.7-1.el9", "pacemaker": "2.1.5-7.el9", "pcs": "0.11.4-6.el9",
+			"resource-agents": "4.10.0-34.el9", "fence-agents-all": "4.10.0-43.el9", "nfs-utils": "2.5.4-18.el9",
+			"postgresql-server": "15.2-1.el9"}},
 }
 
 // features are the CRM feature sets of releases of Pacemaker.

@@ -196,12 +196,12 @@ func (y *system) HostEvent(s *simhost.State, h *simhost.Host, e simhost.Event) {
 		if h.Name == y.vip.owner {
 			y.settleVIP(s)
 		}
+		if h.Name == manager && !h.Orderly && !h.ShutDown && y.manager.image != "" {
+			y.schedule(s, mountTime, mountImage, 0)
+		}
 		y.judge(s)
 	case simhost.CameUp:
 		y.cameUp(s, h)
-		if h.Name == manager && y.manager.image != "" {
-			y.schedule(s, mountTime, mountImage, 0)
-		}
 	case simhost.Installed:
 		for _, m := range y.mongodsOn(h.Name) {
 			y.wipeMongod(s, m)

@@ -25,7 +25,8 @@ const (
 	mountImage
 )
 
-// mountTime is how long it takes until somebody sees that the Cluster Manager has restarted, and mounts the image again that was mounted.
+// mountTime is how long it takes until somebody sees that the Cluster Manager has lost its power or was fenced, and when it is up mounts the
+// image again that was mounted.
 const mountTime = 10 * time.Minute
 
 // deployTime is how long a new Cluster Manager takes from its power-on until its status API says ready; it answers to SSH before.
@@ -51,7 +52,9 @@ func (y *system) happen(s *simhost.State, ev event) {
 	case deployArbiter:
 		_ = y.deployArbiter(s)
 	case mountImage:
-		y.mountImage(s)
+		if y.mountImage(s); y.manager.image != "" && !s.Host(manager).Reachable() {
+			y.schedule(s, mountTime, mountImage, 0)
+		}
 	}
 }
 

@@ -126,7 +126,9 @@ func runPs(c *Call) int {
 func runReboot(c *Call) int {
 	c.stopAll()
 	if c.Host.Power == On {
+		c.Host.Orderly = true
 		c.Host.Restart(c.State)
+		c.Host.Orderly = false
 	}
 	return 0
 }

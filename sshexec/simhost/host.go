@@ -54,6 +54,7 @@ type Host struct {
 	Name     string // in full
 	Power    Power
 	ShutDown bool   // it is off because its own programs halted it
+	Orderly  bool   // it goes down because its own programs restart it; only while its layers are told so
 	Boots    int    // how often the kernel started; each gives another boot id
 	Installs int    // how often an operating system was put on the disk
 	Kernel   string // the running kernel's release

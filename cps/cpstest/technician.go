@@ -25,8 +25,8 @@ const (
 	mountImage
 )
 
-// mountTime is how long it takes until somebody sees that the Cluster Manager has lost its power or was fenced, and when it is up mounts the
-// image again that was mounted.
+// mountTime is how long it takes until somebody sees that the Cluster Manager has lost its power or was fenced. When it is up, they mount
+// the image again that was mounted.
 const mountTime = 10 * time.Minute
 
 // deployTime is how long a new Cluster Manager takes from its power-on until its status API says ready; it answers to SSH before.

@@ -85,7 +85,7 @@ func TestNoRestartUnderACluster(t *testing.T) {
 		}
 	}
 	_, err := evenkeel.Run(t.Context(), s.book, s.world, options(s.world, listening{&evenkeel.MemJournal{}, starts}))
-	require.ErrorContains(t, err, "before-stopped")
+	require.ErrorContains(t, err, "away-still-stopped")
 	require.Equal(t, boot, s.says(t, pairtest.Node1, "cat", sshexec.BootIDFile))
 }
 

@@ -88,7 +88,7 @@ func (n *node) restart(other *node) []evenkeel.Action {
 		})
 	back.Expect.Awaits = true
 	list := []evenkeel.Action{steps.Boot("boot-id", n.bootOld)}
-	for _, a := range append(n.down("before"), n.serves("serving-still", other.Name)) {
+	for _, a := range append(n.down("away-still"), n.serves("serving-still", other.Name)) {
 		list = append(list, a.AsPrecondition())
 	}
 	return append(list, reboot, back)
